@@ -1,0 +1,53 @@
+// engine.h: where keys and values are kept: an ordered map of byte strings.
+//
+// Engines know nothing of types, expiry, sessions or Raft: all of that is encoded above
+// them, once. Iteration is in memcmp order of the keys. An engine is used by one
+// thread.
+#ifndef KVSERVER_ENGINE_ENGINE_H
+#define KVSERVER_ENGINE_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct bytes {
+    const void *data;
+    size_t size;
+};
+
+struct engine; // every engine's struct begins with a `const struct engine_ops *ops`
+
+struct engine_ops {
+    const char *name;
+
+    // The value at key, borrowed until the next put or delete; false where absent.
+    bool (*get)(struct engine *engine, struct bytes key, struct bytes *value);
+
+    // Both are copied. Returns 0, or -errno with nothing changed.
+    int (*put)(struct engine *engine, struct bytes key, struct bytes value);
+
+    // Returns 1 where the key was there, 0 where it was not, -errno on failure.
+    int (*erase)(struct engine *engine, struct bytes key);
+
+    // The first key >= `from` (from.size 0: the very first) that begins with `prefix`;
+    // both results are borrowed until the next put or delete. False at the end.
+    bool (*seek)(struct engine *engine, struct bytes prefix, struct bytes from,
+                 struct bytes *key, struct bytes *value);
+
+    uint64_t (*count)(struct engine *engine);
+
+    // Writes a consistent copy under the given name, for snapshots (section 7).
+    // -ENOTSUP where the engine has none.
+    int (*checkpoint)(struct engine *engine, const char *name);
+
+    void (*free)(struct engine *engine);
+};
+
+struct engine {
+    const struct engine_ops *ops;
+};
+
+// An in-memory engine: self-contained, deterministic. NULL where memory is out.
+struct engine *engine_memory_new(void);
+
+#endif

@@ -1,0 +1,69 @@
+#include "tests/test.h"
+
+#include <stdarg.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct test_case *test_first;
+
+void test_register(struct test_case *test)
+{
+    struct test_case **last = &test_first;
+    while (*last != NULL)
+        last = &(*last)->next;
+    *last = test;
+}
+
+void test_fail(const char *file, int line, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "%s:%d: ", file, line);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    exit(1);
+}
+
+// In a child, so that a crash or an exit ends that test alone.
+static int run_in_child(const struct test_case *test)
+{
+    fflush(NULL);
+    pid_t child = fork();
+    if (child < 0) {
+        perror("fork");
+        return 1;
+    }
+    if (child == 0) {
+        test->run();
+        exit(0);
+    }
+    int status = 0;
+    if (waitpid(child, &status, 0) != child)
+        return 1;
+    printf("%s %s\n", status == 0 ? "ok  " : "FAIL", test->name);
+    return status != 0;
+}
+
+int test_main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--list") == 0) {
+        for (struct test_case *test = test_first; test != NULL; test = test->next)
+            puts(test->name);
+        return 0;
+    }
+    int failures = 0;
+    for (struct test_case *test = test_first; test != NULL; test = test->next) {
+        if (argc < 2) {
+            failures += run_in_child(test);
+        } else if (strcmp(argv[1], test->name) == 0) {
+            test->run();
+            return 0;
+        }
+    }
+    if (argc >= 2) {
+        fprintf(stderr, "%s: no test is named %s\n", argv[0], argv[1]);
+        return 2;
+    }
+    return failures != 0;
+}

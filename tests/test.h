@@ -1,0 +1,70 @@
+// test.h: a C test program is a list of named claims, each run in its own process.
+//
+//     TEST(a_vote_is_not_granted_twice_in_a_term) { ... CHECK(...); CHECK_EQ(a, b); }
+//     TEST_MAIN
+//
+// `x_test --list` prints the names, `x_test NAME` runs one (exit code 0: it holds), and
+// `x_test` alone runs all, one after another, in child processes.
+#ifndef TESTS_TEST_H
+#define TESTS_TEST_H
+
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct test_case {
+    const char *name;
+    void (*run)(void);
+    struct test_case *next;
+};
+
+extern struct test_case *test_first;
+void test_register(struct test_case *test);
+int test_main(int argc, char **argv);
+
+#define TEST(claim)                                                      \
+    static void test_##claim(void);                                      \
+    static struct test_case case_##claim = {#claim, test_##claim, NULL}; \
+    __attribute__((constructor)) static void register_##claim(void)      \
+    {                                                                    \
+        test_register(&case_##claim);                                    \
+    }                                                                    \
+    static void test_##claim(void)
+
+#define TEST_MAIN                     \
+    int main(int argc, char **argv)   \
+    {                                 \
+        return test_main(argc, argv); \
+    }
+
+void test_fail(const char *file, int line, const char *format, ...)
+    __attribute__((noreturn, format(printf, 3, 4)));
+
+#define CHECK(condition)                                               \
+    do {                                                               \
+        if (!(condition))                                              \
+            test_fail(__FILE__, __LINE__, "expected: %s", #condition); \
+    } while (0)
+
+#define CHECK_EQ(actual, expected)                                             \
+    do {                                                                       \
+        uint64_t actual_ = (uint64_t)(actual);                                 \
+        uint64_t expected_ = (uint64_t)(expected);                             \
+        if (actual_ != expected_)                                              \
+            test_fail(__FILE__, __LINE__,                                      \
+                      "%s is %" PRIu64 ", expected %" PRIu64 " (%s)", #actual, \
+                      actual_, expected_, #expected);                          \
+    } while (0)
+
+#define CHECK_TEXT(actual, expected)                                             \
+    do {                                                                         \
+        const char *actual_ = (actual);                                          \
+        const char *expected_ = (expected);                                      \
+        if (strcmp(actual_, expected_) != 0)                                     \
+            test_fail(__FILE__, __LINE__, "%s is\n  \"%s\"\nexpected\n  \"%s\"", \
+                      #actual, actual_, expected_);                              \
+    } while (0)
+
+#endif
