@@ -9,6 +9,17 @@ SAN ?=
 OPT ?= -O2
 AR ?= ar
 PKGS := libuv libcjson
+# What `make test` runs: `make test ARGS='tests/raft -k vote'`.
+ARGS ?= tests
+ROUNDS ?= 5
+
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
+ifeq ($(V),)
+Q := @
+say = @printf '  %-5s %s\n' $(1) $(2)
+endif
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
         -Wpointer-arith -Wvla -Wno-missing-field-initializers
@@ -18,9 +29,13 @@ ifneq ($(SAN),)
 BASE += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=$(SAN)
 endif
-# Asked only where something that needs them is built.
-PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
-PKG_LIBS = $(shell pkg-config --libs $(PKGS))
+# Each is asked once, and only where something that needs it is built.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
+PKG_LIBS = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
+# Debian's own python3 has Debian's packages; another one earlier on PATH may not.
+python_with = $(firstword $(foreach p,/usr/bin/python3 python3,$(shell $(p) -c \
+              'import $(1)' >/dev/null 2>&1 && echo $(p))))
+PYTHON ?= $(or $(call python_with,pytest),$(call python_with,sys),python3)
 
 # A library for each layer: core <- host <- service <- sim; rpc and the process beside.
 CORE_SRC := $(wildcard raft/*.c)
@@ -42,6 +57,8 @@ BENCH_BIN := $(patsubst tests/%.c,$(OUT)/tests/%,$(BENCH_SRC))
 
 all: $(OUT)/raftkv $(OUT)/raftsim ## build everything (variants: CC=clang SAN=address,undefined OUT=dir)
 
+# ---- libraries and programs ----------------------------------------------------------
+
 $(OUT)/libcore.a: $(call objects,$(CORE_SRC))
 $(OUT)/libhost.a: $(call objects,$(HOST_SRC))
 $(OUT)/libposix.a: $(call objects,$(POSIX_SRC))
@@ -49,31 +66,94 @@ $(OUT)/libservice.a: $(call objects,$(SERVICE_SRC))
 $(OUT)/librpc.a: $(call objects,$(RPC_SRC))
 $(OUT)/libserver.a: $(call objects,$(SERVER_SRC))
 $(OUT)/libsim.a: $(call objects,$(SIM_SRC))
-$(LIBS):
+$(LIBS): $(OUT)/.sources
+	$(call say,AR,$@)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $(filter %.o,$^)
 
 $(OUT)/raftkv: $(OUT)/obj/kvserver/main.o $(filter-out %/libsim.a,$(LIBS))
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lpthread -lm
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lpthread -lm
 $(OUT)/raftsim: $(OUT)/obj/sim/main.o $(OUT)/libsim.a $(OUT)/libservice.a \
                 $(OUT)/libhost.a $(OUT)/libcore.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
 $(OUT)/tests/%: $(OUT)/obj/tests/%.o $(OUT)/obj/tests/test.o $(LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lpthread -lm
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lpthread -lm
 
-$(OUT)/obj/rpc/%.o $(OUT)/obj/kvserver/%.o $(OUT)/obj/tests/%.o: BASE += $(PKG_CFLAGS)
-$(OUT)/obj/%.o: %.c
+$(OUT)/obj/rpc/%.o $(OUT)/obj/kvserver/%.o $(OUT)/obj/tests/%.o: EXTRA = $(PKG_CFLAGS)
+$(OUT)/obj/%.o: %.c $(OUT)/.flags
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(BASE) -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CFLAGS) $(BASE) $(EXTRA) -c -o $@ $<
+
+# Two stamps that change only when their content does: objects are rebuilt where the
+# compiler or its flags change, archives also where a source file comes or goes.
+FLAGS := $(CC) $(CFLAGS) $(BASE) $(LDFLAGS)
+SOURCES := $(CORE_SRC) $(HOST_SRC) $(POSIX_SRC) $(SERVICE_SRC) $(RPC_SRC) $(SERVER_SRC) \
+           $(SIM_SRC)
+stamp = mkdir -p $(@D); echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@
+$(OUT)/.flags: FORCE
+	@CC='$(CC)' sh tests/bootstrap.sh check build
+	@$(call stamp,$(FLAGS))
+$(OUT)/.sources: FORCE
+	@$(call stamp,$(SOURCES))
 
 test-programs: $(TEST_BIN)
 bench-programs: $(BENCH_BIN)
 
+# ---- what a user asks for ------------------------------------------------------------
+
+# demo and test may be the very first command: they install what is missing, and only a
+# second make, which finds it, looks for libraries and for Python.
+demo: ## three servers, a leader killed, a network cut, nothing lost (30 s)
+	@CC='$(CC)' sh tests/bootstrap.sh install demo
+	@$(MAKE) --no-print-directory demo-run
+demo-run: all
+	@$(PYTHON) tests/demo/demo.py
+
+cluster: all ## start three servers and leave them up for redis-cli -p 7001
+	@PYTHONPATH=tests $(PYTHON) -m raftlab.local start --out $(OUT)
+cluster-stop: ## stop the servers that `make cluster` started
+	@PYTHONPATH=tests $(PYTHON) -m raftlab.local stop --out $(OUT)
+
+test: ## build, also with sanitizers, and run every test (ARGS='tests/raft -k vote')
+	@CC='$(CC)' sh tests/bootstrap.sh install test
+	@$(MAKE) --no-print-directory test-build
+	@$(MAKE) --no-print-directory test-run
+test-build: all test-programs sanitized
+test-run:
+	@RAFTLAB_BUILT=1 RAFTLAB_OUT=$(OUT) $(PYTHON) -m pytest -n 2 --rounds $(ROUNDS) $(ARGS)
+sanitized: ## the same programs under ASan and UBSan, in build/sanitized
+	@$(MAKE) --no-print-directory OUT=$(OUT)/sanitized OPT=-O1 SAN=address,undefined \
+	    CC=$(shell command -v clang >/dev/null && echo clang || echo $(CC)) \
+	    all test-programs
+
+bench: bench-programs all ## measure (see tests/bench)
+	@$(PYTHON) tests/bench/bench.py
+
+FORMATTED = $(wildcard raft/*.[ch] raft/host/*.[ch] rpc/*.[ch] kvserver/*.[ch] \
+            kvserver/*/*.[ch] sim/*.[ch] tests/*.[ch] tests/*/*.[ch])
+lint: ## formatting, clang-tidy, and Python that compiles and uses what it imports
+	@CC='$(CC)' sh tests/bootstrap.sh check lint
+	clang-format --dry-run --Werror $(FORMATTED)
+	@printf '%s\n' $(filter %.c,$(FORMATTED)) | xargs -P 2 -n 4 sh -c \
+	    'clang-tidy --quiet "$$@" -- -std=c11 -D_GNU_SOURCE -I. $(PKG_CFLAGS) 2>/dev/null' tidy
+	$(PYTHON) tests/lint.py
+format: ## rewrite the C sources in the house format
+	clang-format -i $(FORMATTED)
+
 clean: ## remove the build
 	rm -rf $(OUT)
+help: ## list what can be asked for
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
+	    awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
-.PHONY: all clean test-programs bench-programs
+.PHONY: all demo demo-run cluster cluster-stop test test-build test-run sanitized bench \
+        lint format clean help test-programs bench-programs FORCE
 .SECONDARY:
+.DELETE_ON_ERROR:
 -include $(patsubst %.o,%.d,$(call objects,$(wildcard raft/*.c raft/host/*.c rpc/*.c kvserver/*.c kvserver/*/*.c sim/*.c tests/*.c tests/*/*.c)))
