@@ -130,7 +130,7 @@ test-run:
 sanitized: ## the same programs under ASan and UBSan, in build/sanitized
 	@$(MAKE) --no-print-directory OUT=$(OUT)/sanitized OPT=-O1 SAN=address,undefined \
 	    CC=$(shell command -v clang >/dev/null && echo clang || echo $(CC)) \
-	    all test-programs
+	    $(if $(SANITIZED),$(addprefix $(OUT)/sanitized/,$(SANITIZED)),all test-programs)
 
 bench: bench-programs all ## measure (see tests/bench)
 	@$(PYTHON) tests/bench/bench.py

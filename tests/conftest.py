@@ -1,0 +1,99 @@
+"""Makes every TEST(claim) of tests/*/*_test.c a pytest case in a process of its own,
+once in the default build and once under ASan and UBSan."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+TESTS = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(TESTS))
+
+from raftlab import build  # noqa: E402  (the path above comes first)
+
+CLAIM = re.compile(r"^TEST\((\w+)\)", re.MULTILINE)
+SECONDS_MAX = {"plain": 60, "sanitized": 240}
+SANITIZER_OPTIONS = {
+    "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+}
+
+
+class CTestFailed(Exception):
+    """A C test ended badly; the text is what it left on its standard streams."""
+
+
+class CTestFile(pytest.File):
+    def collect(self) -> Iterator[pytest.Item]:
+        claims = CLAIM.findall(self.path.read_text(encoding="utf-8"))
+        for variant in ("plain", "sanitized"):
+            for claim in claims:
+                yield CTest.from_parent(
+                    self, name=f"{claim}[{variant}]", claim=claim, variant=variant
+                )
+
+
+class CTest(pytest.Item):
+    def __init__(self, *, claim: str, variant: str, **keywords) -> None:
+        super().__init__(**keywords)
+        self.claim = claim
+        self.variant = variant
+        self.add_marker(variant)
+        self.add_marker(pytest.mark.timeout(build.BUILD_SECONDS_MAX))
+
+    def runtest(self) -> None:
+        name = str(self.path.relative_to(TESTS.parent).with_suffix(""))
+        program = build.program(name, sanitized=self.variant == "sanitized")
+        try:
+            done = subprocess.run(
+                [str(program), self.claim],
+                cwd=build.ROOT,
+                env=os.environ | SANITIZER_OPTIONS,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=SECONDS_MAX[self.variant],
+            )
+        except subprocess.TimeoutExpired as error:
+            text = (error.stdout or b"").decode(errors="replace")
+            raise CTestFailed(f"still running after {error.timeout} s\n{text}") from None
+        if done.returncode != 0:
+            text = done.stdout.decode(errors="replace")
+            raise CTestFailed(f"{text}\n{ending(done.returncode)}")
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo, style=None):
+        if isinstance(excinfo.value, (CTestFailed, build.BuildFailed)):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self):
+        lines = self.path.read_text(encoding="utf-8").splitlines()
+        head = f"TEST({self.claim})"
+        line = next((n for n, text in enumerate(lines) if text.startswith(head)), 0)
+        return self.path, line, f"{self.claim} [{self.variant}]"
+
+
+def ending(code: int) -> str:
+    return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def pytest_collect_file(file_path: pathlib.Path, parent: pytest.Collector):
+    if file_path.name.endswith("_test.c"):
+        return CTestFile.from_parent(parent, path=file_path)
+    return None
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--rounds", type=int, default=5, help="rounds of kill -9 in tests/cluster"
+    )
+    parser.addoption("--seed", type=int, default=None, help="the seed of those rounds")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "plain: a C test in the default build")
+    config.addinivalue_line("markers", "sanitized: a C test under ASan and UBSan")

@@ -1,0 +1,56 @@
+"""Where the built programs are, and how to have them built.
+
+Under `make test` all is built before pytest starts. Where pytest is run by hand the
+harness calls make for each program it is about to use."""
+
+import fcntl
+import functools
+import os
+import pathlib
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+OUT = ROOT / os.environ.get("RAFTLAB_OUT", "build")
+SANITIZED = OUT / "sanitized"
+BUILT = "RAFTLAB_BUILT" in os.environ
+BUILD_SECONDS_MAX = 900
+
+
+class BuildFailed(Exception):
+    """make could not build what a test needs; the text is what it said."""
+
+
+@functools.cache
+def make(*arguments: str) -> None:
+    """Runs make once for these arguments, while no other worker does."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+    with open(OUT / ".lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run(
+            ["make", "--no-print-directory", *arguments],
+            cwd=ROOT,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=BUILD_SECONDS_MAX,
+        )
+    if done.returncode != 0:
+        raise BuildFailed(f"make {' '.join(arguments)}\n{done.stdout}")
+
+
+def relative(path: pathlib.Path) -> str:
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def program(name: str, *, sanitized: bool = False) -> pathlib.Path:
+    """The path of build/NAME (or its sanitized twin), which is there on return."""
+    path = (SANITIZED if sanitized else OUT) / name
+    if BUILT and path.exists():
+        return path
+    if sanitized:
+        make("sanitized", f"OUT={relative(OUT)}", f"SANITIZED={name}")
+    else:
+        make(f"OUT={relative(OUT)}", relative(path))
+    return path
