@@ -1,0 +1,457 @@
+#include "kvserver/options.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum setting_kind { SETTING_TEXT, SETTING_U32, SETTING_U64, SETTING_YES_NO };
+
+struct setting {
+    const char *name;
+    const char *value; // what stands for it in the help
+    const char *help;
+    enum setting_kind kind;
+    size_t offset; // in struct options
+    uint64_t low;
+    uint64_t high; // for texts: the bytes at hand
+};
+
+#define AT(field)   offsetof(struct options, field)
+#define SIZE(field) sizeof(((struct options *)0)->field)
+
+static const struct setting settings[] = {
+    {"id", "N", "which member of the cluster this node is", SETTING_U32, AT(id), 1,
+     UINT32_MAX},
+    {"cluster", "LIST", "all members: id=host:peer-port/client-port,...", SETTING_TEXT,
+     AT(cluster), 0, SIZE(cluster)},
+    {"dir", "DIR", "where the node keeps its log; created where absent", SETTING_TEXT,
+     AT(dir), 0, SIZE(dir)},
+    {"config", "FILE", "a file of settings, one `name value` a line", SETTING_TEXT,
+     AT(config), 0, SIZE(config)},
+    {"port", "PORT", "client port of a single node", SETTING_U32, AT(port), 0, 65535},
+    {"bind", "ADDRESS", "listen here instead of on the member's own address",
+     SETTING_TEXT, AT(bind), 0, SIZE(bind)},
+    {"cluster-id", "N", "refuse a log that carries another number", SETTING_U64,
+     AT(cluster_id), 1, UINT64_MAX},
+    {"fsync", "yes|no", "no: acknowledged writes are LOST when the machine stops",
+     SETTING_YES_NO, AT(fsync), 0, 0},
+    {"election-timeout-ms", "MS", "without a leader for so long: campaign", SETTING_U32,
+     AT(election_timeout_ms), 10, 600000},
+    {"heartbeat-ms", "MS", "how often a leader speaks", SETTING_U32, AT(heartbeat_ms),
+     1, 60000},
+    {"request-timeout-ms", "MS", "answer -TIMEOUT after so long", SETTING_U32,
+     AT(request_timeout_ms), 1, 3600000},
+    {"log-entries-max", "N", "capacity of the log, in entries", SETTING_U32,
+     AT(log_entries_max), 16, UINT32_C(1) << 30},
+    {"log-bytes-max", "BYTES", "capacity of the log, in bytes", SETTING_U64,
+     AT(log_bytes_max), 1 << 16, UINT64_C(1) << 40},
+    {"segment-bytes-max", "BYTES", "begin another log file after so many", SETTING_U64,
+     AT(segment_bytes_max), 4096, UINT64_C(1) << 40},
+    {"max-clients", "N", "refuse clients beyond", SETTING_U32, AT(clients_max), 1,
+     1000000},
+    {"pipeline-max", "N", "commands of one client under way; it waits beyond",
+     SETTING_U32, AT(pipeline_max), 1, 1000000},
+    {"output-bytes-max", "BYTES", "close a client that leaves so much unread",
+     SETTING_U64, AT(output_bytes_max), 1024, UINT64_C(1) << 40},
+    {"value-bytes-max", "BYTES", "the longest value or word", SETTING_U32,
+     AT(value_bytes_max), 16, UINT32_C(64) << 20},
+    {"sessions-max", "N", "client sessions kept; the least used is dropped",
+     SETTING_U32, AT(sessions_max), 1, 100000000},
+    {"session-idle-ms-max", "MS", "drop a session unused for so long", SETTING_U64,
+     AT(session_idle_ms_max), 1, UINT64_C(1) << 50},
+};
+enum { SETTINGS = sizeof settings / sizeof settings[0] };
+
+static enum options_result bad(char *error, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static enum options_result bad(char *error, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(error, OPTIONS_ERROR_MAX, format, arguments);
+    va_end(arguments);
+    return OPTIONS_BAD;
+}
+
+static void options_default(struct options *options)
+{
+    struct raft_config raft;
+
+    raft_config_default(&raft);
+    memset(options, 0, sizeof *options);
+    strcpy(options->dir, "data");
+    options->port = 7001;
+    options->fsync = true;
+    options->cluster_id = 1;
+    options->election_timeout_ms = raft.election_timeout_ms;
+    options->heartbeat_ms = raft.heartbeat_ms;
+    options->request_timeout_ms = 5000;
+    options->log_entries_max = 4 << 20;
+    options->log_bytes_max = UINT64_C(2) << 30;
+    options->segment_bytes_max = UINT64_C(64) << 20;
+    options->clients_max = 10000;
+    options->pipeline_max = 1024;
+    options->output_bytes_max = UINT64_C(64) << 20;
+    options->value_bytes_max = 1 << 20;
+    options->sessions_max = 100000;
+    options->session_idle_ms_max = UINT64_C(24) * 3600 * 1000;
+}
+
+static const struct setting *setting_find(const char *name, size_t size)
+{
+    for (size_t i = 0; i < SETTINGS; i++)
+        if (strlen(settings[i].name) == size &&
+            memcmp(settings[i].name, name, size) == 0)
+            return &settings[i];
+    return NULL;
+}
+
+// Digits, and for counts of bytes a final k, m or g.
+static bool number_read(const char *text, uint64_t *value)
+{
+    uint64_t unit = 1;
+    char *end;
+
+    if (text[0] < '0' || text[0] > '9')
+        return false;
+    errno = 0;
+    *value = strtoull(text, &end, 10);
+    if (errno != 0)
+        return false;
+    if (end[0] == 'k' || end[0] == 'K')
+        unit = 1 << 10;
+    else if (end[0] == 'm' || end[0] == 'M')
+        unit = 1 << 20;
+    else if (end[0] == 'g' || end[0] == 'G')
+        unit = 1 << 30;
+    end += unit > 1;
+    if (*end != '\0' || *value > UINT64_MAX / unit)
+        return false;
+    *value *= unit;
+    return true;
+}
+
+// Why `text` cannot be the value, or NULL once it is stored.
+static const char *setting_store(const struct setting *setting, struct options *options,
+                                 const char *text)
+{
+    static char problem[128];
+    char *field = (char *)options + setting->offset;
+    uint64_t value;
+    bool yes = strcasecmp(text, "yes") == 0;
+
+    switch (setting->kind) {
+    case SETTING_TEXT:
+        if (text[0] == '\0')
+            return "is empty";
+        if (strlen(text) >= setting->high)
+            return "is too long";
+        strcpy(field, text);
+        return NULL;
+    case SETTING_YES_NO:
+        if (!yes && strcasecmp(text, "no") != 0)
+            return "is neither yes nor no";
+        *(bool *)field = yes;
+        return NULL;
+    case SETTING_U32:
+    case SETTING_U64:
+        break;
+    }
+    if (!number_read(text, &value))
+        return "is not a number";
+    if (value < setting->low || value > setting->high) {
+        snprintf(problem, sizeof problem, "is not between %llu and %llu",
+                 (unsigned long long)setting->low, (unsigned long long)setting->high);
+        return problem;
+    }
+    if (setting->kind == SETTING_U32)
+        *(uint32_t *)field = (uint32_t)value;
+    else
+        *(uint64_t *)field = value;
+    if (setting->offset == AT(port))
+        options->port_given = true;
+    return NULL;
+}
+
+// ---- the file -------------------------------------------------------------------
+
+static char *trim(char *text)
+{
+    size_t size;
+
+    text += strspn(text, " \t\r\n");
+    size = strlen(text);
+    while (size > 0 && strchr(" \t\r\n", text[size - 1]) != NULL)
+        text[--size] = '\0';
+    return text;
+}
+
+// One line: nothing, or a name and a value.
+static enum options_result line_read(struct options *options, char *line,
+                                     const char *where, char *error)
+{
+    const struct setting *setting;
+    const char *problem;
+    char *value;
+    size_t size;
+
+    line[strcspn(line, "#")] = '\0';
+    line = trim(line);
+    if (*line == '\0')
+        return OPTIONS_RUN;
+    size = strcspn(line, " \t=");
+    setting = setting_find(line, size);
+    if (setting == NULL || setting->offset == AT(config))
+        return bad(error, "%s: unknown setting '%.*s'", where, (int)size, line);
+    value = trim(line + size);
+    if (*value == '=')
+        value = trim(value + 1);
+    problem = setting_store(setting, options, value);
+    if (problem != NULL)
+        return bad(error, "%s: %s '%.100s' %s", where, setting->name, value, problem);
+    return OPTIONS_RUN;
+}
+
+static enum options_result file_read(struct options *options, const char *path,
+                                     char *error)
+{
+    enum options_result result = OPTIONS_RUN;
+    char line[OPTIONS_CLUSTER_MAX + 64];
+    char where[OPTIONS_PATH_MAX + 32];
+    unsigned number = 0;
+    FILE *file = fopen(path, "r");
+
+    if (file == NULL)
+        return bad(error, "cannot read %.300s: %s", path, strerror(errno));
+    while (result == OPTIONS_RUN && fgets(line, sizeof line, file) != NULL) {
+        snprintf(where, sizeof where, "%.300s:%u", path, ++number);
+        if (strlen(line) == sizeof line - 1)
+            result = bad(error, "%s: the line is too long", where);
+        else
+            result = line_read(options, line, where, error);
+    }
+    if (result == OPTIONS_RUN && ferror(file))
+        result = bad(error, "cannot read %.300s: %s", path, strerror(errno));
+    fclose(file);
+    return result;
+}
+
+// ---- the members ----------------------------------------------------------------
+
+// A port from 1 to 65535 that ends at `end`.
+static bool port_read(const char *text, char end, uint16_t *port, const char **rest)
+{
+    char *stop;
+    unsigned long value;
+
+    if (*text < '0' || *text > '9')
+        return false;
+    value = strtoul(text, &stop, 10);
+    if (*stop != end || value == 0 || value > 65535)
+        return false;
+    *port = (uint16_t)value;
+    *rest = stop + (end != '\0');
+    return true;
+}
+
+// "id=host:peer-port/client-port", where an IPv6 host stands in brackets.
+static bool member_read(const char *text, struct options_member *member)
+{
+    const char *host, *colon;
+    char *end;
+    unsigned long id;
+    size_t size;
+
+    memset(member, 0, sizeof *member);
+    if (*text < '0' || *text > '9')
+        return false;
+    id = strtoul(text, &end, 10);
+    if (*end != '=' || id == 0 || id > UINT32_MAX)
+        return false;
+    host = end + 1;
+    colon = strrchr(host, ':');
+    if (colon == NULL)
+        return false;
+    size = (size_t)(colon - host);
+    if (*host == '[') {
+        if (size < 3 || colon[-1] != ']')
+            return false;
+        host++;
+        size -= 2;
+    }
+    if (size == 0 || size >= OPTIONS_HOST_MAX)
+        return false;
+    member->id = (raft_id)id;
+    memcpy(member->host, host, size);
+    return port_read(colon + 1, '/', &member->peer_port, &host) &&
+           port_read(host, '\0', &member->client_port, &host);
+}
+
+static bool ports_meet(const struct options_member *a, const struct options_member *b)
+{
+    return strcmp(a->host, b->host) == 0 &&
+           (a->peer_port == b->peer_port || a->client_port == b->client_port ||
+            a->peer_port == b->client_port || a->client_port == b->peer_port);
+}
+
+static enum options_result member_add(struct options *options, const char *text,
+                                      char *error)
+{
+    struct options_member *member;
+
+    if (options->member_count == RAFT_MEMBERS_MAX)
+        return bad(error, "--cluster names more than %d members", RAFT_MEMBERS_MAX);
+    member = &options->members[options->member_count];
+    if (!member_read(text, member))
+        return bad(error,
+                   "--cluster: '%.100s' is not id=host:peer-port/client-port, such as "
+                   "1=127.0.0.1:7101/7001",
+                   text);
+    if (member->peer_port == member->client_port)
+        return bad(error, "--cluster: member %u uses port %u twice", member->id,
+                   member->peer_port);
+    for (uint32_t i = 0; i < options->member_count; i++) {
+        const struct options_member *other = &options->members[i];
+
+        if (other->id == member->id)
+            return bad(error, "--cluster names member %u twice", member->id);
+        if (ports_meet(other, member))
+            return bad(error, "--cluster: members %u and %u share a port of %.100s",
+                       other->id, member->id, member->host);
+    }
+    options->member_count++;
+    return OPTIONS_RUN;
+}
+
+static enum options_result cluster_read(struct options *options, char *error)
+{
+    char text[OPTIONS_CLUSTER_MAX];
+    char *rest = text;
+
+    strcpy(text, options->cluster);
+    for (char *part; (part = strsep(&rest, ",")) != NULL;)
+        if (member_add(options, trim(part), error) != OPTIONS_RUN)
+            return OPTIONS_BAD;
+    if (options->id == 0)
+        return bad(error, "--cluster needs --id, to say which member this node is");
+    if (options_member_find(options, options->id) == NULL)
+        return bad(error, "--id %u is not a member of --cluster", options->id);
+    if (options->port_given)
+        return bad(error, "--port is for a single node; --cluster names the ports");
+    return OPTIONS_RUN;
+}
+
+static void single_node(struct options *options)
+{
+    struct options_member *member = &options->members[0];
+
+    if (options->id == 0)
+        options->id = 1;
+    options->member_count = 1;
+    member->id = options->id;
+    strcpy(member->host, options->bind[0] != '\0' ? options->bind : "127.0.0.1");
+    member->client_port = (uint16_t)options->port;
+}
+
+// ---- the command line -----------------------------------------------------------
+
+static void help_print(void)
+{
+    printf("raftkv: one node of a replicated key-value store (RESP and JSON-RPC)\n\n"
+           "  raftkv --dir data                      a single node on port 7001\n"
+           "  raftkv --id 1 --dir data/1 --cluster "
+           "1=127.0.0.1:7101/7001,2=127.0.0.1:7102/7002,3=127.0.0.1:7103/7003\n\n");
+    for (size_t i = 0; i < SETTINGS; i++) {
+        char flag[64];
+
+        snprintf(flag, sizeof flag, "--%s %s", settings[i].name, settings[i].value);
+        printf("  %-28s %s\n", flag, settings[i].help);
+    }
+    printf("  %-28s %s\n  %-28s %s\n", "--help", "print this", "--version",
+           "print the version");
+}
+
+// Walks the flags; with `only` not NULL, those of one name alone are stored.
+static enum options_result flags_read(struct options *options, char **argv,
+                                      const char *only, char *error)
+{
+    for (char **at = argv + 1; *at != NULL; at++) {
+        const char *name = *at + 2, *value, *problem;
+        const struct setting *setting;
+        size_t size;
+
+        if (strncmp(*at, "--", 2) != 0)
+            return bad(error, "'%.100s' is not a flag (--help lists them)", *at);
+        size = strcspn(name, "=");
+        setting = setting_find(name, size);
+        if (setting == NULL)
+            return bad(error, "unknown flag '%.100s' (--help lists them)", *at);
+        value = name[size] == '=' ? name + size + 1 : *++at;
+        if (value == NULL)
+            return bad(error, "--%s needs a value: %s", setting->name, setting->value);
+        if (only != NULL && strcmp(only, setting->name) != 0)
+            continue;
+        problem = setting_store(setting, options, value);
+        if (problem != NULL)
+            return bad(error, "--%s '%.100s' %s", setting->name, value, problem);
+    }
+    return OPTIONS_RUN;
+}
+
+static enum options_result consistent(struct options *options, char *error)
+{
+    if (options->heartbeat_ms * UINT64_C(2) > options->election_timeout_ms)
+        return bad(error,
+                   "--heartbeat-ms %u is more than half of "
+                   "--election-timeout-ms %u",
+                   options->heartbeat_ms, options->election_timeout_ms);
+    if (options->log_bytes_max / 4 < options->value_bytes_max)
+        return bad(error, "--log-bytes-max is less than four of --value-bytes-max");
+    if (options->cluster[0] != '\0')
+        return cluster_read(options, error);
+    single_node(options);
+    return OPTIONS_RUN;
+}
+
+enum options_result options_parse(struct options *options, int argc, char **argv,
+                                  char *error)
+{
+    options_default(options);
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            help_print();
+            return OPTIONS_DONE;
+        }
+        if (strcmp(argv[i], "--version") == 0) {
+            printf("raftkv %s\n", OPTIONS_VERSION);
+            return OPTIONS_DONE;
+        }
+    }
+    if (flags_read(options, argv, "config", error) != OPTIONS_RUN)
+        return OPTIONS_BAD;
+    if (options->config[0] != '\0' &&
+        file_read(options, options->config, error) != OPTIONS_RUN)
+        return OPTIONS_BAD;
+    if (flags_read(options, argv, NULL, error) != OPTIONS_RUN)
+        return OPTIONS_BAD;
+    return consistent(options, error);
+}
+
+const struct options_member *options_self(const struct options *options)
+{
+    return options_member_find(options, options->id);
+}
+
+const struct options_member *options_member_find(const struct options *options,
+                                                 raft_id id)
+{
+    for (uint32_t i = 0; i < options->member_count; i++)
+        if (options->members[i].id == id)
+            return &options->members[i];
+    return NULL;
+}
