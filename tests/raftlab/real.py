@@ -1,0 +1,287 @@
+"""The cluster of real processes: raftkv on loopback ports, cables that can be cut."""
+
+import atexit
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any, Optional
+
+from raftlab import build, proxy
+from raftlab.cluster import Cluster, Node, Status, Unreachable
+from raftlab.jsonrpc import JsonRpcClient, RpcError
+from raftlab.resp import Reply, RespClient, RespError, Word
+
+LOOPBACK = "127.0.0.1"
+LOG_TAIL_LINES = 40
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on, below those that outgoing connections get, so that
+    a node finds its own port free again after a restart."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.SystemRandom().randrange(10000, 32000)
+        with socket.socket() as trial:
+            try:
+                trial.bind((LOOPBACK, port))
+            except OSError:
+                continue
+        if port not in found:
+            found.append(port)
+    return found
+
+
+def scratch_directory(durable: bool) -> pathlib.Path:
+    """On the real disk where durability is the point, else in memory where there is
+    some."""
+    in_memory = os.access("/dev/shm", os.W_OK | os.X_OK) and not durable
+    parent = "/dev/shm" if in_memory else str(build.OUT)
+    return pathlib.Path(tempfile.mkdtemp(prefix="raftlab-", dir=parent))
+
+
+class Process:
+    """A child that is always ended by its own pid, and whose output is kept."""
+
+    def __init__(self, command: list[str], log: pathlib.Path) -> None:
+        with open(log, "ab") as output:
+            self.child = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+        atexit.register(self.kill)
+
+    def running(self) -> bool:
+        return self.child.poll() is None
+
+    def signal(self, number: signal.Signals) -> None:
+        if self.running():
+            self.child.send_signal(number)
+
+    def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+        self.child.wait()
+        atexit.unregister(self.kill)
+
+    def terminate(self, seconds: float = 30) -> int:
+        """SIGTERM, and the exit code."""
+        self.signal(signal.SIGTERM)
+        code = self.child.wait(seconds)
+        atexit.unregister(self.kill)
+        return code
+
+
+class Cables:
+    """The proxy process, spoken to in lines. It ends when its input does."""
+
+    def __init__(self, peer_ports: dict[Node, int]) -> None:
+        links = [
+            f"{dialer}:{listener}={port}"
+            for dialer in peer_ports
+            for listener, port in peer_ports.items()
+            if dialer != listener
+        ]
+        self.child = subprocess.Popen(
+            [sys.executable, proxy.__file__, *links],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.ports: dict[str, int] = json.loads(self.child.stdout.readline())
+
+    def ask(self, command: str) -> None:
+        self.child.stdin.write(command + "\n")
+        self.child.stdin.flush()
+        answer = self.child.stdout.readline()
+        assert answer == "ok\n", f"{command}: {answer!r}"
+
+    def stop(self) -> None:
+        self.child.stdin.close()
+        self.child.wait()
+        self.child.stdout.close()
+
+
+class RealCluster(Cluster):
+    """raftkv processes. `fsync` puts their data on the real disk and has it synced."""
+
+    def __init__(
+        self,
+        nodes: int = 3,
+        *,
+        fsync: bool = False,
+        flags: tuple[str, ...] = (),
+        sanitized: bool = False,
+    ) -> None:
+        super().__init__(nodes)
+        self.program = build.program("raftkv", sanitized=sanitized)
+        self.flags = flags
+        self.directory = scratch_directory(durable=fsync)
+        ports = free_ports(2 * nodes)
+        self.peer_ports = dict(zip(self.nodes, ports[:nodes]))
+        self.client_ports = dict(zip(self.nodes, ports[nodes:]))
+        self.processes: dict[Node, Process] = {}
+        self.clients: dict[Node, RespClient] = {}
+        self.cables: Optional[Cables] = None
+
+    # ---- processes -------------------------------------------------------------------
+
+    def start(self) -> None:
+        if self.cables is None:
+            self.cables = Cables(self.peer_ports)
+        for node in self.nodes:
+            if node not in self.processes:
+                self.launch(node)
+
+    def stop(self) -> None:
+        for node in list(self.processes):
+            self.forget(node)
+            self.processes.pop(node).kill()
+        if self.cables is not None:
+            self.cables.stop()
+            self.cables = None
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def member(self, dialer: Node, node: Node) -> str:
+        """How `dialer` is told of `node`: through the cable between them."""
+        own = dialer == node
+        peer = self.peer_ports[node] if own else self.cables.ports[f"{dialer}:{node}"]
+        return f"{node}={LOOPBACK}:{peer}/{self.client_ports[node]}"
+
+    def command(self, node: Node) -> list[str]:
+        members = ",".join(self.member(node, other) for other in self.nodes)
+        return [
+            *(str(self.program), "--id", str(node), "--cluster", members),
+            *("--dir", str(self.directory / str(node)), *self.flags),
+        ]
+
+    def log_path(self, node: Node) -> pathlib.Path:
+        return self.directory / f"{node}.log"
+
+    def launch(self, node: Node) -> None:
+        process = Process(self.command(node), self.log_path(node))
+        self.processes[node] = process
+
+        def listens() -> bool:
+            if not process.running():
+                log = self.log_path(node).read_text(errors="replace")
+                code = process.child.returncode
+                raise AssertionError(f"node {node} ended with {code}: {log}")
+            self.status(node)
+            return True
+
+        self.wait(listens, f"node {node} listens")
+
+    def crash(self, node: Node) -> None:
+        self.forget(node)
+        self.processes.pop(node).kill()
+        self.down.add(node)
+        self.paused.discard(node)
+
+    def terminate(self, node: Node) -> int:
+        """SIGTERM: the node finishes what is in flight. Its exit code."""
+        self.forget(node)
+        code = self.processes.pop(node).terminate()
+        self.down.add(node)
+        return code
+
+    def restart(self, node: Node) -> None:
+        self.down.discard(node)
+        self.launch(node)
+
+    def pause(self, node: Node) -> None:
+        self.processes[node].signal(signal.SIGSTOP)
+        self.paused.add(node)
+
+    def resume(self, node: Node) -> None:
+        self.forget(node)
+        self.processes[node].signal(signal.SIGCONT)
+        self.paused.discard(node)
+
+    def cut(self, sender: Node, receiver: Node) -> None:
+        self.cables.ask(f"cut {sender} {receiver}")
+
+    def heal(self) -> None:
+        self.cables.ask("heal")
+
+    def pass_time(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def logs(self) -> str:
+        parts = []
+        for node in self.nodes:
+            if self.log_path(node).exists():
+                text = self.log_path(node).read_text(errors="replace")
+                tail = "\n".join(text.splitlines()[-LOG_TAIL_LINES:])
+                parts.append(f"--- node {node}\n{tail}")
+        return "\n".join(parts)
+
+    # ---- clients ---------------------------------------------------------------------
+
+    def client(self, node: Node, seconds: float = 10) -> RespClient:
+        """A connection of the caller's own."""
+        return RespClient(self.client_ports[node], seconds=seconds)
+
+    def rpc(self, node: Node, seconds: float = 10) -> JsonRpcClient:
+        return JsonRpcClient(self.client_ports[node], seconds=seconds)
+
+    def forget(self, node: Node) -> None:
+        if client := self.clients.pop(node, None):
+            client.close()
+
+    def do_on(self, node: Node, *words: Word, seconds: float = 5) -> Reply:
+        if node in self.down or node in self.paused:
+            raise Unreachable(f"node {node} is down or paused")
+        try:
+            if node not in self.clients:
+                self.clients[node] = self.client(node)
+            self.clients[node].socket.settimeout(seconds)
+            return self.clients[node].do(*words)
+        except OSError as error:
+            self.forget(node)
+            raise Unreachable(f"node {node}: {error}") from error
+
+    def read_local(self, node: Node, key: str) -> Optional[str]:
+        if node in self.down or node in self.paused:
+            raise Unreachable(f"node {node} is down or paused")
+        try:
+            with self.client(node) as client:
+                client.do("READONLY")
+                value = client.do("GET", key)
+        except (OSError, RespError) as error:
+            raise Unreachable(f"node {node}: {error}") from error
+        return value.decode() if isinstance(value, bytes) else None
+
+    def raw_status(self, node: Node) -> dict[str, Any]:
+        if node in self.down or node in self.paused:
+            raise Unreachable(f"node {node} is down or paused")
+        try:
+            with self.rpc(node) as client:
+                return client.call("raft.status")
+        except (OSError, RpcError) as error:
+            raise Unreachable(f"node {node}: {error}") from error
+
+    def status(self, node: Node) -> Status:
+        raw = self.raw_status(node)
+        return Status(
+            node=node,
+            role=raw["role"],
+            term=raw["current_term"],
+            leader=raw["leader_id"] or 0,
+            commit_index=raw["commit_index"],
+            applied_index=raw["last_applied"],
+            last_index=raw["last_index"],
+            hash=str(raw["state_hash"]),
+        )
+
+    def moved_to(self, error: RespError) -> Optional[Node]:
+        port = error.moved_to()[1]
+        return next((n for n, p in self.client_ports.items() if p == port), None)
