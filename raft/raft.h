@@ -62,7 +62,7 @@ enum raft_status {
     RAFT_NOT_LEADER,  // ask output.leader_hint
     RAFT_LOG_FULL,    // capacity for entries or bytes is used up; nothing was taken
     RAFT_READS_FULL,  // too many reads under way; nothing was taken
-    RAFT_TOO_LARGE,   // more commands or bytes at once than the configuration allows
+    RAFT_TOO_LARGE,   // a command, or their number, is beyond the configuration's limit
     RAFT_INVALID,     // an event that no correct host or peer produces; ignored
     RAFT_UNSUPPORTED, // an event whose mechanism this version does not have
     RAFT_STATUS_COUNT,
@@ -309,8 +309,9 @@ struct raft_config {
     uint32_t heartbeat_ms;        // well below the election timeout
     uint32_t log_entries_max;     // capacity; rounded up to a power of two
     uint64_t log_bytes_max;       // capacity for data; rounded up to a power of two
+    uint32_t command_bytes_max;   // of one command
     uint32_t message_entries_max; // entries in one AppendEntries or one proposal
-    uint32_t message_bytes_max;   // bytes of entries in one AppendEntries or proposal
+    uint32_t message_bytes_max;   // in one AppendEntries, unless it is a single entry
     uint32_t inflight_max;        // AppendEntries under way to one peer
     struct raft_configuration configuration; // of the first start
 };

@@ -1,0 +1,124 @@
+#include "raft/durability.h"
+
+#include <string.h>
+
+#include "raft/state.h"
+
+static struct durability_write *pending_at(struct durability *durability,
+                                           uint32_t place)
+{
+    uint32_t at = (durability->pending_first + place) % RAFT_WRITES_MAX;
+    return &durability->pending[at];
+}
+
+void durability_defer(struct raft *raft, const struct raft_message *message,
+                      uint64_t needs)
+{
+    struct durability *durability = &raft->durability;
+    if (durability->outbox_count == RAFT_OUTBOX_MAX) {
+        durability->outbox_count--;
+        memmove(&durability->outbox[0], &durability->outbox[1],
+                durability->outbox_count * sizeof durability->outbox[0]);
+    }
+    struct outbox_item *item = &durability->outbox[durability->outbox_count++];
+    item->needs = needs;
+    item->made_in = raft->hard_state.current_term;
+    item->message = *message;
+}
+
+static bool step_persists(const struct raft *raft, const struct raft_output *output)
+{
+    return output->hard_state_changed || raft->durability.persist_from != 0;
+}
+
+uint64_t durability_newest_write(const struct raft *raft,
+                                 const struct raft_output *output)
+{
+    return raft->durability.issued + step_persists(raft, output);
+}
+
+void durability_forget(struct raft *raft, raft_index index)
+{
+    struct durability *durability = &raft->durability;
+    if (durability->durable_index >= index)
+        durability->durable_index = index - 1;
+    for (uint32_t i = 0; i < durability->pending_count; i++) {
+        struct durability_write *pending = pending_at(durability, i);
+        if (pending->last_index >= index)
+            pending->last_index = index - 1;
+    }
+}
+
+static void remember(struct durability *durability, raft_index last_index)
+{
+    // Where there is no place, the newest write stands for the one before it as well:
+    // that one is then reported later than it could be, never earlier.
+    if (durability->pending_count == RAFT_WRITES_MAX)
+        durability->pending_count--;
+    struct durability_write *pending =
+        pending_at(durability, durability->pending_count++);
+    pending->write = durability->issued;
+    pending->last_index = last_index;
+}
+
+void durability_issue(struct raft *raft, struct raft_output *output)
+{
+    struct durability *durability = &raft->durability;
+    if (!step_persists(raft, output))
+        return;
+    output->write = ++durability->issued;
+    output->hard_state = raft->hard_state;
+    raft_index first = durability->persist_from;
+    durability->persist_from = 0;
+    if (first != 0 && first <= raft->log.last_index) {
+        uint32_t count = (uint32_t)(raft->log.last_index - first + 1);
+        output->entry_count = count;
+        output->entries = state_view(raft, first, &output->entry_count);
+        assert(output->entry_count == count);
+    }
+    remember(durability, raft->log.last_index);
+}
+
+enum raft_status durability_report(struct raft *raft, uint64_t write)
+{
+    struct durability *durability = &raft->durability;
+    if (write > durability->issued)
+        return RAFT_INVALID;
+    if (write <= durability->reported)
+        return RAFT_OK;
+    durability->reported = write;
+    while (durability->pending_count > 0 && pending_at(durability, 0)->write <= write) {
+        raft_index last_index = pending_at(durability, 0)->last_index;
+        if (last_index > durability->durable_index)
+            durability->durable_index = last_index;
+        durability->pending_first = (durability->pending_first + 1) % RAFT_WRITES_MAX;
+        durability->pending_count--;
+    }
+    if (durability_of_hard_state(raft))
+        durability->durable_term = raft->hard_state.current_term;
+    return RAFT_OK;
+}
+
+bool durability_of_hard_state(const struct raft *raft)
+{
+    return raft->durability.hard_state_write <= raft->durability.reported;
+}
+
+void durability_release(struct raft *raft, struct raft_output *output)
+{
+    struct durability *durability = &raft->durability;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < durability->outbox_count; i++) {
+        const struct outbox_item *item = &durability->outbox[i];
+        if (item->made_in != raft->hard_state.current_term)
+            continue;
+        struct raft_message *message = NULL;
+        if (item->needs <= durability->reported) // S-0
+            message = state_message(raft, output, item->message.type, item->message.to);
+        if (message != NULL)
+            *message = item->message;
+        else
+            durability->outbox[kept++] = *item;
+    }
+    durability->outbox_count = kept;
+}

@@ -1,0 +1,69 @@
+// log.h: the log of Figure 2, in bounded memory.
+//
+// A ring of slots (term, type, size, place) and a ring of bytes. An entry's bytes are
+// never split: one that would pass the end of the ring starts at its beginning.
+// Terms never decrease from one index to the next; the last included entry of a
+// snapshot is remembered by index and term, as if it stood before the first entry.
+// Offsets are relative to the struct, so that a copy of the whole memory is a copy of
+// the log.
+#ifndef RAFT_LOG_H
+#define RAFT_LOG_H
+
+#include "raft/raft.h"
+
+struct log_slot {
+    raft_term term;
+    uint64_t at; // position in the endless stream of bytes; modulo capacity in the ring
+    uint32_t size;
+    uint32_t type;
+};
+
+struct log {
+    raft_index snapshot_index; // last included by the snapshot; 0: none
+    raft_term snapshot_term;
+    raft_index last_index;
+    uint64_t bytes_tail; // where the next entry's bytes may begin
+    uint64_t slot_count; // capacities: powers of two
+    uint64_t byte_count;
+    uint64_t slots_offset; // from this struct
+    uint64_t bytes_offset;
+};
+
+// The capacities that a configuration asks for, rounded up.
+uint64_t log_slot_count(const struct raft_config *config);
+uint64_t log_byte_count(const struct raft_config *config);
+
+// An empty log behind a snapshot, with its rings at these offsets from `log`.
+void log_init(struct log *log, const struct raft_config *config, uint64_t slots_offset,
+              uint64_t bytes_offset);
+
+raft_index log_first_index(const struct log *log);
+raft_term log_last_term(const struct log *log);
+uint64_t log_bytes_used(const struct log *log);
+
+// The term at `index`; false where the log does not know it (compacted or beyond).
+bool log_term(const struct log *log, raft_index index, raft_term *term);
+
+// Whether the log holds an entry at `index` with this term (AE-2's question). True for
+// index 0 of an empty log, and for the snapshot's last entry.
+bool log_matches(const struct log *log, raft_index index, raft_term term);
+
+// The largest index <= `index` whose term is <= `term`: above it nothing can match a
+// log that has `term` at `index` (section 5.3, the last paragraph but two).
+raft_index log_find_conflict(const struct log *log, raft_index index, raft_term term);
+
+// Whether all of these commands fit, one behind the other.
+bool log_has_room(const struct log *log, const struct raft_command *commands,
+                  uint32_t count);
+
+// Adds an entry behind the last; its bytes are copied. False where it does not fit.
+bool log_append(struct log *log, raft_term term, enum raft_entry_type type,
+                const void *data, uint32_t size);
+
+// Drops the entry at `index` and all that follow.
+void log_truncate(struct log *log, raft_index index);
+
+// The entry at an index that the log holds; data borrowed until the log changes.
+void log_entry(const struct log *log, raft_index index, struct raft_entry *entry);
+
+#endif

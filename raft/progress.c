@@ -1,0 +1,75 @@
+#include "raft/progress.h"
+
+void progress_reset(struct progress *progress, raft_index last_index)
+{
+    progress->match_index = 0;
+    progress->acked_round = 0;
+    progress->ping = true;
+    progress_become_probe(progress, last_index + 1);
+}
+
+void progress_become_probe(struct progress *progress, raft_index next_index)
+{
+    progress->state = RAFT_PROBE;
+    progress->next_index = next_index;
+    progress->probe_sent = false;
+    progress->inflight_count = 0;
+}
+
+void progress_become_replicate(struct progress *progress)
+{
+    progress->state = RAFT_REPLICATE;
+    progress->inflight_count = 0;
+}
+
+bool progress_may_send(const struct progress *progress, uint32_t inflight_max)
+{
+    switch (progress->state) {
+    case RAFT_PROBE:
+        return !progress->probe_sent;
+    case RAFT_REPLICATE:
+        return progress->inflight_count < inflight_max;
+    case RAFT_SNAPSHOT:
+        return false;
+    }
+    return false;
+}
+
+void progress_sent(struct progress *progress, raft_index last_index)
+{
+    progress->ping = false;
+    if (progress->state == RAFT_PROBE) {
+        progress->probe_sent = true;
+        return;
+    }
+    if (last_index < progress->next_index) // an empty message: nothing to wait for
+        return;
+    assert(progress->inflight_count < RAFT_INFLIGHT_MAX);
+    uint32_t at = progress->inflight_first + progress->inflight_count++;
+    progress->inflight[at % RAFT_INFLIGHT_MAX] = last_index;
+    progress->next_index = last_index + 1;
+}
+
+bool progress_acknowledged(struct progress *progress, raft_index match_index)
+{
+    // Messages may arrive in any order: an old acknowledgement says nothing new.
+    if (match_index <= progress->match_index)
+        return false;
+    progress->match_index = match_index;
+    if (progress->next_index <= match_index)
+        progress->next_index = match_index + 1;
+    while (progress->inflight_count > 0 &&
+           progress->inflight[progress->inflight_first] <= match_index) {
+        progress->inflight_first = (progress->inflight_first + 1) % RAFT_INFLIGHT_MAX;
+        progress->inflight_count--;
+    }
+    return true;
+}
+
+bool progress_refusal_is_news(const struct progress *progress,
+                              raft_index prev_log_index)
+{
+    if (progress->state == RAFT_PROBE)
+        return prev_log_index + 1 == progress->next_index;
+    return prev_log_index > progress->match_index;
+}

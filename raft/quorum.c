@@ -1,0 +1,39 @@
+#include "raft/quorum.h"
+
+static bool counts_in_new(enum raft_member_role role)
+{
+    return role == RAFT_VOTER || role == RAFT_STAYING;
+}
+
+static bool counts_in_old(enum raft_member_role role)
+{
+    return role == RAFT_LEAVING || role == RAFT_STAYING;
+}
+
+// The value that a majority of those who count has reached; UINT64_MAX of no one.
+static uint64_t majority_value(const struct raft_configuration *configuration,
+                               const uint64_t values[RAFT_MEMBERS_MAX],
+                               bool (*counts)(enum raft_member_role))
+{
+    uint64_t sorted[RAFT_MEMBERS_MAX]; // descending
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < configuration->count; i++) {
+        if (!counts(configuration->members[i].role))
+            continue;
+        uint32_t at = count++;
+        for (; at > 0 && sorted[at - 1] < values[i]; at--)
+            sorted[at] = sorted[at - 1];
+        sorted[at] = values[i];
+    }
+    return count == 0 ? UINT64_MAX : sorted[count / 2];
+}
+
+uint64_t quorum_value(const struct raft_configuration *configuration,
+                      const uint64_t values[RAFT_MEMBERS_MAX])
+{
+    uint64_t in_new = majority_value(configuration, values, counts_in_new);
+    uint64_t in_old = majority_value(configuration, values, counts_in_old);
+    if (in_new == UINT64_MAX) // nobody votes, so nothing is agreed
+        return 0;
+    return in_new < in_old ? in_new : in_old;
+}

@@ -1,0 +1,385 @@
+// raft.c: the one function, and the life cycle around it.
+//
+// A step has three parts: the event changes the state (one switch, one call a case);
+// what follows from the change is drawn (commit, reads); then everything that may leave
+// is put into the output. All sending is in the third part.
+#include "raft/raft.h"
+
+#include <string.h>
+
+#include "raft/append_entries.h"
+#include "raft/commit.h"
+#include "raft/invariants.h"
+#include "raft/membership.h"
+#include "raft/prevote.h"
+#include "raft/read_index.h"
+#include "raft/request_vote.h"
+#include "raft/role.h"
+#include "raft/state.h"
+#include "raft/timer.h"
+
+enum {
+    ALIGNMENT = 16,
+    LOG_SLOTS_RESERVED =
+        16, // kept free of proposals, so that a new leader's no-op fits
+    LOG_ENTRIES_MIN = 64,
+    VIEWS_PER_STEP = 4, // persist, apply, and two batches for peers that lag
+};
+
+const char *raft_status_text(enum raft_status status)
+{
+    static const char *const texts[RAFT_STATUS_COUNT] = {
+        [RAFT_OK] = "done",
+        [RAFT_NOT_LEADER] = "this node does not lead",
+        [RAFT_LOG_FULL] = "the log is full",
+        [RAFT_READS_FULL] = "too many reads are under way",
+        [RAFT_TOO_LARGE] = "the command is too large",
+        [RAFT_INVALID] = "no correct host or peer says this",
+        [RAFT_UNSUPPORTED] = "this version does not know how",
+    };
+    bool known = (unsigned)status < RAFT_STATUS_COUNT;
+    return known ? texts[status] : "an unknown status";
+}
+
+const char *raft_role_text(enum raft_role role)
+{
+    static const char *const texts[] = {"follower", "pre-candidate", "candidate",
+                                        "leader"};
+    return (unsigned)role <= RAFT_LEADER ? texts[role] : "an unknown role";
+}
+
+// ---- life cycle -----------------------------------------------------------------
+
+void raft_config_default(struct raft_config *config)
+{
+    *config = (struct raft_config){
+        .election_timeout_ms = 150, // section 9.3
+        .heartbeat_ms = 30,
+        .log_entries_max = 1 << 16,
+        .log_bytes_max = 16 << 20,
+        .command_bytes_max = 1 << 20,
+        .message_entries_max = 256,
+        .message_bytes_max = 256 << 10,
+        .inflight_max = 8,
+    };
+}
+
+const char *raft_config_problem(const struct raft_config *config)
+{
+    if (config->id == 0)
+        return "the node's id is 0";
+    if (config->election_timeout_ms == 0 || config->heartbeat_ms == 0)
+        return "a timeout is 0";
+    if (config->heartbeat_ms >= config->election_timeout_ms)
+        return "the heartbeat is not shorter than the election timeout";
+    if (config->election_timeout_ms > UINT32_MAX / 2)
+        return "the election timeout is too long";
+    if (config->log_entries_max < LOG_ENTRIES_MIN || config->log_entries_max > 1u << 30)
+        return "the log's capacity for entries is not between 64 and 2^30";
+    if (config->log_bytes_max > (uint64_t)1 << 46)
+        return "the log's capacity for bytes is above 2^46";
+    if (config->command_bytes_max > config->log_bytes_max)
+        return "the largest command does not fit into the log";
+    if (config->message_entries_max == 0 || config->message_entries_max > 1u << 20)
+        return "the entries in a message are not between 1 and 2^20";
+    if (config->inflight_max == 0 || config->inflight_max > RAFT_INFLIGHT_MAX)
+        return "the messages in flight are not between 1 and RAFT_INFLIGHT_MAX";
+    return membership_problem(&config->configuration);
+}
+
+static size_t aligned(size_t size)
+{
+    return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+// Where everything lies, from the start of the memory.
+struct layout {
+    size_t messages;
+    size_t entries;
+    size_t answers;
+    size_t slots;
+    size_t bytes;
+    size_t size;
+};
+
+static struct layout lay_out(const struct raft_config *config)
+{
+    struct layout at;
+    at.messages = aligned(sizeof(struct raft));
+    at.entries =
+        at.messages + aligned(RAFT_OUTPUT_MESSAGES_MAX * sizeof(struct raft_message));
+    at.answers =
+        at.entries + aligned((size_t)VIEWS_PER_STEP * config->message_entries_max *
+                             sizeof(struct raft_entry));
+    at.slots = at.answers + aligned(RAFT_READS_MAX * sizeof(struct raft_read));
+    at.bytes = at.slots + aligned(log_slot_count(config) * sizeof(struct log_slot));
+    at.size = at.bytes + aligned(log_byte_count(config));
+    return at;
+}
+
+size_t raft_size(const struct raft_config *config)
+{
+    return lay_out(config).size;
+}
+
+static void start_log(struct raft *raft, const struct layout *at,
+                      const struct raft_snapshot_meta *snapshot)
+{
+    size_t log_at = offsetof(struct raft, log);
+    log_init(&raft->log, &raft->config, at->slots - log_at, at->bytes - log_at);
+    raft->log.snapshot_index = snapshot->last_included_index;
+    raft->log.snapshot_term = snapshot->last_included_term;
+    raft->log.last_index = snapshot->last_included_index;
+    raft->durability.durable_index = snapshot->last_included_index;
+    raft->commit_index = snapshot->last_included_index;
+    raft->last_applied = snapshot->last_included_index;
+    raft->apply_given = snapshot->last_included_index;
+}
+
+struct raft *raft_init(void *memory, const struct raft_config *config,
+                       const struct raft_hard_state *hard_state,
+                       const struct raft_snapshot_meta *snapshot)
+{
+    assert(raft_config_problem(config) == NULL);
+    assert((uintptr_t)memory % ALIGNMENT == 0);
+    struct layout at = lay_out(config);
+    struct raft *raft = memory;
+    memset(raft, 0, sizeof *raft);
+    raft->config = *config;
+    raft->messages_offset = at.messages;
+    raft->entries_offset = at.entries;
+    raft->answers_offset = at.answers;
+    raft->entries_max = VIEWS_PER_STEP * config->message_entries_max;
+    raft->now_ms = config->start_ms;
+    raft->hard_state = *hard_state;
+    raft->durability.durable_term = hard_state->current_term;
+    start_log(raft, &at, snapshot);
+    membership_use(raft, snapshot->last_included_index > 0 ? &snapshot->configuration
+                                                           : &config->configuration);
+    timer_seed(raft, config->seed);
+    timer_reset_election(raft);
+    if (membership_is_sole_voter(raft)) // there is no one to wait for
+        raft->election_deadline_ms = raft->now_ms;
+    return raft;
+}
+
+enum raft_status raft_load(struct raft *raft, const struct raft_entry *entry)
+{
+    struct log *log = &raft->log;
+    if (entry->index != log->last_index + 1 || entry->term < log_last_term(log) ||
+        entry->term > raft->hard_state.current_term)
+        return RAFT_INVALID;
+    if (!log_append(log, entry->term, entry->type, entry->data, entry->size))
+        return RAFT_LOG_FULL;
+    raft->durability.durable_index = log->last_index;
+    return RAFT_OK;
+}
+
+// ---- one step -------------------------------------------------------------------
+
+static enum raft_status propose(struct raft *raft, const struct raft_command *commands,
+                                uint32_t count, struct raft_output *output)
+{
+    if (raft->role != RAFT_LEADER)
+        return RAFT_NOT_LEADER;
+    if (count == 0)
+        return RAFT_INVALID;
+    if (count > raft->config.message_entries_max)
+        return RAFT_TOO_LARGE;
+    for (uint32_t i = 0; i < count; i++) {
+        if (commands[i].size > raft->config.command_bytes_max)
+            return RAFT_TOO_LARGE;
+    }
+    uint64_t used = raft->log.last_index - raft->log.snapshot_index;
+    if (used + count + LOG_SLOTS_RESERVED > raft->log.slot_count ||
+        !log_has_room(&raft->log, commands, count))
+        return RAFT_LOG_FULL;
+    output->proposed_index = raft->log.last_index + 1;
+    output->proposed_term = raft->hard_state.current_term;
+    for (uint32_t i = 0; i < count; i++) // LEAD-2
+        log_append(&raft->log, raft->hard_state.current_term, RAFT_ENTRY_COMMAND,
+                   commands[i].data, commands[i].size);
+    state_persist_entries(raft, output->proposed_index);
+    return RAFT_OK;
+}
+
+// Whether a message's term is the sender's own. That of a pre-vote, and of its grant,
+// is one that nobody has yet.
+static bool tells_a_term(const struct raft_message *message)
+{
+    if (message->type == RAFT_REQUEST_VOTE)
+        return !message->request_vote.pre_vote;
+    if (message->type == RAFT_REQUEST_VOTE_REPLY)
+        return !(message->request_vote_reply.pre_vote &&
+                 message->request_vote_reply.vote_granted);
+    return true;
+}
+
+static enum raft_status receive(struct raft *raft, const struct raft_message *message,
+                                struct raft_output *output)
+{
+    if (message->to != raft->config.id || message->from == raft->config.id ||
+        message->from == 0 || message->term == 0)
+        return RAFT_INVALID;
+    if (message->type >= RAFT_INSTALL_SNAPSHOT)
+        return message->type < RAFT_MESSAGE_TYPE_END ? RAFT_UNSUPPORTED : RAFT_INVALID;
+    if (tells_a_term(message) && message->term > raft->hard_state.current_term)
+        role_adopt_term(raft, message->term, output); // ALL-2
+    switch (message->type) {
+    case RAFT_REQUEST_VOTE:
+        if (message->request_vote.pre_vote)
+            prevote_receive(raft, message, output);
+        else
+            request_vote_receive(raft, message, output);
+        return RAFT_OK;
+    case RAFT_REQUEST_VOTE_REPLY:
+        if (message->request_vote_reply.pre_vote)
+            prevote_receive_reply(raft, message, output);
+        else
+            request_vote_receive_reply(raft, message, output);
+        return RAFT_OK;
+    case RAFT_APPEND_ENTRIES:
+        return append_entries_receive(raft, message, output);
+    case RAFT_APPEND_ENTRIES_REPLY:
+        return append_entries_receive_reply(raft, message, output);
+    default:
+        return RAFT_INVALID;
+    }
+}
+
+static enum raft_status persisted(struct raft *raft, uint64_t write,
+                                  struct raft_output *output)
+{
+    enum raft_status status = durability_report(raft, write);
+    if (status == RAFT_OK)
+        request_vote_persisted(raft, output);
+    return status;
+}
+
+static enum raft_status handle(struct raft *raft, const struct raft_event *event,
+                               struct raft_output *output)
+{
+    switch (event->type) {
+    case RAFT_EVENT_TICK:
+        timer_tick(raft, output);
+        return RAFT_OK;
+    case RAFT_EVENT_MESSAGE:
+        return receive(raft, event->message, output);
+    case RAFT_EVENT_PROPOSE:
+        return propose(raft, event->propose.commands, event->propose.count, output);
+    case RAFT_EVENT_READ:
+        return read_index_ask(raft, event->read.id);
+    case RAFT_EVENT_PERSISTED:
+        return persisted(raft, event->persisted.write, output);
+    case RAFT_EVENT_APPLIED:
+        return commit_applied(raft, event->applied.index);
+    case RAFT_EVENT_SNAPSHOT_TAKEN:
+    case RAFT_EVENT_SNAPSHOT_INSTALLED:
+    case RAFT_EVENT_CHANGE_MEMBERSHIP:
+    case RAFT_EVENT_TRANSFER_LEADERSHIP:
+        return RAFT_UNSUPPORTED;
+    case RAFT_EVENT_TYPE_END:
+        break;
+    }
+    return RAFT_INVALID;
+}
+
+static void give_out(struct raft *raft, struct raft_output *output)
+{
+    if (raft->role == RAFT_LEADER) {
+        commit_advance(raft, output);
+        read_index_advance(raft);
+    }
+    // In this order: the first two always find room for what they show.
+    durability_issue(raft, output);
+    commit_apply(raft, output);
+    if (raft->role == RAFT_LEADER)
+        append_entries_send(raft, output);
+    durability_release(raft, output);
+    read_index_answer(raft, output);
+    output->leader_hint = raft->leader_id;
+    output->deadline_ms = timer_deadline(raft);
+    if (raft->output_full)
+        output->deadline_ms = raft->now_ms;
+}
+
+enum raft_status raft_step(struct raft *raft, const struct raft_event *event,
+                           struct raft_output *output)
+{
+    memset(output, 0, sizeof *output);
+    raft->entries_used = 0;
+    raft->view_count = 0;
+    raft->output_full = false;
+    output->messages =
+        (const struct raft_message *)((uintptr_t)raft + raft->messages_offset);
+    timer_advance(raft, event->now_ms);
+    enum raft_status status = handle(raft, event, output);
+    give_out(raft, output);
+    return status;
+}
+
+// ---- observing ------------------------------------------------------------------
+
+static void observe_peers(const struct raft *raft, struct raft_view *view)
+{
+    if (raft->role != RAFT_LEADER)
+        return;
+    for (uint32_t i = 0; i < raft->configuration.count; i++) {
+        const struct progress *peer = &raft->peers[i];
+        if (peer->id == raft->config.id)
+            continue;
+        view->peers[view->peer_count++] =
+            (struct raft_peer_view){.id = peer->id,
+                                    .next_index = peer->next_index,
+                                    .match_index = peer->match_index,
+                                    .state = peer->state,
+                                    .inflight = peer->inflight_count};
+    }
+}
+
+void raft_observe(const struct raft *raft, struct raft_view *view)
+{
+    *view = (struct raft_view){
+        .id = raft->config.id,
+        .role = raft->role,
+        .leader_id = raft->leader_id,
+        .current_term = raft->hard_state.current_term,
+        .voted_for = raft->hard_state.voted_for,
+        .commit_index = raft->commit_index,
+        .last_applied = raft->last_applied,
+        .first_index = log_first_index(&raft->log),
+        .last_index = raft->log.last_index,
+        .last_term = log_last_term(&raft->log),
+        .durable_index = raft->durability.durable_index,
+        .durable_term = raft->durability.durable_term,
+        .elections = raft->elections,
+        .log_bytes = log_bytes_used(&raft->log),
+        .reads_pending = raft->reads_count,
+        .configuration = raft->configuration,
+    };
+    observe_peers(raft, view);
+}
+
+bool raft_entry_at(const struct raft *raft, raft_index index, struct raft_entry *entry)
+{
+    if (index < log_first_index(&raft->log) || index > raft->log.last_index)
+        return false;
+    log_entry(&raft->log, index, entry);
+    return true;
+}
+
+bool raft_term_at(const struct raft *raft, raft_index index, raft_term *term)
+{
+    return log_term(&raft->log, index, term);
+}
+
+const char *raft_check(const struct raft *raft)
+{
+    return invariants_broken(raft);
+}
+
+const struct raft_member *
+raft_member_find(const struct raft_configuration *configuration, raft_id id)
+{
+    return membership_find(configuration, id);
+}

@@ -1,0 +1,134 @@
+#include "raft/request_vote.h"
+
+#include "raft/durability.h"
+#include "raft/membership.h"
+#include "raft/role.h"
+#include "raft/state.h"
+#include "raft/timer.h"
+
+static uint64_t granted_by(const struct raft *raft, uint32_t member)
+{
+    return raft->peers[member].vote == PROGRESS_VOTE_GRANTED;
+}
+
+static uint64_t not_refused_by(const struct raft *raft, uint32_t member)
+{
+    return raft->peers[member].vote != PROGRESS_VOTE_REFUSED;
+}
+
+enum request_vote_state request_vote_outcome(const struct raft *raft)
+{
+    if (membership_quorum(raft, granted_by) != 0)
+        return REQUEST_VOTE_WON;
+    if (membership_quorum(raft, not_refused_by) == 0)
+        return REQUEST_VOTE_LOST;
+    return REQUEST_VOTE_OPEN;
+}
+
+bool request_vote_is_up_to_date(const struct raft *raft,
+                                const struct raft_request_vote *request)
+{
+    raft_term own_last_term = log_last_term(&raft->log);
+    if (request->last_log_term != own_last_term)
+        return request->last_log_term > own_last_term;
+    return request->last_log_index >= raft->log.last_index;
+}
+
+void request_vote_start(struct raft *raft, struct raft_output *output)
+{
+    struct raft_message message = {.type = RAFT_REQUEST_VOTE,
+                                   .from = raft->config.id,
+                                   .term = raft->hard_state.current_term};
+    message.request_vote.last_log_index = raft->log.last_index;
+    message.request_vote.last_log_term = log_last_term(&raft->log);
+    for (uint32_t i = 0; i < raft->configuration.count; i++) {
+        message.to = raft->configuration.members[i].id;
+        if (message.to == raft->config.id ||
+            raft->configuration.members[i].role == RAFT_LEARNER)
+            continue;
+        // CAND-1d. The log's end is durable with the vote, or the promise would be
+        // void.
+        durability_defer(raft, &message, durability_newest_write(raft, output));
+    }
+}
+
+static bool may_grant(struct raft *raft, const struct raft_message *message,
+                      struct raft_output *output)
+{
+    if (message->term < raft->hard_state.current_term) { // RV-1
+        state_note(output, "term lower -> refuse");
+        return false;
+    }
+    raft_id voted_for = raft->hard_state.voted_for;
+    if (voted_for != 0 && voted_for != message->from) { // RV-2a
+        state_note(output, "voted for another -> refuse");
+        return false;
+    }
+    if (!request_vote_is_up_to_date(raft, &message->request_vote)) { // RV-2b
+        state_note(output, "log behind -> refuse");
+        return false;
+    }
+    return true;
+}
+
+void request_vote_receive(struct raft *raft, const struct raft_message *message,
+                          struct raft_output *output)
+{
+    bool granted = may_grant(raft, message, output);
+    if (granted) {
+        if (raft->hard_state.voted_for != message->from) {
+            raft->hard_state.voted_for = message->from;
+            state_persist_hard_state(raft, output);
+        }
+        timer_reset_election(raft); // FOL-2: granting a vote counts as news
+        state_note(output, "grant");
+    }
+    struct raft_message reply = {.type = RAFT_REQUEST_VOTE_REPLY,
+                                 .from = raft->config.id,
+                                 .to = message->from,
+                                 .term = raft->hard_state.current_term};
+    reply.request_vote_reply.vote_granted = granted;
+    durability_defer(raft, &reply, raft->durability.hard_state_write); // S-0, S-2
+}
+
+static void count_votes(struct raft *raft, struct raft_output *output)
+{
+    switch (request_vote_outcome(raft)) {
+    case REQUEST_VOTE_WON:
+        role_become_leader(raft, output); // CAND-2
+        break;
+    case REQUEST_VOTE_LOST:
+        state_note(output, "election lost -> follower");
+        role_become_follower(raft, 0);
+        break;
+    case REQUEST_VOTE_OPEN:
+        break;
+    }
+}
+
+void request_vote_receive_reply(struct raft *raft, const struct raft_message *message,
+                                struct raft_output *output)
+{
+    struct progress *peer = state_peer(raft, message->from);
+    if (raft->role != RAFT_CANDIDATE || peer == NULL)
+        return;
+    if (message->term != raft->hard_state.current_term) // a vote of an older term
+        return;
+    bool granted = message->request_vote_reply.vote_granted;
+    peer->vote = granted ? PROGRESS_VOTE_GRANTED : PROGRESS_VOTE_REFUSED;
+    state_note(output, granted ? "vote granted" : "vote refused");
+    count_votes(raft, output);
+}
+
+void request_vote_persisted(struct raft *raft, struct raft_output *output)
+{
+    if (raft->role != RAFT_CANDIDATE ||
+        raft->durability.reported < raft->campaign_write)
+        return;
+    struct progress *self = state_peer(raft, raft->config.id);
+    if (self->vote == PROGRESS_VOTE_GRANTED)
+        return;
+    self->vote = PROGRESS_VOTE_GRANTED; // CAND-1b, durable
+    state_note(output, "own vote durable");
+    count_votes(raft, output);
+}

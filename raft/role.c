@@ -1,0 +1,70 @@
+#include "raft/role.h"
+
+#include "raft/durability.h"
+#include "raft/read_index.h"
+#include "raft/state.h"
+#include "raft/timer.h"
+
+static void forget_votes(struct raft *raft)
+{
+    for (uint32_t i = 0; i < raft->configuration.count; i++)
+        raft->peers[i].vote = PROGRESS_VOTE_UNKNOWN;
+}
+
+void role_become_follower(struct raft *raft, raft_id leader_id)
+{
+    if (raft->role == RAFT_LEADER) // its heartbeat deadline says nothing to a follower
+        timer_reset_election(raft);
+    raft->role = RAFT_FOLLOWER;
+    raft->leader_id = leader_id;
+}
+
+void role_adopt_term(struct raft *raft, raft_term term, struct raft_output *output)
+{
+    assert(term > raft->hard_state.current_term);
+    raft->hard_state.current_term = term;
+    raft->hard_state.voted_for = 0;
+    state_persist_hard_state(raft, output);
+    role_become_follower(raft, 0);
+    state_note(output, "term higher -> follower"); // ALL-2
+}
+
+void role_become_pre_candidate(struct raft *raft)
+{
+    assert(raft->role != RAFT_LEADER);
+    raft->role = RAFT_PRE_CANDIDATE;
+    raft->leader_id = 0;
+    forget_votes(raft);
+    timer_reset_election(raft);
+}
+
+void role_become_candidate(struct raft *raft, struct raft_output *output)
+{
+    assert(raft->role == RAFT_PRE_CANDIDATE);
+    raft->role = RAFT_CANDIDATE;
+    raft->hard_state.current_term++;              // CAND-1a
+    raft->hard_state.voted_for = raft->config.id; // CAND-1b
+    state_persist_hard_state(raft, output);
+    forget_votes(raft);
+    timer_reset_election(raft); // CAND-1c
+    raft->elections++;
+    // The own vote counts like any other: only once it cannot be forgotten.
+    raft->campaign_write = durability_newest_write(raft, output);
+    state_note(output, "-> candidate");
+}
+
+void role_become_leader(struct raft *raft, struct raft_output *output)
+{
+    assert(raft->role == RAFT_CANDIDATE);
+    raft->role = RAFT_LEADER;
+    raft->leader_id = raft->config.id;
+    raft->heartbeat_deadline_ms = raft->now_ms + raft->config.heartbeat_ms;
+    for (uint32_t i = 0; i < raft->configuration.count; i++)
+        progress_reset(&raft->peers[i], raft->log.last_index); // S-6, S-7, LEAD-1
+    read_index_reset(raft);
+    raft->term_start_index = raft->log.last_index + 1;
+    // An entry of its own term lets it commit what it inherited (dissertation 6.4).
+    if (log_append(&raft->log, raft->hard_state.current_term, RAFT_ENTRY_NOOP, NULL, 0))
+        state_persist_entries(raft, raft->term_start_index);
+    state_note(output, "-> leader");
+}

@@ -1,0 +1,24 @@
+// role.h: the changes of role (Figure 4, with the pre-candidate of dissertation 9.6).
+//
+//     follower -> pre-candidate -> candidate -> leader, and from each back to follower.
+//
+// Only role_adopt_term() and role_become_candidate() change the term, and only they and
+// RequestVote's rule RV-2 change the vote.
+#ifndef RAFT_ROLE_H
+#define RAFT_ROLE_H
+
+#include "raft/raft.h"
+
+// Follower in the current term. leader_id 0: not known.
+void role_become_follower(struct raft *raft, raft_id leader_id);
+
+// A message has shown a higher term: follower in that term, with no vote given (ALL-2).
+void role_adopt_term(struct raft *raft, raft_term term, struct raft_output *output);
+
+// The term and the vote stay as they are.
+void role_become_pre_candidate(struct raft *raft);
+
+void role_become_candidate(struct raft *raft, struct raft_output *output);
+void role_become_leader(struct raft *raft, struct raft_output *output);
+
+#endif

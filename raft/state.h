@@ -1,0 +1,90 @@
+// state.h: the whole state of a core, grouped as in Figure 2. Internal to raft/.
+//
+// Behind the struct, in the same memory, lie the log's rings and the space for one
+// step's outputs; all are found by offsets. Handlers change the state and record what
+// they decided; raft_step() then gives out, in one place, what follows from it.
+#ifndef RAFT_STATE_H
+#define RAFT_STATE_H
+
+#include "raft/durability.h"
+#include "raft/log.h"
+#include "raft/progress.h"
+#include "raft/raft.h"
+
+struct read_request {
+    uint64_t id;
+    raft_index index; // the state must be applied up to here
+    uint64_t round;   // and this round of heartbeats confirmed
+};
+
+struct raft {
+    struct raft_config config; // .configuration is that of the first start
+    uint64_t random;           // state of the generator
+    uint64_t now_ms;
+
+    // Persistent state on all servers: S-1, S-2; the log (S-3) is below.
+    struct raft_hard_state hard_state;
+    struct durability durability;
+
+    // Volatile state on all servers: S-4, S-5.
+    raft_index commit_index;
+    raft_index last_applied;
+    raft_index apply_given; // handed out, not yet reported as applied
+
+    enum raft_role role;
+    raft_id leader_id;
+    uint64_t leader_contact_ms; // when a leader of this term was last heard
+    bool leader_heard;          // since the start
+    uint64_t election_deadline_ms;
+    uint64_t heartbeat_deadline_ms;
+    uint64_t elections;
+    uint64_t campaign_write; // the own vote counts once this write is durable
+
+    struct raft_configuration configuration; // the newest in the log (section 6)
+
+    // Volatile state on leaders: S-6, S-7. One for each member, itself included.
+    struct progress peers[RAFT_MEMBERS_MAX];
+    raft_index term_start_index; // of the no-op of the own term
+
+    // Reads (dissertation 6.4), oldest first.
+    struct read_request reads[RAFT_READS_MAX];
+    uint32_t reads_first;
+    uint32_t reads_count;
+    uint64_t round_started;
+    uint64_t round_confirmed;
+
+    // Space for one step's outputs.
+    uint64_t messages_offset;
+    uint64_t entries_offset;
+    uint64_t answers_offset;
+    uint32_t entries_max;
+    uint32_t entries_used;
+    raft_index view_first; // what the last view showed, so that it can be shared
+    uint32_t view_count;
+    uint32_t view_at;
+    bool output_full; // something is left for the next step
+
+    struct log log; // last: its offsets lead beyond the struct
+};
+
+// Tells a decision in words, for the trace. `words` is a static string.
+void state_note(struct raft_output *output, const char *words);
+
+// The entries [first, first + *count) as an array that lives until the next step;
+// *count is lowered to what still fits.
+const struct raft_entry *state_view(struct raft *raft, raft_index first,
+                                    uint32_t *count);
+
+// A message to send in this step, filled with type, sender, receiver and the current
+// term; NULL where the output is full (the caller tries again in a later step).
+struct raft_message *state_message(struct raft *raft, struct raft_output *output,
+                                   enum raft_message_type type, raft_id to);
+
+// What is known of member `id`; NULL where it is none.
+struct progress *state_peer(struct raft *raft, raft_id id);
+
+// Marks entries from `first` on, or the hard state, as to be made durable by this step.
+void state_persist_entries(struct raft *raft, raft_index first);
+void state_persist_hard_state(struct raft *raft, struct raft_output *output);
+
+#endif

@@ -1,0 +1,70 @@
+#include "raft/timer.h"
+
+#include "raft/membership.h"
+#include "raft/prevote.h"
+#include "raft/role.h"
+#include "raft/state.h"
+
+// splitmix64: one addition and a mix, every seed is a good one.
+static uint64_t draw(struct raft *raft)
+{
+    uint64_t value = raft->random += 0x9e3779b97f4a7c15u;
+    value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9u;
+    value = (value ^ (value >> 27)) * 0x94d049bb133111ebu;
+    return value ^ (value >> 31);
+}
+
+void timer_seed(struct raft *raft, uint64_t seed)
+{
+    raft->random = seed;
+    uint64_t mixed = draw(raft) ^ raft->config.id;
+    raft->random = mixed;
+}
+
+void timer_advance(struct raft *raft, uint64_t now_ms)
+{
+    if (now_ms > raft->now_ms)
+        raft->now_ms = now_ms;
+}
+
+void timer_reset_election(struct raft *raft)
+{
+    uint32_t timeout = raft->config.election_timeout_ms;
+    raft->election_deadline_ms = raft->now_ms + timeout + draw(raft) % timeout;
+}
+
+static void leader_tick(struct raft *raft)
+{
+    if (raft->now_ms < raft->heartbeat_deadline_ms)
+        return;
+    raft->heartbeat_deadline_ms = raft->now_ms + raft->config.heartbeat_ms;
+    for (uint32_t i = 0; i < raft->configuration.count; i++) {
+        raft->peers[i].ping = true; // LEAD-1
+        raft->peers[i].probe_sent = false;
+    }
+}
+
+void timer_tick(struct raft *raft, struct raft_output *output)
+{
+    if (raft->role == RAFT_LEADER) {
+        leader_tick(raft);
+    } else if (raft->now_ms >= raft->election_deadline_ms &&
+               membership_may_campaign(raft)) {
+        state_note(output, "election timeout -> pre-candidate"); // FOL-2, CAND-4
+        role_become_pre_candidate(raft);
+        prevote_start(raft, output);
+    }
+}
+
+uint64_t timer_deadline(const struct raft *raft)
+{
+    if (raft->role == RAFT_LEADER)
+        return raft->heartbeat_deadline_ms;
+    return membership_may_campaign(raft) ? raft->election_deadline_ms : UINT64_MAX;
+}
+
+bool timer_leader_is_recent(const struct raft *raft)
+{
+    return raft->leader_heard &&
+           raft->now_ms - raft->leader_contact_ms < raft->config.election_timeout_ms;
+}

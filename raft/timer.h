@@ -1,0 +1,29 @@
+// timer.h: election and heartbeat deadlines (section 5.2).
+//
+// The core has no clock: each event says what time it is, and the output says when to
+// call again. Timeouts are drawn anew each time from [T, 2T), so that split votes are
+// rare and do not repeat.
+#ifndef RAFT_TIMER_H
+#define RAFT_TIMER_H
+
+#include "raft/raft.h"
+
+// Seeds the generator; the id is mixed in, since nodes may be given the same seed.
+void timer_seed(struct raft *raft, uint64_t seed);
+
+// Takes the event's time. Time does not go back.
+void timer_advance(struct raft *raft, uint64_t now_ms);
+
+// Begins a new election timeout.
+void timer_reset_election(struct raft *raft);
+
+// The time that passed may start a campaign, or a round of heartbeats.
+void timer_tick(struct raft *raft, struct raft_output *output);
+
+// When the next RAFT_EVENT_TICK is due.
+uint64_t timer_deadline(const struct raft *raft);
+
+// Whether a leader was heard within the shortest election timeout (dissertation 4.2.3).
+bool timer_leader_is_recent(const struct raft *raft);
+
+#endif
