@@ -20,17 +20,22 @@ class BuildFailed(Exception):
     """make could not build what a test needs; the text is what it said."""
 
 
+def environment() -> dict[str, str]:
+    """Without what an outer make would tell an inner one."""
+    outer = ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS")
+    return {k: v for k, v in os.environ.items() if k not in outer}
+
+
 @functools.cache
 def make(*arguments: str) -> None:
     """Runs make once for these arguments, while no other worker does."""
     OUT.mkdir(parents=True, exist_ok=True)
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
     with open(OUT / ".lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = subprocess.run(
             ["make", "--no-print-directory", *arguments],
             cwd=ROOT,
-            env=environment,
+            env=environment(),
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
