@@ -129,7 +129,7 @@ uint64_t heap_push(struct heap *heap, const struct heap_event *event)
     uint32_t index = take_slot(heap);
     struct heap_slot *slot = &heap->slots[index];
     slot->event = *event;
-    slot->generation++;
+    slot->generation += slot->generation == UINT32_MAX ? 2 : 1; // never 0
     slot->used = true;
     heap->count++;
     struct heap_node node = {event->time_us, heap->sequence++, index};
