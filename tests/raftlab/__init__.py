@@ -7,3 +7,19 @@
 
 Everything but the Redis client that some tests bring themselves is standard library.
 """
+
+from typing import Any
+
+from raftlab.cluster import Cluster
+
+
+def cluster_of(world: str, nodes: int = 3, *, seed: int = 1, **options: Any) -> Cluster:
+    """A cluster in the "real" or in the "simulated" world; the seed counts in the
+    simulated one, where a run repeats."""
+    if world == "real":
+        from raftlab.real import RealCluster
+
+        return RealCluster(nodes, **options)
+    from raftlab.simulated import SimulatedCluster
+
+    return SimulatedCluster(nodes, seed=seed, **options)

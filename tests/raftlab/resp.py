@@ -102,8 +102,8 @@ class Session:
 
     The connection may be another one at each try; the number lives in the log."""
 
-    def __init__(self, client: RespClient) -> None:
-        self.number = client.do("RAFT.REGISTER")
+    def __init__(self, number: int) -> None:
+        self.number = number  # as RAFT.REGISTER answered
         self.sequence = 0
 
     def next(self) -> int:
