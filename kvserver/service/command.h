@@ -58,7 +58,7 @@ void command_error_arity(struct buffer *error, const struct command *command);
 void command_error_unknown(struct buffer *error, const struct bytes *words,
                            uint32_t count);
 
-// Whether a word is the given one, in any case. `text` is in upper case.
+// Whether a word is the given one, in any case. `text` is ASCII.
 bool command_word_is(struct bytes word, const char *text);
 
 // Runs a command that the table knows: finds it, refuses a wrong number of words, and

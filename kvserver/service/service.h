@@ -81,6 +81,7 @@ void service_read(struct service *service, const struct bytes *words, uint32_t c
 // A hash of the whole state: data, deadlines, sessions, clock. Equal wherever the same
 // entries were applied. Constant time.
 uint64_t service_hash(const struct service *service);
+uint64_t service_hash_slow(struct service *service); // the same, from every record
 uint64_t service_applied_index(const struct service *service);
 uint64_t service_clock_ms(const struct service *service);
 uint64_t service_next_deadline_ms(const struct service *service); // UINT64_MAX: none
