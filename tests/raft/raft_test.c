@@ -1,0 +1,211 @@
+// The core as a whole: determinism, forking, texts, and what a configuration may say.
+#include "raft/trace.h"
+#include "tests/raft/fixture.h"
+
+// The state holds no pointer that a copy would break.
+TEST(a_copy_of_the_memory_is_a_copy_of_the_node)
+{
+    struct node node;
+    node_start(&node, 1, 3);
+    node_become_leader(&node);
+    for (int i = 0; i < 20; i++)
+        node_propose(&node, "ab");
+    node_receive(&node, an_ack(2, 1, 1, 9));
+    size_t size = raft_size(&node.config);
+    void *copy = aligned_alloc(64, (size + 63) / 64 * 64);
+    CHECK(copy != NULL);
+    memcpy(copy, node.memory, size);
+    memset(node.memory, 0xff, size); // the original is gone
+    struct raft_message ack = an_ack(3, 1, 1, 12);
+    struct raft_event event = {
+        .type = RAFT_EVENT_MESSAGE, .now_ms = node.now_ms, .message = &ack};
+    struct raft_output output;
+    CHECK_EQ(raft_step(copy, &event, &output), RAFT_OK);
+    CHECK_EQ(output.apply_count, 3); // 10..12
+    CHECK(memcmp(output.apply[0].data, "ab", 2) == 0);
+    CHECK(raft_check(copy) == NULL);
+    free(copy);
+    node_stop(&node);
+}
+
+static uint64_t hash_bytes(uint64_t hash, const void *data, size_t size)
+{
+    const unsigned char *bytes = data;
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ bytes[i]) * 0x100000001b3u;
+    return hash;
+}
+
+static uint64_t hash_of_a_life(uint64_t seed)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    struct group group;
+    memset(&group, 0, sizeof group);
+    group.count = 3;
+    for (uint32_t i = 0; i < 3; i++) {
+        node_init(&group.nodes[i], i + 1, 3);
+        group.nodes[i].config.seed = seed;
+        node_boot(&group.nodes[i], (struct raft_hard_state){0}, NULL, 0);
+    }
+    for (int round = 0; round < 200; round++) {
+        group_tick(&group, 10);
+        for (uint32_t i = 0; i < 3; i++) {
+            node_propose(&group.nodes[i], "x");
+            hash =
+                hash_bytes(hash, &group.nodes[i].view.current_term, sizeof(raft_term));
+            hash =
+                hash_bytes(hash, &group.nodes[i].view.commit_index, sizeof(raft_index));
+            hash =
+                hash_bytes(hash, &group.nodes[i].output.deadline_ms, sizeof(uint64_t));
+        }
+        group_deliver(&group);
+    }
+    group_stop(&group);
+    return hash;
+}
+
+TEST(the_same_seed_gives_the_same_life_and_another_seed_another)
+{
+    CHECK_EQ(hash_of_a_life(1), hash_of_a_life(1));
+    CHECK(hash_of_a_life(1) != hash_of_a_life(2));
+}
+
+TEST(time_does_not_go_back)
+{
+    struct node node;
+    node_start(&node, 1, 3);
+    node.now_ms = 1000000;
+    node_receive(&node, an_append(2, 1, 1, 0, 0, 0, NULL));
+    node.now_ms = 5;
+    node_tick(&node, 0);
+    CHECK_EQ(node.view.role, RAFT_FOLLOWER);
+    CHECK(node.output.deadline_ms >= 1000000);
+    node_stop(&node);
+}
+
+// 24.8 and 49.7 days of milliseconds.
+TEST(timers_work_across_2_to_the_31_and_2_to_the_32_milliseconds)
+{
+    for (int bits = 31; bits <= 32; bits++) {
+        struct node node;
+        node_init(&node, 1, 3);
+        node.now_ms = ((uint64_t)1 << bits) - 100;
+        node_boot(&node, (struct raft_hard_state){0}, NULL, 0);
+        node_tick(&node, 0);
+        CHECK_EQ(node.view.role, RAFT_FOLLOWER);
+        node_tick(&node, 140); // past the boundary, not past the timeout
+        CHECK_EQ(node.view.role, RAFT_FOLLOWER);
+        node_time_out(&node);
+        CHECK_EQ(node.view.role, RAFT_PRE_CANDIDATE);
+        node_stop(&node);
+    }
+}
+
+TEST(events_of_mechanisms_to_come_are_refused_and_change_nothing)
+{
+    static const enum raft_event_type types[] = {
+        RAFT_EVENT_SNAPSHOT_TAKEN, RAFT_EVENT_SNAPSHOT_INSTALLED,
+        RAFT_EVENT_CHANGE_MEMBERSHIP, RAFT_EVENT_TRANSFER_LEADERSHIP};
+    struct node node;
+    node_start(&node, 1, 3);
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        node_step(&node, (struct raft_event){.type = types[i]});
+        CHECK_EQ(node.status, RAFT_UNSUPPORTED);
+    }
+    node_step(&node, (struct raft_event){.type = (enum raft_event_type)99});
+    CHECK_EQ(node.status, RAFT_INVALID);
+    CHECK_EQ(node.view.current_term, 0);
+    node_stop(&node);
+}
+
+TEST(every_status_and_role_has_a_text)
+{
+    for (int status = 0; status < RAFT_STATUS_COUNT; status++)
+        CHECK(strlen(raft_status_text((enum raft_status)status)) > 3);
+    CHECK_TEXT(raft_status_text((enum raft_status)99), "an unknown status");
+    CHECK_TEXT(raft_role_text(RAFT_LEADER), "leader");
+    CHECK_TEXT(raft_role_text((enum raft_role)99), "an unknown role");
+}
+
+TEST(configurations_that_cannot_be_run_are_named)
+{
+    struct node node;
+    node_init(&node, 1, 3);
+    CHECK(raft_config_problem(&node.config) == NULL);
+    struct raft_config config = node.config;
+    config.id = 0;
+    CHECK_TEXT(raft_config_problem(&config), "the node's id is 0");
+    config = node.config;
+    config.heartbeat_ms = config.election_timeout_ms;
+    CHECK_TEXT(raft_config_problem(&config),
+               "the heartbeat is not shorter than the election timeout");
+    config = node.config;
+    config.log_entries_max = 3;
+    CHECK(raft_config_problem(&config) != NULL);
+    config = node.config;
+    config.inflight_max = RAFT_INFLIGHT_MAX + 1;
+    CHECK(raft_config_problem(&config) != NULL);
+    config = node.config;
+    config.command_bytes_max = 1 << 30;
+    CHECK_TEXT(raft_config_problem(&config),
+               "the largest command does not fit into the log");
+    free(node.sent);
+}
+
+TEST(a_log_that_does_not_follow_is_not_loaded)
+{
+    struct node node;
+    node_init(&node, 1, 3);
+    node_boot(&node, (struct raft_hard_state){2, 0}, TERMS(1, 2), 2);
+    struct raft_entry entry = {.index = 4, .term = 2};
+    CHECK_EQ(raft_load(node.raft, &entry), RAFT_INVALID); // a gap
+    entry = (struct raft_entry){.index = 3, .term = 1};
+    CHECK_EQ(raft_load(node.raft, &entry), RAFT_INVALID); // a term that goes back
+    entry = (struct raft_entry){.index = 3, .term = 3};
+    CHECK_EQ(raft_load(node.raft, &entry), RAFT_INVALID); // a term not yet reached
+    node_stop(&node);
+}
+
+static void check_trace(struct node *node, struct raft_event event,
+                        const char *expected)
+{
+    char text[512];
+    event.now_ms = node->now_ms;
+    raft_step(node->raft, &event, &node->output);
+    size_t length =
+        raft_trace_step(text, sizeof text, node->raft, &event, &node->output);
+    CHECK_TEXT(text, expected);
+    CHECK_EQ(length, strlen(expected));
+    CHECK_EQ(raft_trace_step(text, 20, node->raft, &event, &node->output), length);
+    CHECK_EQ(strlen(text), 19); // cut, and ended
+}
+
+TEST(a_step_is_told_in_one_line)
+{
+    struct node node;
+    node_start(&node, 2, 3);
+    node.now_ms = 110;
+    struct raft_message message = a_vote_request(1, 2, 2, 4, 1);
+    check_trace(
+        &node, (struct raft_event){.type = RAFT_EVENT_MESSAGE, .message = &message},
+        "[   110] n2 < RequestVote n1 t2 log=4/1: term higher -> follower; grant"
+        " | save t2 vote n1");
+    check_trace(&node,
+                (struct raft_event){.type = RAFT_EVENT_PERSISTED, .persisted.write = 1},
+                "[   110] n2 durable write 1 | > RequestVoteReply n1 granted");
+    message = an_append(1, 2, 2, 0, 0, 1, TERMS(1, 2));
+    check_trace(&node,
+                (struct raft_event){.type = RAFT_EVENT_MESSAGE, .message = &message},
+                "[   110] n2 < AppendEntries n1 t2 prev=0/0 +2 commit=1 | log 1..2");
+    check_trace(
+        &node, (struct raft_event){.type = RAFT_EVENT_PERSISTED, .persisted.write = 2},
+        "[   110] n2 durable write 2 | apply 1..1 | > AppendEntriesReply n1 match=2");
+    message = a_prevote_request(3, 2, 3, 9, 2);
+    check_trace(&node,
+                (struct raft_event){.type = RAFT_EVENT_MESSAGE, .message = &message},
+                "[   110] n2 < PreVote n3 t3 log=9/2: has a leader -> refuse pre-vote"
+                " | > PreVoteReply n3 refused");
+    node_stop(&node);
+}
+
+TEST_MAIN
