@@ -1,0 +1,98 @@
+// checker.h: the properties of Figure 3 and the monotone indices, after every event.
+//
+// The checker never looks into a node: it is told of each step (the view after it, the
+// event, the output), of each applied entry and of crashes and starts, and keeps its
+// own picture of every log. Each entry of that picture carries the *chain*, a hash over
+// the whole log up to there, so that "equal up to here" is one comparison and a check
+// costs the same at the millionth entry as at the first.
+//
+// The first violation names the property, the event, the time, the nodes and the fact.
+#ifndef SIM_CHECKER_H
+#define SIM_CHECKER_H
+
+#include <stdbool.h>
+
+#include "raft/raft.h"
+
+enum property {
+    PROPERTY_ELECTION_SAFETY,      // at most one leader can be elected in a term
+    PROPERTY_LEADER_APPEND_ONLY,   // a leader only appends to its log
+    PROPERTY_LOG_MATCHING,         // same index and term: same log up to there
+    PROPERTY_LEADER_COMPLETENESS,  // later leaders hold all that was committed before
+    PROPERTY_STATE_MACHINE_SAFETY, // the same entry is applied at the same index
+    PROPERTY_STATE_EQUALITY,       // the same index applied: the same state hash
+    PROPERTY_APPLY_ORDER,          // entries are applied one by one, once committed
+    PROPERTY_TERM_MONOTONIC,
+    PROPERTY_COMMIT_MONOTONIC,
+    PROPERTY_MATCH_MONOTONIC,
+    PROPERTY_MATCH_TRUE,      // matchIndex tells what the follower really holds
+    PROPERTY_COMMIT_OWN_TERM, // a leader counts replicas only for its term (5.4.2)
+    PROPERTY_COMMIT_DURABLE,  // what is committed is durable on a majority
+    PROPERTY_COMMIT_KEPT,     // a committed entry is never overwritten
+    PROPERTY_VOTE_ONCE,       // one vote in a term, across restarts too
+    PROPERTY_VOTE_DURABLE,    // a vote leaves only once it is durable
+    PROPERTY_ACK_DURABLE,     // an acknowledgement leaves only once it is durable
+    PROPERTY_DURABILITY,      // what was reported durable survives a crash
+    PROPERTY_LOG_TERMS,       // terms in a log never fall, none is of the future
+    PROPERTY_OUTPUT_SHAPE,    // outputs tell the truth about the log
+    PROPERTY_CORE_INVARIANT,  // raft_check()
+    PROPERTY_NODE_STOPPED,    // a node gave up although its disk was well
+    PROPERTY_LIVENESS,        // a healed cluster comes to rest, all equal
+    PROPERTY_LINEARIZABILITY, // the clients' histories
+    PROPERTY_COUNT,
+};
+
+struct violation {
+    enum property property;
+    uint64_t event;
+    uint64_t time_us;
+    raft_id node;
+    raft_id other; // 0: none
+    char text[200];
+};
+
+enum { CHECKER_VIOLATIONS_MAX = 8 };
+
+// One step of one node.
+struct checker_step {
+    const struct raft_view *view; // after the step
+    const struct raft_event *event;
+    const struct raft_output *output;
+    const char *broken; // raft_check()'s answer
+};
+
+struct checker; // opaque
+
+const char *checker_property_text(enum property property);
+
+struct checker *checker_new(uint32_t node_count); // nodes are 1..node_count
+void checker_free(struct checker *checker);
+
+// Says what the next violation is to be stamped with.
+void checker_at(struct checker *checker, uint64_t event, uint64_t time_us);
+
+// A node starts: its log as found on disk, entry by entry, then its view.
+void checker_load(struct checker *checker, raft_id id, const struct raft_entry *entry);
+void checker_open(struct checker *checker, raft_id id, const struct raft_view *view);
+void checker_crash(struct checker *checker, raft_id id);
+
+void checker_step(struct checker *checker, raft_id id, const struct checker_step *step);
+
+// The state machine of `id` has applied this entry and has this hash now.
+void checker_apply(struct checker *checker, raft_id id, const struct raft_entry *entry,
+                   uint64_t state_hash);
+
+// A violation found by somebody else.
+void checker_violate(struct checker *checker, enum property property, raft_id node,
+                     raft_id other, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+uint32_t checker_violation_count(const struct checker *checker);
+const struct violation *checker_violation(const struct checker *checker, uint32_t at);
+
+// The longest committed prefix that any node has shown, and how many leaders there
+// were.
+raft_index checker_committed(const struct checker *checker);
+uint64_t checker_leaders(const struct checker *checker);
+
+#endif

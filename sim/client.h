@@ -1,0 +1,84 @@
+// client.h: simulated clients, which issue one operation after another and keep a
+// history.
+//
+// A client registers a session, numbers its writes, and repeats one with the same
+// number until it is answered, at whichever node it believes to lead. Where it gives
+// up, or its session is gone, the outcome stays unknown: the history says pending, and
+// the client registers anew. Reads are linearizable reads at the node believed to lead.
+// Client 0 is the console: it does what the command language tells it.
+#ifndef SIM_CLIENT_H
+#define SIM_CLIENT_H
+
+#include <stdbool.h>
+
+#include "kvserver/engine/engine.h"
+#include "kvserver/service/buffer.h"
+#include "raft/raft.h"
+#include "sim/heap.h"
+#include "sim/random.h"
+#include "sim/request.h"
+
+struct world;
+
+enum client_state {
+    CLIENT_IDLE = 0,
+    CLIENT_THINKING,
+    CLIENT_REGISTERING, // asks for a session on behalf of its operation
+    CLIENT_WAITING,     // for the answer to its operation
+};
+
+struct client {
+    uint32_t id;
+    enum client_state state;
+    uint64_t generation; // of the newest WORLD_CLIENT event
+    uint64_t number;     // of the newest operation, or registration
+    uint64_t session;    // 0: none
+    uint64_t sequence;
+    uint64_t words; // the operation under way: a request with its words; 0: none
+    bool sent;      // the operation itself has left at least once
+    uint32_t attempts;
+    raft_id leader;     // as it believes; 0: no idea
+    bool answered;      // the last attempt was, if only by "not the leader"
+    bool recorded;      // the operation is in the history
+    uint32_t operation; // there
+    uint32_t kind;      // enum history_kind
+    uint64_t values;    // written so far: each value is unique
+};
+
+struct clients {
+    struct random random;
+    struct client *list; // [0] is the console
+    uint32_t count;      // with the console
+    uint32_t keys;
+    uint64_t think_us_mean;
+    bool active; // they start new operations
+    uint64_t operations;
+    uint64_t unknown;
+    uint64_t retries;
+
+    bool console_done;
+    bool console_failed; // it gave up
+    struct buffer console_reply;
+};
+
+void clients_init(struct world *world);
+void clients_release(struct clients *clients);
+
+// Adds clients and sets them to work on so many keys.
+void clients_start(struct world *world, uint32_t count, uint32_t keys);
+// They finish what is under way and start nothing new.
+void clients_stop(struct world *world);
+bool clients_are_idle(const struct clients *clients);
+
+// Gives the console one command; done when console_done is set.
+void clients_ask(struct world *world, const struct bytes *words, uint32_t count,
+                 bool read);
+
+void clients_wake(struct world *world, const struct heap_event *event);
+void clients_take_reply(struct world *world, uint64_t reply);
+
+// Sends a reply on its way; called by the nodes.
+void clients_send_reply(struct world *world, const struct reply *head,
+                        const void *data);
+
+#endif

@@ -1,0 +1,63 @@
+// links.h: the links between the nodes: delay, loss, duplication, cuts, held messages.
+//
+// Reordering comes from the delay, drawn anew for each message. A cut link loses what
+// is sent and what arrives; a held link keeps what is sent until it is released. A link
+// is one way: "cut 1 2" is two of them.
+#ifndef SIM_LINKS_H
+#define SIM_LINKS_H
+
+#include <stdbool.h>
+
+#include "raft/raft.h"
+#include "sim/random.h"
+
+struct world;
+
+enum { LINKS_NODES = RAFT_MEMBERS_MAX + 1 };
+
+struct links_held {
+    uint64_t packet;
+    raft_id from;
+    raft_id to;
+};
+
+struct links {
+    struct random random;
+    uint64_t delay_us_min;
+    uint64_t delay_us_max;
+    uint32_t slow_ppm;     // so many messages take an extra delay...
+    uint64_t slow_us_mean; // of about this
+    uint32_t loss_ppm;
+    uint32_t duplicate_ppm;
+    bool cut[LINKS_NODES][LINKS_NODES]; // [from][to]
+    bool hold[LINKS_NODES][LINKS_NODES];
+    struct links_held *held;
+    uint32_t held_count;
+    uint32_t held_capacity;
+
+    uint64_t sent;
+    uint64_t delivered;
+    uint64_t lost; // by chance, by cuts, or because nobody was there
+    uint64_t duplicated;
+};
+
+void links_release(struct links *links);
+
+// Takes messages to deliver, as a host's door to the network.
+void links_send(struct world *world, const struct raft_message *messages,
+                uint32_t count);
+
+// A time that one message takes, drawn now. Requests and replies of clients use it too.
+uint64_t links_delay_us(struct links *links);
+
+// A packet's time has come: true where it arrives, false where its link is cut.
+bool links_arrives(struct links *links, raft_id from, raft_id to);
+
+void links_cut(struct links *links, raft_id from, raft_id to, bool cut);
+void links_heal(struct world *world); // all cuts and holds, with chance untouched
+
+void links_hold(struct links *links, raft_id from, raft_id to);
+// Lets go of a link: what it held is sent on (or lost); returns how many messages.
+uint32_t links_let_go(struct world *world, raft_id from, raft_id to, bool deliver);
+
+#endif

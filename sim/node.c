@@ -1,0 +1,606 @@
+#include "sim/node.h"
+
+#include "sim/packet.h"
+#include "sim/world.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    CLOCK_RETRY_US = 100000, // a clock entry that got lost is proposed again
+    FORGET_BYTES = 65536,    // overwritten when memory is lost
+};
+
+bool node_is_live(const struct node *node)
+{
+    return node->up && !node->paused && node->stopped[0] == '\0';
+}
+
+uint64_t node_wall_ms(const struct node *node)
+{
+    return (uint64_t)((int64_t)(WORLD_EPOCH_MS + world_now_ms(node->world)) +
+                      node->skew_ms);
+}
+
+static void push(const struct node *node, uint64_t time_us, enum world_event kind,
+                 uint64_t argument)
+{
+    struct heap_event event = {
+        .time_us = time_us, .kind = kind, .node = node->id, .arguments = {argument}};
+
+    heap_push(&node->world->heap, &event);
+}
+
+// ---- answers --------------------------------------------------------------------
+
+// Ends a request: its answer goes to the client, or to the ticket.
+static void finish(struct node *node, uint64_t handle, enum reply_status status,
+                   const struct buffer *data)
+{
+    struct world *world = node->world;
+    const struct request *request = pool_at(&world->pool, handle);
+    struct reply reply = {
+        .status = status,
+        .client = request->client,
+        .operation = request->operation,
+        .leader_hint = node->view.leader_id,
+        .size = data == NULL ? 0 : (uint32_t)data->size,
+    };
+    const void *bytes = data == NULL ? NULL : data->data;
+
+    if (reply.client == REQUEST_TICKET)
+        world_end_ticket(world, &reply, bytes);
+    else
+        clients_send_reply(world, &reply, bytes);
+    pool_give(&world->pool, handle);
+}
+
+static struct node_proposal *proposal_at(struct node *node, uint32_t position)
+{
+    assert(position < node->proposal_count);
+    return &node->proposals[(node->proposal_first + position) &
+                            (node->proposal_capacity - 1)];
+}
+
+static void push_proposal(struct node *node, struct node_proposal proposal)
+{
+    uint32_t count = node->proposal_count;
+
+    // The log was cut and grows again: what stood there before is lost.
+    while (count > 0 && proposal_at(node, count - 1)->index >= proposal.index) {
+        finish(node, proposal_at(node, count - 1)->request, REPLY_LOST, NULL);
+        node->proposal_count = --count;
+    }
+    if (count == node->proposal_capacity) {
+        uint32_t capacity = count == 0 ? 64 : 2 * count;
+        struct node_proposal *grown = malloc(capacity * sizeof(*grown));
+
+        if (grown == NULL)
+            abort();
+        for (uint32_t i = 0; i < count; i++)
+            grown[i] = *proposal_at(node, i);
+        free(node->proposals);
+        node->proposals = grown;
+        node->proposal_capacity = capacity;
+        node->proposal_first = 0;
+    }
+    node->proposal_count++;
+    *proposal_at(node, count) = proposal;
+}
+
+// ---- the host's doors -----------------------------------------------------------
+
+static void send_messages(void *context, const struct raft_message *messages,
+                          uint32_t count)
+{
+    struct node *node = context;
+
+    links_send(node->world, messages, count);
+}
+
+// The proposal that waits for this entry is done: with its reply, or lost.
+static void finish_proposals(struct node *node, const struct raft_entry *entry,
+                             const struct buffer *reply)
+{
+    while (node->proposal_count > 0) {
+        struct node_proposal proposal = *proposal_at(node, 0);
+
+        if (proposal.index > entry->index)
+            return;
+        node->proposal_first =
+            (node->proposal_first + 1) & (node->proposal_capacity - 1);
+        node->proposal_count--;
+        if (proposal.index == entry->index && proposal.term == entry->term)
+            finish(node, proposal.request, REPLY_DONE, reply);
+        else
+            finish(node, proposal.request, REPLY_LOST, NULL);
+    }
+}
+
+static void apply_entries(void *context, const struct raft_entry *entries,
+                          uint32_t count)
+{
+    struct node *node = context;
+    struct world *world = node->world;
+
+    for (uint32_t i = 0; i < count; i++) {
+        const struct raft_entry *entry = &entries[i];
+        bool waited = node->proposal_count > 0;
+        uint64_t hash;
+
+        buffer_clear(&world->scratch);
+        if (entry->type == RAFT_ENTRY_COMMAND)
+            service_apply(node->service, entry->index, entry->data, entry->size,
+                          waited ? &world->scratch : NULL);
+        else
+            service_skip(node->service, entry->index);
+        hash = service_hash(node->service);
+        checker_apply(world->checker, node->id, entry, hash);
+        trace_apply(&world->trace, node->id, entry->index, hash);
+        finish_proposals(node, entry, &world->scratch);
+    }
+}
+
+static void answer_read(void *context, uint64_t id, enum raft_status status)
+{
+    struct node *node = context;
+    struct world *world = node->world;
+    uint64_t handle;
+
+    assert(id < NODE_READS_MAX);
+    handle = node->reads[id];
+    if (handle == 0)
+        return;
+    node->reads[id] = 0;
+    if (status == RAFT_OK) {
+        const struct request *request = pool_at(&world->pool, handle);
+        struct bytes words[REQUEST_WORDS_MAX];
+
+        request_words(request, words);
+        buffer_clear(&world->scratch);
+        service_read(node->service, words, request->word_count, node_wall_ms(node),
+                     &world->scratch);
+        finish(node, handle, REPLY_DONE, &world->scratch);
+    } else {
+        finish(node, handle, REPLY_NOT_LEADER, NULL);
+    }
+}
+
+static void observe_step(void *context, const struct raft *raft,
+                         const struct raft_event *event,
+                         const struct raft_output *output)
+{
+    struct node *node = context;
+    struct world *world = node->world;
+    struct checker_step step = {&node->view, event, output, raft_check(raft)};
+
+    raft_observe(raft, &node->view);
+    trace_step(&world->trace, raft, &node->view, event, output);
+    if (checker_violation_count(world->checker) == 0)
+        checker_step(world->checker, node->id, &step);
+}
+
+static void start_sync(void *context, uint64_t sync, uint64_t bytes)
+{
+    struct node *node = context;
+    uint64_t takes =
+        random_between(&node->disk_random, node->sync_us_min, node->sync_us_max);
+
+    (void)bytes;
+    push(node, node->world->now_us + takes, WORLD_SYNCED, sync);
+    if (node->crash_at_write) {
+        uint64_t after = random_below(&node->disk_random, takes + 1);
+
+        node->crash_at_write = false;
+        push(node, node->world->now_us + after, WORLD_CRASH, node->incarnation);
+    }
+}
+
+// ---- life cycle -----------------------------------------------------------------
+
+static void make_config(const struct node *node, struct host_config *config)
+{
+    const struct world_config *world = &node->world->config;
+
+    host_config_default(config);
+    config->cluster_id = 1;
+    config->raft.id = node->id;
+    config->raft.seed = world->seed;
+    config->raft.start_ms = world_now_ms(node->world);
+    config->raft.election_timeout_ms = world->election_timeout_ms;
+    config->raft.heartbeat_ms = world->heartbeat_ms;
+    config->raft.log_entries_max = world->log_entries_max;
+    config->raft.log_bytes_max = world->log_bytes_max;
+    config->raft.configuration.count = world->node_count;
+    for (uint32_t i = 0; i < world->node_count; i++)
+        config->raft.configuration.members[i] = (struct raft_member){i + 1, RAFT_VOTER};
+}
+
+void node_init(struct node *node, struct world *world, raft_id id)
+{
+    struct sim_disk_hooks hooks = {node, start_sync};
+    struct host_config config;
+
+    memset(node, 0, sizeof(*node));
+    node->id = id;
+    node->world = world;
+    node->tick_us = UINT64_MAX;
+    node->sync_us_min = world->config.sync_us_min;
+    node->sync_us_max = world->config.sync_us_max;
+    random_seed(&node->disk_random, world->config.seed, WORLD_STREAM_DISKS + id);
+    node->disk = sim_disk_new(&hooks);
+    sim_disk_door(node->disk, &node->io.disk);
+    node->io.network = (struct network){node, send_messages};
+    node->io.machine = (struct state_machine){node, apply_entries, answer_read};
+    node->io.observer = (struct host_observer){node, observe_step};
+    make_config(node, &config);
+    node->memory_size = (host_size(&config) + 15) / 16 * 16;
+    node->memory = aligned_alloc(16, node->memory_size);
+    if (node->memory == NULL)
+        abort();
+}
+
+void node_release(struct node *node)
+{
+    if (node->service != NULL)
+        service_free(node->service);
+    if (node->disk != NULL)
+        sim_disk_free(node->disk);
+    free(node->memory);
+    free(node->proposals);
+    free(node->waiting);
+}
+
+static void set_tick(struct node *node)
+{
+    uint64_t deadline_ms = host_deadline_ms(node->host);
+    uint64_t now_ms = world_now_ms(node->world);
+    uint64_t time_us;
+
+    if (deadline_ms <= now_ms)
+        deadline_ms = now_ms + 1;
+    time_us = deadline_ms >= UINT64_MAX / 1000 ? UINT64_MAX : deadline_ms * 1000;
+    // A later deadline is seen when the earlier event comes.
+    if (time_us < node->tick_us) {
+        node->tick_us = time_us;
+        push(node, time_us, WORLD_TICK, 0);
+    }
+}
+
+// A leader sees to it that keys vanish in time.
+static void set_clock(struct node *node)
+{
+    uint64_t deadline_ms, now_ms;
+
+    if (node->clock_set || node->view.role != RAFT_LEADER)
+        return;
+    deadline_ms = service_next_deadline_ms(node->service);
+    if (deadline_ms == UINT64_MAX)
+        return;
+    now_ms = node_wall_ms(node);
+    node->clock_set = true;
+    push(node,
+         node->world->now_us + (deadline_ms > now_ms ? deadline_ms - now_ms : 0) * 1000,
+         WORLD_CLOCK, node->incarnation);
+}
+
+// What is due after every call into the host.
+static void settle(struct node *node)
+{
+    const char *stopped = host_stopped(node->host);
+
+    if (stopped != NULL) {
+        snprintf(node->stopped, sizeof(node->stopped), "%s", stopped);
+        trace_note(&node->world->trace, node->world->now_us, "n%" PRIu32 " stops: %s",
+                   node->id, stopped);
+        if (!node->disk_faulty)
+            checker_violate(node->world->checker, PROPERTY_NODE_STOPPED, node->id, 0,
+                            "%s", stopped);
+        return;
+    }
+    set_tick(node);
+    set_clock(node);
+}
+
+// The checker sees the log that came back before the node does anything with it.
+static void show_log(struct node *node)
+{
+    const struct raft *raft = host_raft(node->host);
+
+    raft_observe(raft, &node->view);
+    for (raft_index i = node->view.first_index; i <= node->view.last_index; i++) {
+        struct raft_entry entry;
+
+        if (raft_entry_at(raft, i, &entry))
+            checker_load(node->world->checker, node->id, &entry);
+    }
+    checker_open(node->world->checker, node->id, &node->view);
+}
+
+bool node_start(struct node *node)
+{
+    struct world *world = node->world;
+    struct host_config config;
+    struct service_limits limits;
+
+    assert(!node->up);
+    node->stopped[0] = '\0';
+    make_config(node, &config);
+    memset(node->memory, 0xa5,
+           node->memory_size < FORGET_BYTES ? node->memory_size : FORGET_BYTES);
+    node->incarnation++;
+    node->host = host_open(node->memory, &config, &node->io, world_now_ms(world),
+                           node->stopped, sizeof(node->stopped));
+    if (node->host == NULL) {
+        trace_note(&world->trace, world->now_us, "n%" PRIu32 " does not start: %s",
+                   node->id, node->stopped);
+        if (!node->disk_faulty)
+            checker_violate(world->checker, PROPERTY_NODE_STOPPED, node->id, 0, "%s",
+                            node->stopped);
+        return false;
+    }
+    service_limits_default(&limits);
+    node->service = service_new(engine_memory_new(), &limits);
+    if (node->service == NULL)
+        abort();
+    node->up = true;
+    node->tick_us = UINT64_MAX;
+    node->clock_set = false;
+    show_log(node);
+    node->tick_us = world->now_us;
+    push(node, world->now_us, WORLD_TICK, 0);
+    return true;
+}
+
+static void forget_requests(struct node *node)
+{
+    struct pool *pool = &node->world->pool;
+
+    for (uint32_t i = 0; i < node->proposal_count; i++) {
+        uint64_t handle = proposal_at(node, i)->request;
+        const struct request *request = pool_at(pool, handle);
+
+        if (request->client == REQUEST_TICKET)
+            finish(node, handle, REPLY_LOST, NULL);
+        else
+            pool_give(pool, handle);
+    }
+    node->proposal_count = 0;
+    for (uint32_t i = 0; i < NODE_READS_MAX; i++) {
+        if (node->reads[i] != 0)
+            pool_give(pool, node->reads[i]);
+        node->reads[i] = 0;
+    }
+    for (uint32_t i = 0; i < node->waiting_count; i++)
+        node_drop(node, &node->waiting[i]);
+    node->waiting_count = 0;
+}
+
+void node_crash(struct node *node, enum sim_disk_crash_mode mode)
+{
+    if (node->up) {
+        checker_crash(node->world->checker, node->id);
+        service_free(node->service);
+        node->service = NULL;
+        node->host = NULL;
+        forget_requests(node);
+    }
+    node->up = false;
+    node->paused = false;
+    node->stopped[0] = '\0';
+    node->crash_at_write = false;
+    node->view.role = RAFT_FOLLOWER;
+    node->view.leader_id = 0;
+    sim_disk_crash(node->disk, &node->disk_random, mode);
+}
+
+void node_pause(struct node *node)
+{
+    node->paused = node->up;
+}
+
+void node_resume(struct node *node)
+{
+    if (!node->paused)
+        return;
+    node->paused = false;
+    for (uint32_t i = 0; i < node->waiting_count; i++) {
+        struct heap_event event = node->waiting[i];
+
+        event.time_us = node->world->now_us;
+        if (event.kind == WORLD_TICK)
+            node->tick_us = event.time_us;
+        heap_push(&node->world->heap, &event);
+    }
+    node->waiting_count = 0;
+}
+
+// ---- events ---------------------------------------------------------------------
+
+void node_drop(struct node *node, const struct heap_event *event)
+{
+    switch (event->kind) {
+    case WORLD_DELIVER:
+        node->world->links.lost++;
+        pool_give(&node->world->pool, event->arguments[0]);
+        break;
+    case WORLD_REQUEST:
+        pool_give(&node->world->pool, event->arguments[0]);
+        break;
+    default:
+        break;
+    }
+}
+
+static void wait_until_resumed(struct node *node, const struct heap_event *event)
+{
+    if (node->waiting_count == node->waiting_capacity) {
+        node->waiting_capacity =
+            node->waiting_capacity == 0 ? 64 : 2 * node->waiting_capacity;
+        node->waiting =
+            realloc(node->waiting, node->waiting_capacity * sizeof(*node->waiting));
+        if (node->waiting == NULL)
+            abort();
+    }
+    node->waiting[node->waiting_count++] = *event;
+}
+
+static void tick(struct node *node, const struct heap_event *event)
+{
+    uint64_t now_ms = world_now_ms(node->world);
+
+    if (event->time_us != node->tick_us)
+        return; // an earlier one was set since
+    node->tick_us = UINT64_MAX;
+    if (host_deadline_ms(node->host) <= now_ms)
+        host_tick(node->host, &node->io, now_ms);
+    settle(node);
+}
+
+static void deliver(struct node *node, const struct heap_event *event)
+{
+    struct world *world = node->world;
+
+    if (links_arrives(&world->links, (raft_id)event->arguments[1], node->id)) {
+        host_receive(node->host, &node->io, world_now_ms(world),
+                     packet_open(&world->pool, event->arguments[0]));
+        settle(node);
+    }
+    pool_give(&world->pool, event->arguments[0]);
+}
+
+static void synced(struct node *node, const struct heap_event *event)
+{
+    uint64_t token;
+    int status;
+
+    if (!sim_disk_complete(node->disk, event->arguments[0], &token, &status))
+        return; // a crash came first
+    if (!node_is_live(node))
+        return;
+    host_synced(node->host, &node->io, world_now_ms(node->world), token, status);
+    settle(node);
+}
+
+static void propose_clock(struct node *node)
+{
+    struct buffer *command = &node->world->scratch;
+    raft_index index;
+    raft_term term;
+
+    node->clock_set = false;
+    if (node->view.role != RAFT_LEADER)
+        return;
+    if (service_next_deadline_ms(node->service) <= node_wall_ms(node)) {
+        struct raft_command entry;
+
+        buffer_clear(command);
+        service_encode(command, node_wall_ms(node), 0, 0, NULL, 0);
+        entry = (struct raft_command){command->data, (uint32_t)command->size};
+        host_propose(node->host, &node->io, world_now_ms(node->world), &entry, 1,
+                     &index, &term);
+        node->clock_set = true; // until it was applied, or got lost
+        push(node, node->world->now_us + CLOCK_RETRY_US, WORLD_CLOCK,
+             node->incarnation);
+    }
+    settle(node);
+}
+
+enum raft_status node_propose(struct node *node, uint64_t handle, raft_index *index,
+                              raft_term *term)
+{
+    struct world *world = node->world;
+    const struct request *request = pool_at(&world->pool, handle);
+    struct bytes words[REQUEST_WORDS_MAX];
+    struct raft_command command;
+    enum raft_status status;
+
+    request_words(request, words);
+    buffer_clear(&world->scratch);
+    service_encode(&world->scratch, node_wall_ms(node), request->session,
+                   request->sequence, words, request->word_count);
+    command = (struct raft_command){world->scratch.data, (uint32_t)world->scratch.size};
+    status = host_propose(node->host, &node->io, world_now_ms(world), &command, 1,
+                          index, term);
+    if (status == RAFT_OK)
+        push_proposal(node, (struct node_proposal){*index, *term, handle});
+    settle(node);
+    return status;
+}
+
+static void read_request(struct node *node, uint64_t handle)
+{
+    enum raft_status status;
+    uint32_t slot = node->read_next;
+
+    for (uint32_t i = 0; i < NODE_READS_MAX && node->reads[slot] != 0; i++)
+        slot = (slot + 1) % NODE_READS_MAX;
+    if (node->reads[slot] != 0) {
+        finish(node, handle, REPLY_REFUSED, NULL);
+        return;
+    }
+    node->read_next = (slot + 1) % NODE_READS_MAX;
+    node->reads[slot] = handle;
+    status = host_read(node->host, &node->io, world_now_ms(node->world), slot);
+    if (status != RAFT_OK && node->reads[slot] == handle) {
+        node->reads[slot] = 0;
+        finish(node, handle,
+               status == RAFT_NOT_LEADER ? REPLY_NOT_LEADER : REPLY_REFUSED, NULL);
+    }
+    settle(node);
+}
+
+static void take_request(struct node *node, uint64_t handle)
+{
+    const struct request *request = pool_at(&node->world->pool, handle);
+    enum raft_status status;
+    raft_index index;
+    raft_term term;
+
+    if (request->read) {
+        read_request(node, handle);
+        return;
+    }
+    status = node_propose(node, handle, &index, &term);
+    if (status != RAFT_OK)
+        finish(node, handle,
+               status == RAFT_NOT_LEADER ? REPLY_NOT_LEADER : REPLY_REFUSED, NULL);
+}
+
+void node_event(struct node *node, const struct heap_event *event)
+{
+    if (event->kind == WORLD_SYNCED && !node->paused) {
+        synced(node, event);
+        return;
+    }
+    if (node->paused && event->kind != WORLD_CRASH) {
+        wait_until_resumed(node, event);
+        return;
+    }
+    if (!node->up || node->stopped[0] != '\0') {
+        node_drop(node, event);
+        return;
+    }
+    switch (event->kind) {
+    case WORLD_TICK:
+        tick(node, event);
+        break;
+    case WORLD_DELIVER:
+        deliver(node, event);
+        break;
+    case WORLD_CLOCK:
+        if (event->arguments[0] == node->incarnation)
+            propose_clock(node);
+        break;
+    case WORLD_REQUEST:
+        take_request(node, event->arguments[0]);
+        break;
+    case WORLD_CRASH:
+        if (event->arguments[0] == node->incarnation)
+            faults_crash_now(node->world, node->id);
+        break;
+    default:
+        assert(false);
+    }
+}

@@ -1,0 +1,92 @@
+// node.h: one node of the world: host (with core and log), service, simulated disk.
+//
+// Host and service live in memory and are lost in a crash; the disk stays, less what
+// its crash mode takes. What reaches a paused node waits until it goes on; what reaches
+// a node that is down is lost. A host that stopped itself (a failed write) is down,
+// too, until it is crashed and restarted.
+#ifndef SIM_NODE_H
+#define SIM_NODE_H
+
+#include <stdbool.h>
+
+#include "kvserver/service/service.h"
+#include "raft/host/host.h"
+#include "sim/disk.h"
+#include "sim/heap.h"
+#include "sim/request.h"
+
+struct world;
+
+enum { NODE_READS_MAX = 2 * RAFT_READS_MAX };
+
+// A proposal whose entry has not been applied yet.
+struct node_proposal {
+    raft_index index;
+    raft_term term;
+    uint64_t request;
+};
+
+struct node {
+    raft_id id;
+    struct world *world;
+    struct sim_disk *disk;
+    struct random disk_random;
+    uint64_t sync_us_min;
+    uint64_t sync_us_max;
+    bool disk_faulty;    // somebody broke it: the host may stop
+    bool crash_at_write; // crash between the next write and the end of its sync
+    int64_t skew_ms;     // of its wall clock
+
+    bool up;
+    bool paused;
+    uint32_t incarnation;
+    char stopped[160]; // why the host gave up or did not start; empty: it did not
+    void *memory;
+    size_t memory_size;
+    struct host *host;
+    struct host_io io;
+    struct service *service;
+    struct raft_view view; // after the last step
+
+    uint64_t tick_us; // when WORLD_TICK is set; UINT64_MAX: never
+    bool clock_set;   // WORLD_CLOCK is under way
+
+    struct node_proposal *proposals; // a ring, in order of index
+    uint32_t proposal_first;
+    uint32_t proposal_count;
+    uint32_t proposal_capacity;
+    uint64_t reads[NODE_READS_MAX]; // requests; 0: free
+    uint32_t read_next;
+
+    struct heap_event *waiting; // while paused
+    uint32_t waiting_count;
+    uint32_t waiting_capacity;
+};
+
+void node_init(struct node *node, struct world *world, raft_id id);
+void node_release(struct node *node);
+
+// Opens the host on what the disk holds. False, with the reason in node->stopped, where
+// it refuses.
+bool node_start(struct node *node);
+void node_crash(struct node *node, enum sim_disk_crash_mode mode);
+void node_pause(struct node *node);
+void node_resume(struct node *node);
+
+// Takes an event that names this node, and what it carries.
+void node_event(struct node *node, const struct heap_event *event);
+
+// Gives back what an event to this node carries, unread.
+void node_drop(struct node *node, const struct heap_event *event);
+
+// True where the node takes part: up, not paused, host not stopped.
+bool node_is_live(const struct node *node);
+
+// Asks for a command to be logged right now. On success the request is the node's.
+enum raft_status node_propose(struct node *node, uint64_t request, raft_index *index,
+                              raft_term *term);
+
+// What its wall clock shows, in ms since 1970.
+uint64_t node_wall_ms(const struct node *node);
+
+#endif

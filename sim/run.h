@@ -1,0 +1,43 @@
+// run.h: one seeded run from start to verdict: work under faults, heal, rest, check.
+//
+// At the end everything is healed and the clients finish; then all nodes have to come
+// to the same applied index and state within a bounded virtual time, and the histories
+// have to be linearizable. All is well only where all of that holds.
+#ifndef SIM_RUN_H
+#define SIM_RUN_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "kvserver/service/buffer.h"
+#include "sim/linearize.h"
+#include "sim/world.h"
+
+struct run_options {
+    uint64_t seed;
+    uint32_t nodes;
+    uint64_t duration_us;
+    uint32_t faults; // bits of enum fault
+    uint32_t clients;
+    uint32_t keys;
+    FILE *trace;   // NULL: none
+    FILE *history; // NULL: none
+};
+
+void run_options_default(struct run_options *options);
+
+// Runs, and adds the report's fields to `out`, an open JSON object. True where all is
+// well.
+bool run_execute(const struct run_options *options, struct buffer *out);
+
+// Heals everything and waits until the clients are idle and all nodes are equal; a
+// failure is a liveness violation.
+void run_settle(struct world *world);
+
+// Checks the history so far; a violation where the answer is no.
+enum linearize_verdict run_linearize(struct world *world);
+
+// Adds "violations": [...] to an open JSON object.
+void run_violations(const struct world *world, struct buffer *out);
+
+#endif

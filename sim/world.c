@@ -1,0 +1,193 @@
+#include "sim/world.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void world_config_default(struct world_config *config)
+{
+    *config = (struct world_config){
+        .seed = 1,
+        .node_count = 3,
+        .election_timeout_ms = 150,
+        .heartbeat_ms = 50,
+        .delay_us_min = 100,
+        .delay_us_max = 2000,
+        .sync_us_min = 100,
+        .sync_us_max = 1500,
+        .log_entries_max = 1u << 16,
+        .log_bytes_max = 1u << 23,
+    };
+}
+
+static bool start_nodes(struct world *world, char *error, size_t size)
+{
+    for (raft_id id = 1; id <= world->config.node_count; id++) {
+        node_init(&world->nodes[id], world, id);
+        if (!node_start(&world->nodes[id])) {
+            snprintf(error, size, "node %u does not start: %s", (unsigned)id,
+                     world->nodes[id].stopped);
+            return false;
+        }
+    }
+    return true;
+}
+
+struct world *world_new(const struct world_config *config, char *error, size_t size)
+{
+    struct world *world = calloc(1, sizeof(*world));
+
+    assert(config->node_count >= 1 && config->node_count <= RAFT_MEMBERS_MAX);
+    if (world == NULL)
+        abort();
+    world->config = *config;
+    world->checker = checker_new(config->node_count);
+    world->trace.hash = config->seed;
+    world->links.delay_us_min = config->delay_us_min;
+    world->links.delay_us_max = config->delay_us_max;
+    random_seed(&world->links.random, config->seed, WORLD_STREAM_NETWORK);
+    random_seed(&world->faults.random, config->seed, WORLD_STREAM_FAULTS);
+    clients_init(world);
+    if (!start_nodes(world, error, size)) {
+        world_free(world);
+        return NULL;
+    }
+    return world;
+}
+
+void world_free(struct world *world)
+{
+    if (world == NULL)
+        return;
+    for (raft_id id = 1; id <= world->config.node_count; id++)
+        node_release(&world->nodes[id]);
+    for (uint32_t i = 0; i < world->ticket_count; i++)
+        buffer_free(&world->tickets[i].reply);
+    free(world->tickets);
+    clients_release(&world->clients);
+    links_release(&world->links);
+    history_release(&world->history);
+    heap_release(&world->heap);
+    pool_release(&world->pool);
+    checker_free(world->checker);
+    buffer_free(&world->scratch);
+    free(world);
+}
+
+bool world_violated(const struct world *world)
+{
+    return checker_violation_count(world->checker) > 0;
+}
+
+static void dispatch(struct world *world, const struct heap_event *event)
+{
+    switch (event->kind) {
+    case WORLD_REPLY:
+        clients_take_reply(world, event->arguments[0]);
+        break;
+    case WORLD_CLIENT:
+        clients_wake(world, event);
+        break;
+    case WORLD_FAULT:
+    case WORLD_UNDO:
+        faults_event(world, event);
+        break;
+    default:
+        node_event(&world->nodes[event->node], event);
+    }
+}
+
+bool world_step(struct world *world)
+{
+    struct heap_event event;
+
+    if (world_violated(world) || !heap_pop(&world->heap, &event))
+        return false;
+    assert(event.time_us >= world->now_us);
+    world->now_us = event.time_us;
+    world->event_count++;
+    checker_at(world->checker, world->event_count, world->now_us);
+    trace_event(&world->trace, &event);
+    dispatch(world, &event);
+    return !world_violated(world);
+}
+
+bool world_run_until(struct world *world, uint64_t time_us)
+{
+    const struct heap_event *next;
+
+    while ((next = heap_peek(&world->heap)) != NULL && next->time_us <= time_us)
+        if (!world_step(world))
+            return false;
+    if (world->now_us < time_us)
+        world->now_us = time_us;
+    return !world_violated(world);
+}
+
+struct node *world_leader(struct world *world)
+{
+    struct node *leader = NULL;
+
+    for (raft_id id = 1; id <= world->config.node_count; id++) {
+        struct node *node = &world->nodes[id];
+
+        if (node_is_live(node) && node->view.role == RAFT_LEADER &&
+            (leader == NULL || node->view.current_term > leader->view.current_term))
+            leader = node;
+    }
+    return leader;
+}
+
+bool world_is_settled(const struct world *world)
+{
+    raft_index committed = checker_committed(world->checker);
+    uint64_t hash = 0;
+
+    for (raft_id id = 1; id <= world->config.node_count; id++) {
+        const struct node *node = &world->nodes[id];
+
+        if (!node_is_live(node) || node->view.last_index != committed ||
+            service_applied_index(node->service) != committed)
+            return false;
+        if (id > 1 && service_hash(node->service) != hash)
+            return false;
+        hash = service_hash(node->service);
+    }
+    return true;
+}
+
+int64_t world_propose(struct world *world, raft_id id, const struct bytes *words,
+                      uint32_t count, enum raft_status *status)
+{
+    struct node *node = &world->nodes[id];
+    struct request head = {
+        .client = REQUEST_TICKET,
+        .word_count = count,
+        .operation = world->ticket_count,
+    };
+    uint64_t request = request_make(&world->pool, &head, words);
+    struct world_ticket *ticket;
+
+    world->tickets =
+        realloc(world->tickets, (world->ticket_count + 1) * sizeof(*world->tickets));
+    if (world->tickets == NULL)
+        abort();
+    ticket = &world->tickets[world->ticket_count];
+    memset(ticket, 0, sizeof(*ticket));
+    ticket->node = id;
+    *status = node_propose(node, request, &ticket->index, &ticket->term);
+    if (*status != RAFT_OK) {
+        pool_give(&world->pool, request);
+        return -1;
+    }
+    return world->ticket_count++;
+}
+
+void world_end_ticket(struct world *world, const struct reply *reply, const void *data)
+{
+    struct world_ticket *ticket = &world->tickets[reply->operation];
+
+    assert(reply->operation < world->ticket_count);
+    ticket->ended = true;
+    ticket->status = reply->status;
+    buffer_append(&ticket->reply, data, reply->size);
+}

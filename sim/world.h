@@ -1,0 +1,129 @@
+// world.h: one simulated world: nodes, links, disks, clients, faults, one clock, one
+// heap.
+//
+// Time is virtual and in microseconds; it jumps from event to event. Everything that
+// happens is an event in the heap: a deadline, a delivery, the end of a sync, a
+// client's action, a fault. world_step() takes the earliest. Each subsystem draws from
+// a random stream of its own, seeded from the one seed, so that the same seed gives the
+// same run everywhere. After every step of every node the checker looks; at the first
+// violation the world stands still.
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "kvserver/service/buffer.h"
+#include "sim/checker.h"
+#include "sim/client.h"
+#include "sim/faults.h"
+#include "sim/heap.h"
+#include "sim/history.h"
+#include "sim/links.h"
+#include "sim/node.h"
+#include "sim/pool.h"
+#include "sim/random.h"
+#include "sim/trace.h"
+
+// Kinds of events; `node` names a node or a client.
+enum world_event {
+    WORLD_TICK = 1, // a host's deadline
+    WORLD_DELIVER,  // packet, sender
+    WORLD_SYNCED,   // the disk's number of the sync
+    WORLD_CLOCK,    // a key's deadline has come; incarnation
+    WORLD_REQUEST,  // request
+    WORLD_CRASH,    // one that was set to follow a write; incarnation
+    WORLD_REPLY,    // reply
+    WORLD_CLIENT,   // a client thinks or waits no longer; its generation
+    WORLD_FAULT,    // the next injected fault; generation
+    WORLD_UNDO,     // the end of a fault; which, node, generation
+};
+
+// Random streams.
+enum world_stream {
+    WORLD_STREAM_NETWORK = 1,
+    WORLD_STREAM_CLIENTS,
+    WORLD_STREAM_FAULTS,
+    WORLD_STREAM_SETTINGS,
+    WORLD_STREAM_NODES,
+    WORLD_STREAM_DISKS = 100, // and the node's id
+};
+
+// What the virtual wall clock shows at virtual time 0.
+#define WORLD_EPOCH_MS 1700000000000u
+
+struct world_config {
+    uint64_t seed;
+    uint32_t node_count;
+    uint32_t election_timeout_ms;
+    uint32_t heartbeat_ms;
+    uint64_t delay_us_min;
+    uint64_t delay_us_max;
+    uint64_t sync_us_min;
+    uint64_t sync_us_max;
+    uint32_t log_entries_max;
+    uint64_t log_bytes_max;
+};
+
+// A command given at a node without waiting for its outcome.
+struct world_ticket {
+    bool ended;
+    enum reply_status status;
+    raft_id node;
+    raft_index index;
+    raft_term term;
+    struct buffer reply;
+};
+
+struct world {
+    struct world_config config;
+    uint64_t now_us;
+    uint64_t event_count;
+    struct heap heap;
+    struct pool pool;
+    struct links links;
+    struct node nodes[LINKS_NODES]; // by id; 0 is not used
+    struct clients clients;
+    struct faults faults;
+    struct history history;
+    struct checker *checker;
+    struct trace trace;
+    struct world_ticket *tickets;
+    uint32_t ticket_count;
+    struct buffer scratch; // a command or a reply, within one event
+};
+
+void world_config_default(struct world_config *config);
+
+// NULL where a node cannot be built as asked; `error` says why.
+struct world *world_new(const struct world_config *config, char *error, size_t size);
+void world_free(struct world *world);
+
+// Takes one event. False where there is none, or where a violation was found.
+bool world_step(struct world *world);
+
+// Takes all events up to this time, and moves the clock there.
+bool world_run_until(struct world *world, uint64_t time_us);
+
+bool world_violated(const struct world *world);
+
+static inline uint64_t world_now_ms(const struct world *world)
+{
+    return world->now_us / 1000;
+}
+
+// The node that leads: of those that say so, the one of the highest term. NULL: none.
+struct node *world_leader(struct world *world);
+
+// Whether all nodes are up, have applied all that is committed and agree on the state.
+bool world_is_settled(const struct world *world);
+
+// Gives words to a node as a proposal without a session; returns the ticket's number,
+// or -1 where the node refused (`status`).
+int64_t world_propose(struct world *world, raft_id node, const struct bytes *words,
+                      uint32_t count, enum raft_status *status);
+
+// Ends a ticket; called by the node.
+void world_end_ticket(struct world *world, const struct reply *reply, const void *data);
+
+#endif
