@@ -1,0 +1,612 @@
+// The checker against a brute force, and against histories whose verdict is known.
+#include "sim/linearize.h"
+
+#include "sim/random.h"
+#include "tests/test.h"
+
+enum { SMALL_MAX = 9, STORE_BYTES = 256 };
+
+// ---- a store of one key, written for this test alone ----------------------------
+
+struct store {
+    bool present;
+    char text[STORE_BYTES];
+};
+
+static void text_of(const struct history *history, uint32_t id, char *text)
+{
+    size_t size;
+    const char *bytes = history_text(history, id, &size);
+    CHECK(size < STORE_BYTES);
+    memcpy(text, bytes, size);
+    text[size] = '\0';
+}
+
+static bool holds(const struct store *store, const struct history *history, uint32_t id)
+{
+    char text[STORE_BYTES];
+    if (id == HISTORY_ABSENT || !store->present) {
+        return (id == HISTORY_ABSENT) == !store->present;
+    }
+    text_of(history, id, text);
+    return strcmp(store->text, text) == 0;
+}
+
+static void store_text(struct store *store, const struct history *history, uint32_t id)
+{
+    store->present = true;
+    text_of(history, id, store->text);
+}
+
+// Does the operation and gives its result; false where the store refuses it.
+static bool perform(struct store *store, struct history *history,
+                    const struct history_operation *operation, int64_t *result)
+{
+    char *end;
+    *result = HISTORY_UNTOLD;
+    switch ((enum history_kind)operation->kind) {
+    case HISTORY_READ:
+        *result = store->present
+                      ? history_intern(history, store->text, strlen(store->text))
+                      : HISTORY_ABSENT;
+        return true;
+    case HISTORY_WRITE:
+        store_text(store, history, (uint32_t)operation->argument);
+        return true;
+    case HISTORY_CAS:
+        *result = holds(store, history, operation->expected);
+        if (*result == 1) {
+            store_text(store, history, (uint32_t)operation->argument);
+        }
+        return true;
+    case HISTORY_APPEND: {
+        char added[STORE_BYTES];
+        text_of(history, (uint32_t)operation->argument, added);
+        size_t size = store->present ? strlen(store->text) : 0;
+        CHECK(size + strlen(added) < STORE_BYTES);
+        strcpy(store->text + size, added);
+        store->present = true;
+        *result = (int64_t)strlen(store->text);
+        return true;
+    }
+    case HISTORY_INCR: {
+        int64_t number = store->present ? strtoll(store->text, &end, 10) : 0;
+        char again[32];
+        snprintf(again, sizeof(again), "%" PRId64, number);
+        if (store->present && strcmp(again, store->text) != 0) {
+            return false;
+        }
+        *result = number + operation->argument;
+        snprintf(store->text, sizeof(store->text), "%" PRId64, *result);
+        store->present = true;
+        return true;
+    }
+    default:
+        *result = store->present;
+        store->present = false;
+        return true;
+    }
+}
+
+// ---- brute force: every order ---------------------------------------------------
+
+static bool may_come_next(const struct history *history, uint32_t placed, uint32_t next)
+{
+    for (uint32_t i = 0; i < history->count; i++) {
+        if (!(placed & 1u << i) && history->operations[i].outcome == HISTORY_OK &&
+            history->operations[i].return_order <
+                history->operations[next].call_order) {
+            return false;
+        }
+    }
+    return !(placed & 1u << next) &&
+           history->operations[next].outcome != HISTORY_FAILED;
+}
+
+static bool brute_force(struct history *history, struct store store, uint32_t placed)
+{
+    bool done = true;
+    for (uint32_t i = 0; i < history->count; i++) {
+        done &= placed & 1u << i || history->operations[i].outcome != HISTORY_OK;
+    }
+    for (uint32_t i = 0; i < history->count && !done; i++) {
+        if (!may_come_next(history, placed, i)) {
+            continue;
+        }
+        const struct history_operation operation = history->operations[i];
+        struct store after = store;
+        int64_t result;
+        bool accepted = perform(&after, history, &operation, &result);
+        bool fits = operation.outcome == HISTORY_PENDING ||
+                    (accepted && (operation.result == HISTORY_UNTOLD ||
+                                  operation.result == result));
+        done = fits && brute_force(history, after, placed | 1u << i);
+    }
+    return done;
+}
+
+// ---- random histories -----------------------------------------------------------
+
+struct shape {
+    uint32_t clients;
+    uint32_t operations;
+    uint32_t values;
+    uint32_t kinds[HISTORY_KIND_COUNT]; // weights
+    uint32_t pending_ppm;
+    uint32_t untold_ppm;
+};
+
+static uint32_t value_id(struct history *history, uint64_t number)
+{
+    char text[24];
+    int size = snprintf(text, sizeof(text), "%" PRIu64, number);
+    return history_intern(history, text, (size_t)size);
+}
+
+static struct history_operation draw_operation(struct history *history,
+                                               struct random *random,
+                                               const struct shape *shape)
+{
+    struct history_operation operation = {.key = history_intern(history, "k", 1)};
+    uint32_t sum = 0;
+    for (int i = 0; i < HISTORY_KIND_COUNT; i++) {
+        sum += shape->kinds[i];
+    }
+    uint64_t drawn = random_below(random, sum);
+    while (drawn >= shape->kinds[operation.kind]) {
+        drawn -= shape->kinds[operation.kind++];
+    }
+    uint64_t value = random_below(random, shape->values);
+    uint64_t expected = random_below(random, shape->values + 1);
+    operation.argument =
+        operation.kind == HISTORY_INCR ? (int64_t)value + 1 : value_id(history, value);
+    operation.expected = expected == 0 ? 0 : value_id(history, expected - 1);
+    return operation;
+}
+
+struct client {
+    uint32_t operation;
+    bool busy;
+    bool done;
+    bool accepted;
+    int64_t result;
+};
+
+// One step of one client of a store that is correct: call, take effect, or return.
+static void client_step(struct history *history, struct store *store,
+                        struct client *client, struct random *random,
+                        const struct shape *shape)
+{
+    if (!client->busy) {
+        if (history->count == shape->operations) {
+            return;
+        }
+        struct history_operation asked = draw_operation(history, random, shape);
+        *client = (struct client){.busy = true};
+        client->operation = history_call(history, &asked, history->order);
+        return;
+    }
+    if (!client->done) {
+        const struct history_operation asked = history->operations[client->operation];
+        if (random_chance(random, shape->pending_ppm / 2)) {
+            client->busy = false; // never done, never answered
+            return;
+        }
+        client->accepted = perform(store, history, &asked, &client->result);
+        client->done = true;
+        client->busy = !random_chance(random, shape->pending_ppm / 2);
+        return;
+    }
+    bool untold = random_chance(random, shape->untold_ppm);
+    history_return(history, client->operation,
+                   client->accepted ? HISTORY_OK : HISTORY_FAILED,
+                   untold ? HISTORY_UNTOLD : client->result, history->order);
+    client->busy = false;
+}
+
+static void make_legal(struct history *history, struct random *random,
+                       const struct shape *shape)
+{
+    struct client clients[32] = {0};
+    struct store store = {0};
+    uint32_t busy = 0;
+    CHECK(shape->clients <= 32);
+    do {
+        uint64_t drawn = random_below(random, shape->clients);
+        client_step(history, &store, &clients[drawn], random, shape);
+        busy = 0;
+        for (uint32_t i = 0; i < shape->clients; i++) {
+            busy += clients[i].busy;
+        }
+    } while (history->count < shape->operations || busy > 0);
+}
+
+// Changes one answer, or makes a refusal of what was done or the other way round.
+static void mutate(struct history *history, struct random *random,
+                   const struct shape *shape)
+{
+    uint64_t index = random_below(random, history->count);
+    struct history_operation *operation = &history->operations[index];
+    if (operation->outcome == HISTORY_PENDING) {
+        return;
+    }
+    uint64_t value = random_below(random, shape->values);
+    if (random_chance(random, 200000)) {
+        operation->outcome =
+            operation->outcome == HISTORY_OK ? HISTORY_FAILED : HISTORY_OK;
+        operation->result = HISTORY_UNTOLD;
+    } else if (operation->outcome == HISTORY_OK) {
+        switch ((enum history_kind)operation->kind) {
+        case HISTORY_READ:
+            operation->result = value_id(history, value);
+            break;
+        case HISTORY_WRITE:
+            operation->argument = value_id(history, value);
+            break;
+        case HISTORY_CAS:
+        case HISTORY_DELETE:
+            operation->result = operation->result == 0;
+            break;
+        default:
+            operation->result += value % 2 == 0 ? 1 : -1;
+            break;
+        }
+    }
+}
+
+static enum linearize_verdict verdict_of(const struct history *history,
+                                         struct linearize_result *result)
+{
+    struct linearize_limits limits;
+    linearize_limits_default(&limits);
+    linearize_history(history, &limits, result);
+    return result->verdict;
+}
+
+static void show(const struct history *history, uint64_t seed)
+{
+    fprintf(stderr, "seed %" PRIu64 ":\n", seed);
+    history_write(history, stderr);
+}
+
+// Returns how many of the histories were not linearizable.
+static uint32_t compare_with_brute_force(const struct shape *shape, uint32_t rounds)
+{
+    uint32_t illegal = 0;
+    for (uint64_t seed = 0; seed < rounds; seed++) {
+        struct random random;
+        random_seed(&random, seed, 1);
+        struct history history = {0};
+        make_legal(&history, &random, shape);
+        struct linearize_result result;
+        if (verdict_of(&history, &result) != LINEARIZE_YES) {
+            show(&history, seed);
+        }
+        CHECK_TEXT(linearize_verdict_text(result.verdict), "yes");
+        for (int mutation = 0; mutation < 3; mutation++) {
+            mutate(&history, &random, shape);
+            bool legal = brute_force(&history, (struct store){0}, 0);
+            enum linearize_verdict verdict = verdict_of(&history, &result);
+            if (verdict != (legal ? LINEARIZE_YES : LINEARIZE_NO)) {
+                show(&history, seed);
+            }
+            CHECK_TEXT(linearize_verdict_text(verdict), legal ? "yes" : "no");
+            illegal += !legal;
+        }
+        history_release(&history);
+    }
+    return illegal;
+}
+
+TEST(reads_and_writes_are_judged_as_by_brute_force)
+{
+    struct shape shape = {.clients = 4,
+                          .operations = SMALL_MAX - 1,
+                          .values = 3,
+                          .kinds = {3, 3, 0, 0, 0, 0},
+                          .pending_ppm = 150000};
+    CHECK(compare_with_brute_force(&shape, 3000) > 500);
+    shape.values = 100;
+    CHECK(compare_with_brute_force(&shape, 2000) > 500);
+}
+
+TEST(many_concurrent_writes_are_judged_as_by_brute_force)
+{
+    struct shape shape = {.clients = 6,
+                          .operations = SMALL_MAX - 2,
+                          .values = 2,
+                          .kinds = {1, 3, 0, 0, 0, 0},
+                          .pending_ppm = 50000};
+    CHECK(compare_with_brute_force(&shape, 2000) > 100);
+}
+
+TEST(every_kind_of_operation_is_judged_as_by_brute_force)
+{
+    struct shape shape = {.clients = 4,
+                          .operations = SMALL_MAX - 2,
+                          .values = 2,
+                          .kinds = {3, 2, 2, 1, 2, 2},
+                          .pending_ppm = 150000,
+                          .untold_ppm = 100000};
+    CHECK(compare_with_brute_force(&shape, 6000) > 1000);
+}
+
+TEST(conditional_writes_and_deletes_are_judged_as_by_brute_force)
+{
+    struct shape shape = {.clients = 5,
+                          .operations = SMALL_MAX - 2,
+                          .values = 2,
+                          .kinds = {1, 1, 3, 0, 0, 2},
+                          .pending_ppm = 200000,
+                          .untold_ppm = 300000};
+    CHECK(compare_with_brute_force(&shape, 4000) > 500);
+}
+
+TEST(counters_and_appends_are_judged_as_by_brute_force)
+{
+    struct shape shape = {.clients = 4,
+                          .operations = SMALL_MAX - 2,
+                          .values = 2,
+                          .kinds = {1, 0, 0, 2, 2, 0},
+                          .pending_ppm = 250000,
+                          .untold_ppm = 200000};
+    CHECK(compare_with_brute_force(&shape, 4000) > 500);
+}
+
+// ---- histories whose verdict is known -------------------------------------------
+
+static struct history_operation asked(struct history *history, enum history_kind kind,
+                                      const char *key, const char *value)
+{
+    struct history_operation operation = {.kind = (uint8_t)kind};
+    operation.key = history_intern(history, key, strlen(key));
+    operation.argument =
+        value == NULL ? 0 : history_intern(history, value, strlen(value));
+    return operation;
+}
+
+static uint32_t call(struct history *history, enum history_kind kind, const char *value)
+{
+    struct history_operation operation = asked(history, kind, "x", value);
+    return history_call(history, &operation, history->order);
+}
+
+static void finish(struct history *history, uint32_t operation, int64_t result)
+{
+    history_return(history, operation, HISTORY_OK, result, history->order);
+}
+
+static uint32_t write_text(struct history *history, const char *value)
+{
+    uint32_t operation = call(history, HISTORY_WRITE, value);
+    finish(history, operation, HISTORY_UNTOLD);
+    return operation;
+}
+
+static uint32_t read_text(struct history *history, const char *value)
+{
+    uint32_t operation = call(history, HISTORY_READ, NULL);
+    uint32_t id = value == NULL ? 0 : history_intern(history, value, strlen(value));
+    finish(history, operation, id);
+    return operation;
+}
+
+static void check_verdict(struct history *history, const char *verdict)
+{
+    struct linearize_result result;
+    CHECK_TEXT(linearize_verdict_text(verdict_of(history, &result)), verdict);
+    history_release(history);
+}
+
+TEST(an_empty_history_is_linearizable)
+{
+    struct history history = {0};
+    check_verdict(&history, "yes");
+}
+
+TEST(a_stale_read_is_not_linearizable_and_is_named)
+{
+    struct history history = {0};
+    write_text(&history, "1");
+    uint32_t second = write_text(&history, "2");
+    uint32_t stale = read_text(&history, "1");
+    struct linearize_result result;
+    CHECK_EQ(verdict_of(&history, &result), LINEARIZE_NO);
+    size_t size;
+    const char *key = history_text(&history, result.key, &size);
+    CHECK(size == 1 && key[0] == 'x');
+    CHECK_EQ(result.window_count, 2);
+    CHECK_EQ(result.window[0], second);
+    CHECK_EQ(result.window[1], stale);
+    CHECK_EQ(result.ordered, 2);
+    history_release(&history);
+}
+
+TEST(reads_concurrent_with_a_write_may_not_go_back)
+{
+    struct history history = {0};
+    write_text(&history, "1");
+    uint32_t second = call(&history, HISTORY_WRITE, "2");
+    read_text(&history, "2");
+    read_text(&history, "1");
+    finish(&history, second, HISTORY_UNTOLD);
+    check_verdict(&history, "no");
+}
+
+TEST(a_lost_update_is_not_linearizable)
+{
+    struct history history = {0};
+    write_text(&history, "1");
+    for (int i = 0; i < 2; i++) {
+        struct history_operation cas = asked(&history, HISTORY_CAS, "x", "2");
+        cas.expected = history_intern(&history, "1", 1);
+        finish(&history, history_call(&history, &cas, history.order), 1);
+    }
+    check_verdict(&history, "no");
+}
+
+static uint32_t call_incr(struct history *history)
+{
+    struct history_operation incr = asked(history, HISTORY_INCR, "x", NULL);
+    incr.argument = 1;
+    return history_call(history, &incr, history->order);
+}
+
+TEST(an_increment_applied_twice_is_not_linearizable)
+{
+    struct history history = {0};
+    finish(&history, call_incr(&history), 1);
+    finish(&history, call_incr(&history), 3);
+    check_verdict(&history, "no");
+}
+
+TEST(an_unanswered_increment_may_have_been_applied_once_only)
+{
+    struct history history = {0};
+    call_incr(&history);
+    finish(&history, call_incr(&history), 2);
+    read_text(&history, "2");
+    check_verdict(&history, "yes");
+    call_incr(&history);
+    finish(&history, call_incr(&history), 3);
+    check_verdict(&history, "no");
+}
+
+TEST(a_failed_write_is_never_read)
+{
+    struct history history = {0};
+    uint32_t failed = call(&history, HISTORY_WRITE, "1");
+    history_return(&history, failed, HISTORY_FAILED, HISTORY_UNTOLD, history.order);
+    read_text(&history, "1");
+    check_verdict(&history, "no");
+}
+
+TEST(an_unanswered_write_may_take_effect_much_later_but_not_twice)
+{
+    struct history history = {0};
+    call(&history, HISTORY_WRITE, "late");
+    write_text(&history, "1");
+    read_text(&history, "1");
+    read_text(&history, "late");
+    write_text(&history, "2");
+    struct linearize_result result;
+    CHECK_EQ(verdict_of(&history, &result), LINEARIZE_YES);
+    read_text(&history, "late");
+    check_verdict(&history, "no");
+}
+
+TEST(a_read_of_what_was_never_written_is_not_linearizable)
+{
+    struct history history = {0};
+    write_text(&history, "1");
+    read_text(&history, "7");
+    check_verdict(&history, "no");
+}
+
+TEST(the_bad_key_is_found_among_good_ones)
+{
+    struct history history = {0};
+    uint32_t bad = 0;
+    for (int i = 0; i < 200; i++) {
+        char key[16];
+        snprintf(key, sizeof(key), "key%d", i);
+        struct history_operation write = asked(&history, HISTORY_WRITE, key, "1");
+        finish(&history, history_call(&history, &write, history.order), HISTORY_UNTOLD);
+        struct history_operation read = asked(&history, HISTORY_READ, key, NULL);
+        uint32_t number = history_call(&history, &read, history.order);
+        finish(&history, number, i == 77 ? 0 : write.argument);
+        bad = i == 77 ? read.key : bad;
+    }
+    struct linearize_result result;
+    CHECK_EQ(verdict_of(&history, &result), LINEARIZE_NO);
+    CHECK_EQ(result.key, bad);
+    CHECK_EQ(result.keys, 200);
+    history_release(&history);
+}
+
+// ---- long histories and budgets -------------------------------------------------
+
+static void judge_long(const struct shape *shape, uint64_t seed, bool spoil)
+{
+    struct random random;
+    random_seed(&random, seed, 2);
+    struct history history = {0};
+    make_legal(&history, &random, shape);
+    if (spoil) {
+        // A read near the end of a value that nobody wrote.
+        uint32_t index = history.count - 1;
+        while (history.operations[index].kind != HISTORY_READ ||
+               history.operations[index].outcome != HISTORY_OK) {
+            index--;
+        }
+        history.operations[index].result = history_intern(&history, "?", 1);
+    }
+    struct linearize_result result;
+    CHECK_TEXT(linearize_verdict_text(verdict_of(&history, &result)),
+               spoil ? "no" : "yes");
+    history_release(&history);
+}
+
+TEST(a_long_history_of_one_key_is_judged)
+{
+    struct shape shape = {.clients = 10,
+                          .operations = 20000,
+                          .values = 1000000,
+                          .kinds = {1, 1, 0, 0, 0, 0}};
+    judge_long(&shape, 1, false);
+    judge_long(&shape, 1, true);
+    shape.values = 5;
+    judge_long(&shape, 2, false);
+    judge_long(&shape, 2, true);
+}
+
+TEST(a_long_history_with_unanswered_writes_is_judged)
+{
+    struct shape shape = {.clients = 10,
+                          .operations = 5000,
+                          .values = 1000000,
+                          .kinds = {1, 1, 0, 0, 0, 0},
+                          .pending_ppm = 50000};
+    judge_long(&shape, 3, false);
+    judge_long(&shape, 3, true);
+}
+
+TEST(a_used_up_budget_is_unknown_and_never_yes)
+{
+    struct shape shape = {
+        .clients = 5, .operations = 2000, .values = 9, .kinds = {1, 1, 1, 0, 0, 0}};
+    struct random random;
+    random_seed(&random, 4, 2);
+    struct history history = {0};
+    make_legal(&history, &random, &shape);
+    struct linearize_limits limits;
+    linearize_limits_default(&limits);
+    limits.steps_max = 100;
+    struct linearize_result result;
+    linearize_history(&history, &limits, &result);
+    CHECK_EQ(result.verdict, LINEARIZE_UNKNOWN);
+    CHECK_EQ(result.unknown, 1);
+    CHECK(result.steps < 1000);
+    history_release(&history);
+}
+
+TEST(the_work_is_the_same_on_every_machine)
+{
+    struct shape shape = {.clients = 6,
+                          .operations = 3000,
+                          .values = 4,
+                          .kinds = {3, 2, 2, 1, 0, 2},
+                          .pending_ppm = 10000};
+    struct random random;
+    random_seed(&random, 5, 2);
+    struct history history = {0};
+    make_legal(&history, &random, &shape);
+    struct linearize_result first, second;
+    CHECK_EQ(verdict_of(&history, &first), LINEARIZE_YES);
+    verdict_of(&history, &second);
+    CHECK_EQ(first.steps, second.steps);
+    CHECK(first.steps > history.count);
+    history_release(&history);
+}
+
+TEST_MAIN
