@@ -79,10 +79,20 @@ $(OUT)/raftsim: $(OUT)/obj/sim/main.o $(OUT)/libsim.a $(OUT)/libservice.a \
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
-$(OUT)/tests/%: $(OUT)/obj/tests/%.o $(OUT)/obj/tests/test.o $(LIBS)
-	@mkdir -p $(@D)
-	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lpthread -lm
+# A test links its own layer and what lies below it; what stands elsewhere, all.
+define test_rule
+$(OUT)/tests/$(1)%: $(OUT)/obj/tests/$(1)%.o $(OUT)/obj/tests/test.o \
+                    $(addprefix $(OUT)/,$(addsuffix .a,$(2)))
+	@mkdir -p $$(@D)
+	$$(call say,LINK,$$@)
+	$$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ $(3) -lpthread -lm
+endef
+$(eval $(call test_rule,raft/,libcore,))
+$(eval $(call test_rule,host/,libposix libhost libcore,))
+$(eval $(call test_rule,rpc/,librpc libcore,$$(PKG_LIBS)))
+$(eval $(call test_rule,kvserver/,libserver librpc libservice libposix libhost libcore,$$(PKG_LIBS)))
+$(eval $(call test_rule,sim/,libsim libservice libhost libcore,))
+$(eval $(call test_rule,,libsim libserver librpc libservice libposix libhost libcore,$$(PKG_LIBS)))
 
 $(OUT)/obj/rpc/%.o $(OUT)/obj/kvserver/%.o $(OUT)/obj/tests/%.o: EXTRA = $(PKG_CFLAGS)
 $(OUT)/obj/%.o: %.c $(OUT)/.flags
@@ -140,8 +150,9 @@ FORMATTED = $(wildcard raft/*.[ch] raft/host/*.[ch] rpc/*.[ch] kvserver/*.[ch] \
 lint: ## formatting, clang-tidy, and Python that compiles and uses what it imports
 	@CC='$(CC)' sh tests/bootstrap.sh check lint
 	clang-format --dry-run --Werror $(FORMATTED)
-	@printf '%s\n' $(filter %.c,$(FORMATTED)) | xargs -P 2 -n 4 sh -c \
-	    'clang-tidy --quiet "$$@" -- -std=c11 -D_GNU_SOURCE -I. $(PKG_CFLAGS) 2>/dev/null' tidy
+	@printf '%s\n' $(filter %.c,$(FORMATTED)) | xargs -P 2 -n 1 sh -c \
+	    'clang-tidy --quiet "$$0" -- -std=c11 -D_GNU_SOURCE -I. $(subst -I,-isystem ,$(PKG_CFLAGS)) \
+	    2>/dev/null'
 	$(PYTHON) tests/lint.py
 format: ## rewrite the C sources in the house format
 	clang-format -i $(FORMATTED)

@@ -26,9 +26,15 @@ def environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k not in outer}
 
 
-@functools.cache
 def make(*arguments: str) -> None:
     """Runs make once for these arguments, while no other worker does."""
+    if problem := tried(*arguments):
+        raise BuildFailed(problem)
+
+
+@functools.cache
+def tried(*arguments: str) -> str:
+    """What make said where it failed, or nothing."""
     OUT.mkdir(parents=True, exist_ok=True)
     with open(OUT / ".lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -41,8 +47,7 @@ def make(*arguments: str) -> None:
             stderr=subprocess.STDOUT,
             timeout=BUILD_SECONDS_MAX,
         )
-    if done.returncode != 0:
-        raise BuildFailed(f"make {' '.join(arguments)}\n{done.stdout}")
+    return "" if done.returncode == 0 else f"make {' '.join(arguments)}\n{done.stdout}"
 
 
 def relative(path: pathlib.Path) -> str:
