@@ -262,7 +262,7 @@ static enum resp_result inline_read(struct resp_parser *parser, const char *data
         length--;
     if (!words_split(parser, data, data + length))
         return bad(parser, "unbalanced quotes in request");
-    return done(parser, parser->text.data, used);
+    return done(parser, parser->text.data != NULL ? parser->text.data : "", used);
 }
 
 enum resp_result resp_parser_next(struct resp_parser *parser, const char *data,

@@ -1,0 +1,96 @@
+#include "kvserver/node_config.h"
+
+#include "rpc/raft_codec.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+enum {
+    // What a command may be larger than the largest value: its other words.
+    COMMAND_BYTES_EXTRA = 1 << 20,
+    // A turn's writes go to the log in steps of so many.
+    MESSAGE_ENTRIES_MAX = 512,
+};
+
+void node_config_host(const struct options *options, struct host_config *config)
+{
+    struct raft_config *raft = &config->raft;
+
+    host_config_default(config);
+    config->cluster_id = options->cluster_id;
+    config->segment_bytes_max = options->segment_bytes_max;
+    raft->id = options->id;
+    // Only spreads the election timeouts; any seed will do where there is none.
+    if (getrandom(&raft->seed, sizeof raft->seed, GRND_NONBLOCK) < 0)
+        raft->seed = options->id;
+    raft->election_timeout_ms = options->election_timeout_ms;
+    raft->heartbeat_ms = options->heartbeat_ms;
+    raft->log_entries_max = options->log_entries_max;
+    raft->log_bytes_max = options->log_bytes_max;
+    raft->command_bytes_max = options->value_bytes_max + COMMAND_BYTES_EXTRA;
+    raft->message_entries_max = MESSAGE_ENTRIES_MAX;
+    raft->configuration.count = options->member_count;
+    for (uint32_t i = 0; i < options->member_count; i++)
+        raft->configuration.members[i] =
+            (struct raft_member){.id = options->members[i].id, .role = RAFT_VOTER};
+}
+
+struct service *node_config_service(const struct options *options)
+{
+    struct service_limits limits;
+    struct engine *engine = engine_memory_new();
+    struct service *service;
+
+    service_limits_default(&limits);
+    limits.sessions_max = options->sessions_max;
+    limits.session_idle_ms_max = options->session_idle_ms_max;
+    limits.value_bytes_max = options->value_bytes_max;
+    service = engine != NULL ? service_new(engine, &limits) : NULL;
+    if (service == NULL)
+        abort();
+    return service;
+}
+
+static void transport_configure(const struct options *options, const char *cluster,
+                                struct transport_config *config)
+{
+    const struct options_member *self = options_self(options);
+    struct host_config host;
+    size_t bytes;
+
+    node_config_host(options, &host);
+    // A message holds many entries up to a limit, or a single one that is larger.
+    bytes = (size_t)host.raft.message_bytes_max + host.raft.command_bytes_max;
+    transport_config_default(config);
+    config->cluster = cluster;
+    config->node = self->id;
+    config->host = options->bind[0] != '\0' ? options->bind : self->host;
+    config->port = self->peer_port;
+    config->seed = host.raft.seed;
+    config->entries_max = host.raft.message_entries_max;
+    config->line_bytes_max = raft_codec_line_bytes_max(config->entries_max, bytes);
+    if (config->queue_bytes_max < 2 * config->line_bytes_max)
+        config->queue_bytes_max = 2 * config->line_bytes_max;
+}
+
+struct transport *node_config_connect(uv_loop_t *loop, const struct options *options,
+                                      const struct transport_callbacks *callbacks,
+                                      char *error, size_t error_size)
+{
+    struct transport_config config;
+    struct transport *transport;
+    char cluster[32];
+
+    snprintf(cluster, sizeof cluster, "raftkv-%llu",
+             (unsigned long long)options->cluster_id);
+    transport_configure(options, cluster, &config);
+    transport = transport_new(loop, &config, callbacks, error, error_size);
+    for (uint32_t i = 0; transport != NULL && i < options->member_count; i++) {
+        const struct options_member *member = &options->members[i];
+
+        if (member->id != options->id)
+            transport_set_peer(transport, member->id, member->host, member->peer_port);
+    }
+    return transport;
+}

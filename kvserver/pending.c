@@ -1,0 +1,81 @@
+#include "kvserver/pending.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+void pending_init(struct pending *pending)
+{
+    memset(pending, 0, sizeof *pending);
+}
+
+void pending_release(struct pending *pending)
+{
+    free(pending->ring);
+}
+
+static struct request **place(const struct pending *pending, raft_index index)
+{
+    return &pending->ring[index & (pending->capacity - 1)];
+}
+
+static void grow(struct pending *pending)
+{
+    struct pending wider = *pending;
+
+    wider.capacity = pending->capacity == 0 ? 1024 : pending->capacity * 2;
+    wider.ring = calloc(wider.capacity, sizeof *wider.ring);
+    if (wider.ring == NULL)
+        abort();
+    if (pending->capacity > 0)
+        for (raft_index i = pending->first; i < pending->end; i++)
+            *place(&wider, i) = *place(pending, i);
+    free(pending->ring);
+    *pending = wider;
+}
+
+struct request *pending_add(struct pending *pending, struct request *request)
+{
+    raft_index index = request->index;
+    struct request *loser;
+
+    assert(index > 0);
+    if (pending->first == pending->end)
+        pending->first = pending->end = index;
+    // After a change of leaders, indices may begin again below what still waits.
+    while (pending->capacity == 0 ||
+           (index >= pending->first && index - pending->first >= pending->capacity) ||
+           (index < pending->first && pending->end - index > pending->capacity))
+        grow(pending);
+    if (index < pending->first)
+        pending->first = index;
+    if (index >= pending->end)
+        pending->end = index + 1;
+    loser = *place(pending, index);
+    *place(pending, index) = request;
+    return loser;
+}
+
+struct request *pending_take(struct pending *pending, raft_index index)
+{
+    struct request *request;
+
+    if (index < pending->first || index >= pending->end)
+        return NULL;
+    request = *place(pending, index);
+    *place(pending, index) = NULL;
+    if (index == pending->first)
+        pending->first++;
+    return request;
+}
+
+void pending_forget(struct pending *pending, const struct request *request)
+{
+    struct request **at;
+
+    if (request->index < pending->first || request->index >= pending->end)
+        return;
+    at = place(pending, request->index);
+    if (*at == request)
+        *at = NULL;
+}

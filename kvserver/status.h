@@ -1,0 +1,26 @@
+// status.h: what a node tells of itself, once, for INFO raft, RAFT.STATUS and
+// raft.status alike.
+#ifndef KVSERVER_STATUS_H
+#define KVSERVER_STATUS_H
+
+#include "kvserver/server.h"
+
+struct status_visitor {
+    void *context;
+    void (*text)(void *context, const char *name, const char *value);
+    void (*number)(void *context, const char *name, uint64_t value);
+    // What is told between the two concerns one peer.
+    void (*peer_begin)(void *context, raft_id id);
+    void (*peer_end)(void *context);
+};
+
+void status_visit(const struct server *server, const struct status_visitor *visitor);
+
+// The hash of the state machine, in 16 hexadecimal digits and a NUL.
+enum { STATUS_HASH_SIZE = 17 };
+void status_hash(const struct server *server, char *text);
+
+// "host:port" of the member that leads, for its clients; empty where none is known.
+void status_leader_address(const struct server *server, char *text, size_t size);
+
+#endif
