@@ -91,7 +91,7 @@ static void accept(struct raft *raft, const struct raft_message *message,
     uint64_t needs = raft->durability.hard_state_write;
     if (last_new > raft->durability.durable_index) {
         if (request->count > 0)
-            needs = durability_newest_write(raft, output); // S-0, S-3
+            needs = durability_newest_write(raft, output); // STATE-0, STATE-3
         else
             success->match_index = raft->durability.durable_index;
     }

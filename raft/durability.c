@@ -113,7 +113,7 @@ void durability_release(struct raft *raft, struct raft_output *output)
         if (item->made_in != raft->hard_state.current_term)
             continue;
         struct raft_message *message = NULL;
-        if (item->needs <= durability->reported) // S-0
+        if (item->needs <= durability->reported) // STATE-0
             message = state_message(raft, output, item->message.type, item->message.to);
         if (message != NULL)
             *message = item->message;

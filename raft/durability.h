@@ -1,6 +1,6 @@
 // durability.h: what is on disk, and what must wait for it.
 //
-// "Updated on stable storage before responding to RPCs" (Figure 2, label S-0). Each
+// "Updated on stable storage before responding to RPCs" (Figure 2, label STATE-0). Each
 // step that changes persistent state gives out one numbered write. The host reports
 // numbers back, and only a number says which writing of an index was meant: entries 5,6
 // may be written, replaced, and written again with the same index and term, and the

@@ -225,7 +225,7 @@ static enum raft_status receive(struct raft *raft, const struct raft_message *me
         return message->type < RAFT_MESSAGE_TYPE_END ? RAFT_UNSUPPORTED : RAFT_INVALID;
     if (tells_a_term(message) && message->term > raft->hard_state.current_term)
         role_adopt_term(raft, message->term, output); // ALL-2
-    switch (message->type) {
+    switch (message->type) { // FOL-1: a follower answers, and asks nothing
     case RAFT_REQUEST_VOTE:
         if (message->request_vote.pre_vote)
             prevote_receive(raft, message, output);

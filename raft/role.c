@@ -60,7 +60,8 @@ void role_become_leader(struct raft *raft, struct raft_output *output)
     raft->leader_id = raft->config.id;
     raft->heartbeat_deadline_ms = raft->now_ms + raft->config.heartbeat_ms;
     for (uint32_t i = 0; i < raft->configuration.count; i++)
-        progress_reset(&raft->peers[i], raft->log.last_index); // S-6, S-7, LEAD-1
+        progress_reset(&raft->peers[i],
+                       raft->log.last_index); // STATE-6, STATE-7, LEAD-1
     read_index_reset(raft);
     raft->term_start_index = raft->log.last_index + 1;
     // An entry of its own term lets it commit what it inherited (dissertation 6.4).

@@ -3,7 +3,7 @@
 //     follower -> pre-candidate -> candidate -> leader, and from each back to follower.
 //
 // Only role_adopt_term() and role_become_candidate() change the term, and only they and
-// RequestVote's rule RV-2 change the vote.
+// RequestVote's rule RV-2a change the vote.
 #ifndef RAFT_ROLE_H
 #define RAFT_ROLE_H
 

@@ -22,11 +22,11 @@ struct raft {
     uint64_t random;           // state of the generator
     uint64_t now_ms;
 
-    // Persistent state on all servers: S-1, S-2; the log (S-3) is below.
+    // Persistent state on all servers: STATE-1, STATE-2; the log (STATE-3) is below.
     struct raft_hard_state hard_state;
     struct durability durability;
 
-    // Volatile state on all servers: S-4, S-5.
+    // Volatile state on all servers: STATE-4, STATE-5.
     raft_index commit_index;
     raft_index last_applied;
     raft_index apply_given; // handed out, not yet reported as applied
@@ -42,7 +42,8 @@ struct raft {
 
     struct raft_configuration configuration; // the newest in the log (section 6)
 
-    // Volatile state on leaders: S-6, S-7. One for each member, itself included.
+    // Volatile state on leaders: STATE-6, STATE-7. One for each member, itself
+    // included.
     struct progress peers[RAFT_MEMBERS_MAX];
     raft_index term_start_index; // of the no-op of the own term
 

@@ -103,7 +103,7 @@ TEST(figure_8_an_overwritten_entry_was_never_committed)
     group_stop(&group);
 }
 
-// ALL-1
+// ALL-1, STATE-4, STATE-5
 TEST(committed_entries_are_applied_in_order_and_once)
 {
     struct node node; // the fixture checks order and repetition at each step

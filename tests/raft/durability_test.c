@@ -1,8 +1,8 @@
-// "Updated on stable storage before responding to RPCs": Figure 2, S-0;
+// "Updated on stable storage before responding to RPCs": Figure 2, STATE-0;
 // dissertation 10.2.1.
 #include "tests/raft/fixture.h"
 
-// S-0, S-2
+// STATE-0, STATE-2
 TEST(a_vote_does_not_leave_before_it_is_durable)
 {
     struct node node;
@@ -45,7 +45,8 @@ TEST(a_restart_after_the_write_remembers_the_vote)
     node_stop(&node);
 }
 
-// S-0, S-1: even a refusal tells a term, which must not be forgotten once it was told.
+// STATE-0, STATE-1: even a refusal tells a term, which must not be forgotten once it
+// was told.
 TEST(a_refusal_in_a_new_term_waits_for_that_term_to_be_durable)
 {
     struct node node;
@@ -98,7 +99,7 @@ TEST(a_candidate_does_not_count_its_own_vote_before_it_is_durable)
     node_stop(&node);
 }
 
-// S-0, S-3
+// STATE-0, STATE-3
 TEST(entries_are_not_acknowledged_before_they_are_durable)
 {
     struct node node;

@@ -1,7 +1,7 @@
 // Leader election: Figure 2 and sections 5.2 and 5.4.1.
 #include "tests/raft/fixture.h"
 
-// S-1, S-2, section 5.2: servers begin as followers, in term 0, with no vote.
+// STATE-1, STATE-2, section 5.2: servers begin as followers, in term 0, with no vote.
 TEST(a_node_begins_as_a_follower_in_term_0)
 {
     struct node node;
@@ -148,7 +148,7 @@ TEST(a_vote_of_an_older_term_is_not_counted)
     node_stop(&node);
 }
 
-// RV-2a
+// FOL-1, RV-2a
 TEST(a_vote_is_not_granted_twice_in_a_term)
 {
     struct node node;
@@ -253,7 +253,7 @@ TEST(a_candidate_that_hears_a_leader_of_its_term_follows_it)
     node_stop(&node);
 }
 
-// LEAD-1
+// LEAD-1; STATE-6 and STATE-7 begin at one past the log's end, and at 0
 TEST(a_new_leader_tells_everyone_at_once)
 {
     struct node node;
@@ -261,6 +261,10 @@ TEST(a_new_leader_tells_everyone_at_once)
     node_become_leader(&node);
     for (raft_id to = 2; to <= 5; to++)
         CHECK_EQ(node_sent(&node, RAFT_APPEND_ENTRIES, to)->term, 1);
+    for (uint32_t i = 0; i < node.view.peer_count; i++) {
+        CHECK_EQ(node.view.peers[i].next_index, 1); // the log was empty then
+        CHECK_EQ(node.view.peers[i].match_index, 0);
+    }
     node_stop(&node);
 }
 
