@@ -358,7 +358,7 @@ static char escape_of(unsigned char byte)
 bool json_is_text(const void *data, size_t size)
 {
     const char *at = data;
-    const char *end = at + size;
+    const char *end = size > 0 ? at + size : at; // data may be NULL where size is 0
     size_t extra = 0;
     while (at < end) {
         unsigned char byte = (unsigned char)*at;

@@ -86,8 +86,8 @@ enum line_status line_next(struct line *line, const char **text, size_t *size)
 {
     for (;;) {
         size_t left = line->end - line->scanned;
-        char *from = line->data + line->scanned;
-        char *newline = left > 0 ? memchr(from, '\n', left) : NULL;
+        char *newline =
+            left > 0 ? memchr(line->data + line->scanned, '\n', left) : NULL;
         if (newline == NULL) {
             return unfinished(line);
         }

@@ -51,7 +51,7 @@ uint32_t utf8_length(const char *text, const char *end)
 bool utf8_valid(const void *data, size_t size)
 {
     const char *at = data;
-    const char *end = at + size;
+    const char *end = size > 0 ? at + size : at; // data may be NULL where size is 0
     while (at < end) {
         uint32_t length = utf8_length(at, end);
         if (length == 0) {
