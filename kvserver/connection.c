@@ -39,6 +39,7 @@ static struct request *request_new(struct server *server, size_t room)
 static void request_free(struct server *server, struct request *request)
 {
     buffer_free(&request->reply);
+    buffer_free(&request->json_text);
     if (request->room != REQUEST_ROOM || server->spare_request_count == REQUESTS_KEPT) {
         free(request);
         return;

@@ -22,6 +22,7 @@ enum request_kind {
 };
 
 struct connection;
+struct json_method;
 struct read_batch;
 
 struct request {
@@ -45,8 +46,9 @@ struct request {
     struct buffer reply; // where it could not go out at once
 
     // What a later turn needs: copies that lie behind the struct.
-    struct jsonrpc_id json_id;
-    const char *method;
+    struct jsonrpc_id json_id; // its text lies in json_text
+    struct buffer json_text;
+    const struct json_method *json_method;
     uint32_t word_count;
     struct bytes *words;
     size_t room; // bytes behind the struct
