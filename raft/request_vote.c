@@ -88,8 +88,8 @@ void request_vote_receive(struct raft *raft, const struct raft_message *message,
                                  .to = message->from,
                                  .term = raft->hard_state.current_term};
     reply.request_vote_reply.vote_granted = granted;
-    durability_defer(raft, &reply,
-                     raft->durability.hard_state_write); // STATE-0, STATE-2
+    uint64_t needs = raft->durability.hard_state_write; // STATE-0, STATE-2
+    durability_defer(raft, &reply, needs);
 }
 
 static void count_votes(struct raft *raft, struct raft_output *output)

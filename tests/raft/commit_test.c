@@ -30,14 +30,17 @@ TEST(a_majority_is_more_than_half_in_clusters_of_every_size)
     }
 }
 
-TEST(a_learner_does_not_count_towards_commitment)
+// Two learners and the leader would be three of five.
+TEST(learners_do_not_count_towards_commitment)
 {
     struct node node;
-    node_init(&node, 1, 4);
+    node_init(&node, 1, 5);
     node.config.configuration.members[3].role = RAFT_LEARNER;
+    node.config.configuration.members[4].role = RAFT_LEARNER;
     node_boot(&node, (struct raft_hard_state){0}, NULL, 0);
     node_become_leader(&node);
     node_receive(&node, an_ack(4, 1, 1, 1));
+    node_receive(&node, an_ack(5, 1, 1, 1));
     CHECK_EQ(node.view.commit_index, 0);
     node_receive(&node, an_ack(2, 1, 1, 1));
     CHECK_EQ(node.view.commit_index, 1);

@@ -359,23 +359,27 @@ TEST(a_node_that_is_not_a_voter_never_campaigns)
     node_stop(&node);
 }
 
-TEST(a_learner_is_neither_asked_nor_counted)
+// Two learners and the candidate would be three of five.
+TEST(learners_are_neither_asked_nor_counted)
 {
     struct node node;
-    node_init(&node, 1, 4);
+    node_init(&node, 1, 5);
     node.config.configuration.members[3].role = RAFT_LEARNER;
+    node.config.configuration.members[4].role = RAFT_LEARNER;
     node_boot(&node, (struct raft_hard_state){0}, NULL, 0);
     node_time_out(&node);
     CHECK(node_sent(&node, RAFT_REQUEST_VOTE, 4) == NULL);
     node_receive(&node, a_prevote(4, 1, 1, true));
+    node_receive(&node, a_prevote(5, 1, 1, true));
     CHECK_EQ(node.view.role, RAFT_PRE_CANDIDATE);
     node_receive(&node, a_prevote(2, 1, 1, true));
     CHECK(node_sent(&node, RAFT_REQUEST_VOTE, 4) == NULL);
     node_receive(&node, a_vote(4, 1, 1, true));
+    node_receive(&node, a_vote(5, 1, 1, true));
     CHECK_EQ(node.view.role, RAFT_CANDIDATE);
     node_receive(&node, a_vote(3, 1, 1, true));
     CHECK_EQ(node.view.role, RAFT_LEADER);
-    CHECK(node_sent(&node, RAFT_APPEND_ENTRIES, 4) != NULL); // but it is told
+    CHECK(node_sent(&node, RAFT_APPEND_ENTRIES, 4) != NULL); // but they are told
     node_stop(&node);
 }
 
