@@ -157,8 +157,10 @@ void clients_ask(struct world *world, const struct bytes *words, uint32_t count,
     struct clients *clients = &world->clients;
     struct client *console = &clients->list[0];
 
-    if (console->words != 0)
+    if (console->words != 0) {
         pool_give(&world->pool, console->words);
+        console->session = 0; // who knows what became of its last write
+    }
     console->words = 0;
     clients->console_done = clients->console_failed = false;
     buffer_clear(&clients->console_reply);

@@ -96,3 +96,9 @@ void json_bytes(struct buffer *out, const char *key, const void *data, size_t si
     json_key(out, key);
     quote(out, data, size);
 }
+
+void json_item(struct buffer *out, const void *data, size_t size)
+{
+    separate(out);
+    quote(out, data, size);
+}

@@ -24,4 +24,7 @@ void json_string(struct buffer *out, const char *key, const char *value);
 // Any bytes as a string: what is not printable ASCII becomes \u00XX, one a byte.
 void json_bytes(struct buffer *out, const char *key, const void *data, size_t size);
 
+// The same as an item of an array.
+void json_item(struct buffer *out, const void *data, size_t size);
+
 #endif

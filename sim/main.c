@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "sim/json.h"
 #include "sim/options.h"
 #include "sim/run.h"
+#include "sim/script.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -65,11 +67,111 @@ static int command_run(int count, char **arguments)
     return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static void report_linearize(const struct history *history,
+                             const struct linearize_result *result, struct buffer *out)
+{
+    json_open(out);
+    json_string(out, "linearizable", linearize_verdict_text(result->verdict));
+    json_number(out, "operations", history->count);
+    json_number(out, "keys", result->keys);
+    json_number(out, "steps", result->steps);
+    if (result->verdict != LINEARIZE_YES) {
+        size_t size;
+        const char *key = history_text(history, result->key, &size);
+
+        json_bytes(out, "key", key, size);
+        json_number(out, "ordered", result->ordered);
+        json_open_array(out, "window");
+        for (uint32_t i = 0; i < result->window_count; i++)
+            buffer_format(out, "%s%u", i > 0 ? "," : "", (unsigned)result->window[i]);
+        json_close_array(out);
+    }
+    json_close(out);
+}
+
+static int command_linearize(const char *name)
+{
+    struct history history = {0};
+    struct linearize_limits limits;
+    struct linearize_result result;
+    struct buffer out = {0};
+    FILE *file = fopen(name, "r");
+    char error[200];
+    bool read;
+
+    if (file == NULL) {
+        fprintf(stderr, "raftsim: cannot read %s: %s\n", name, strerror(errno));
+        return EXIT_USAGE;
+    }
+    read = history_read(&history, file, error, sizeof(error));
+    fclose(file);
+    if (!read) {
+        fprintf(stderr, "raftsim: %s: %s\n", name, error);
+        history_release(&history);
+        return EXIT_USAGE;
+    }
+    linearize_limits_default(&limits);
+    linearize_history(&history, &limits, &result);
+    report_linearize(&history, &result, &out);
+    printf("%.*s\n", (int)out.size, out.data);
+    buffer_free(&out);
+    history_release(&history);
+    return result.verdict == LINEARIZE_YES ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static const char help_text[] =
+    "raftsim: a Raft cluster on a virtual clock, with every kind of fault.\n"
+    "\n"
+    "  raftsim run [FLAGS]      a seeded run; ends in one line of JSON\n"
+    "    --seed N               the run's name: the same seed, the same run (1)\n"
+    "    --nodes K              1 to 15 (5)\n"
+    "    --duration D           virtual time under load, such as 500ms, 60s, 5m (60s)\n"
+    "    --faults LIST          all, none, or partition,oneway,loss,duplicate,delay,\n"
+    "                           crash,pause,disk,clock (none)\n"
+    "    --clients C            clients that work all the time (5)\n"
+    "    --keys K               keys that they share (6)\n"
+    "    --trace FILE           one line for each step of each node\n"
+    "    --history FILE         what the clients saw\n"
+    "  raftsim repl             commands, one a line; answers, one line of JSON each\n"
+    "  raftsim script FILE...   runs scenario files; stops at the first failed claim\n"
+    "  raftsim linearize FILE   checks a history\n"
+    "  raftsim --help\n"
+    "\n"
+    "Exit code 0: all is well; 1: a violation, a failed claim or an unknown verdict;\n"
+    "2: something was asked for that cannot be done. docs/simulator.md tells more.\n";
+
+static int command_script(int count, char **names)
+{
+    for (int i = 0; i < count; i++)
+        if (!script_run(names[i], stdout, stderr))
+            return EXIT_FAILURE;
+    return EXIT_SUCCESS;
+}
+
 int main(int count, char **arguments)
 {
-    const char *command = count > 1 ? arguments[1] : "--help";
+    const char *command = count > 1 ? arguments[1] : "";
+    char error[200];
 
+    if (strcmp(command, "--help") == 0 || strcmp(command, "help") == 0) {
+        fputs(help_text, stdout);
+        return EXIT_SUCCESS;
+    }
     if (strcmp(command, "run") == 0)
         return command_run(count - 2, arguments + 2);
-    return complain("unknown command (see raftsim --help)");
+    if (strcmp(command, "script") == 0 && count > 2)
+        return command_script(count - 2, arguments + 2);
+    if (strcmp(command, "linearize") == 0 && count == 3)
+        return command_linearize(arguments[2]);
+    if (strcmp(command, "repl") == 0 && count == 2) {
+        script_converse(stdin, stdout, isatty(STDIN_FILENO) != 0);
+        return EXIT_SUCCESS;
+    }
+    if (strcmp(command, "script") == 0 || strcmp(command, "linearize") == 0)
+        return complain("a file's name is missing, or one too many (see --help)");
+    snprintf(error, sizeof(error),
+             *command == '\0' ? "say what to do (see --help)%s"
+                              : "cannot do \"%.100s\" (see --help)",
+             command);
+    return complain(error);
 }

@@ -353,23 +353,25 @@ bool node_start(struct node *node)
     return true;
 }
 
+// A node that is no more answers nobody; but a ticket is told.
+static void forget(struct node *node, uint64_t handle)
+{
+    const struct request *request = pool_at(&node->world->pool, handle);
+
+    if (request->client == REQUEST_TICKET)
+        finish(node, handle, REPLY_LOST, NULL);
+    else
+        pool_give(&node->world->pool, handle);
+}
+
 static void forget_requests(struct node *node)
 {
-    struct pool *pool = &node->world->pool;
-
-    for (uint32_t i = 0; i < node->proposal_count; i++) {
-        uint64_t handle = proposal_at(node, i)->request;
-        const struct request *request = pool_at(pool, handle);
-
-        if (request->client == REQUEST_TICKET)
-            finish(node, handle, REPLY_LOST, NULL);
-        else
-            pool_give(pool, handle);
-    }
+    for (uint32_t i = 0; i < node->proposal_count; i++)
+        forget(node, proposal_at(node, i)->request);
     node->proposal_count = 0;
     for (uint32_t i = 0; i < NODE_READS_MAX; i++) {
         if (node->reads[i] != 0)
-            pool_give(pool, node->reads[i]);
+            forget(node, node->reads[i]);
         node->reads[i] = 0;
     }
     for (uint32_t i = 0; i < node->waiting_count; i++)
@@ -507,6 +509,16 @@ static void propose_clock(struct node *node)
     settle(node);
 }
 
+void node_timeout(struct node *node)
+{
+    uint64_t deadline_ms = host_deadline_ms(node->host);
+
+    assert(node_is_live(node));
+    if (deadline_ms != UINT64_MAX)
+        host_tick(node->host, &node->io, deadline_ms);
+    settle(node);
+}
+
 enum raft_status node_propose(struct node *node, uint64_t handle, raft_index *index,
                               raft_term *term)
 {
@@ -529,7 +541,7 @@ enum raft_status node_propose(struct node *node, uint64_t handle, raft_index *in
     return status;
 }
 
-static void read_request(struct node *node, uint64_t handle)
+void node_read(struct node *node, uint64_t handle)
 {
     enum raft_status status;
     uint32_t slot = node->read_next;
@@ -559,7 +571,7 @@ static void take_request(struct node *node, uint64_t handle)
     raft_term term;
 
     if (request->read) {
-        read_request(node, handle);
+        node_read(node, handle);
         return;
     }
     status = node_propose(node, handle, &index, &term);

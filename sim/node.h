@@ -86,6 +86,13 @@ bool node_is_live(const struct node *node);
 enum raft_status node_propose(struct node *node, uint64_t request, raft_index *index,
                               raft_term *term);
 
+// Its clock jumps to the host's next deadline: a follower's election timeout, a
+// leader's heartbeat. The core's clock stands still until the world's has come there.
+void node_timeout(struct node *node);
+
+// Asks for a linearizable read right now; the request is the node's.
+void node_read(struct node *node, uint64_t request);
+
 // What its wall clock shows, in ms since 1970.
 uint64_t node_wall_ms(const struct node *node);
 

@@ -155,31 +155,53 @@ bool world_is_settled(const struct world *world)
     return true;
 }
 
-int64_t world_propose(struct world *world, raft_id id, const struct bytes *words,
-                      uint32_t count, enum raft_status *status)
+static struct world_ticket *add_ticket(struct world *world, raft_id node)
 {
-    struct node *node = &world->nodes[id];
-    struct request head = {
-        .client = REQUEST_TICKET,
-        .word_count = count,
-        .operation = world->ticket_count,
-    };
-    uint64_t request = request_make(&world->pool, &head, words);
     struct world_ticket *ticket;
 
     world->tickets =
         realloc(world->tickets, (world->ticket_count + 1) * sizeof(*world->tickets));
     if (world->tickets == NULL)
         abort();
-    ticket = &world->tickets[world->ticket_count];
+    ticket = &world->tickets[world->ticket_count++];
     memset(ticket, 0, sizeof(*ticket));
-    ticket->node = id;
-    *status = node_propose(node, request, &ticket->index, &ticket->term);
-    if (*status != RAFT_OK) {
-        pool_give(&world->pool, request);
-        return -1;
-    }
-    return world->ticket_count++;
+    ticket->node = node;
+    return ticket;
+}
+
+int64_t world_propose(struct world *world, raft_id id, const struct bytes *words,
+                      uint32_t count, enum raft_status *status)
+{
+    struct request head = {
+        .client = REQUEST_TICKET,
+        .word_count = count,
+        .operation = world->ticket_count,
+    };
+    uint64_t request = request_make(&world->pool, &head, words);
+    struct world_ticket *ticket = add_ticket(world, id);
+
+    *status = node_propose(&world->nodes[id], request, &ticket->index, &ticket->term);
+    if (*status == RAFT_OK)
+        return world->ticket_count - 1;
+    pool_give(&world->pool, request);
+    world->ticket_count--;
+    return -1;
+}
+
+uint32_t world_read(struct world *world, raft_id id, const struct bytes *words,
+                    uint32_t count)
+{
+    struct request head = {
+        .client = REQUEST_TICKET,
+        .read = true,
+        .word_count = count,
+        .operation = world->ticket_count,
+    };
+    uint64_t request = request_make(&world->pool, &head, words);
+
+    add_ticket(world, id);
+    node_read(&world->nodes[id], request);
+    return world->ticket_count - 1;
 }
 
 void world_end_ticket(struct world *world, const struct reply *reply, const void *data)

@@ -123,6 +123,10 @@ bool world_is_settled(const struct world *world);
 int64_t world_propose(struct world *world, raft_id node, const struct bytes *words,
                       uint32_t count, enum raft_status *status);
 
+// Asks a node for a linearizable read; returns the ticket's number.
+uint32_t world_read(struct world *world, raft_id node, const struct bytes *words,
+                    uint32_t count);
+
 // Ends a ticket; called by the node.
 void world_end_ticket(struct world *world, const struct reply *reply, const void *data);
 
