@@ -13,7 +13,7 @@ import pytest
 TESTS = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(TESTS))
 
-from raftlab import build  # noqa: E402  (the path above comes first)
+from raftlab import build, cluster  # noqa: E402  (the path above comes first)
 
 CLAIM = re.compile(r"^TEST\((\w+)\)", re.MULTILINE)
 SECONDS_MAX = {"plain": 60, "sanitized": 240}
@@ -97,3 +97,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "plain: a C test in the default build")
     config.addinivalue_line("markers", "sanitized: a C test under ASan and UBSan")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    """A failed test shows what the nodes of its clusters have written."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        for live in cluster.LIVE:
+            report.sections.append((f"{type(live).__name__}", live.logs()))

@@ -81,6 +81,11 @@ class Cluster(abc.ABC):
         answer, and nobody knows whether it was taken."""
 
     @abc.abstractmethod
+    def once(self, *words: Word) -> Reply:
+        """One write, applied exactly once however often it has to be sent: within a
+        client session (dissertation 6.3)."""
+
+    @abc.abstractmethod
     def read_local(self, node: Node, key: str) -> Optional[str]:
         """The value in that node's own applied state, however old that is."""
 
@@ -123,6 +128,9 @@ class Cluster(abc.ABC):
     @abc.abstractmethod
     def logs(self) -> str:
         """What the nodes wrote, for the report of a failed test."""
+
+    def check(self) -> None:
+        """What the world itself can judge of the run so far."""
 
     # ---- links -----------------------------------------------------------------------
 

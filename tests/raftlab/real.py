@@ -16,8 +16,8 @@ from typing import Any, Optional
 
 from raftlab import build, proxy
 from raftlab.cluster import Cluster, Node, Status, Unreachable
-from raftlab.jsonrpc import JsonRpcClient, RpcError
-from raftlab.resp import Reply, RespClient, RespError, Word
+from raftlab.jsonrpc import JsonRpcClient
+from raftlab.resp import Reply, RespClient, RespError, Session, Word
 
 LOOPBACK = "127.0.0.1"
 LOG_TAIL_LINES = 40
@@ -127,6 +127,8 @@ class RealCluster(Cluster):
         self.client_ports = dict(zip(self.nodes, ports[nodes:]))
         self.processes: dict[Node, Process] = {}
         self.clients: dict[Node, RespClient] = {}
+        self.observers: dict[Node, RespClient] = {}
+        self.session: Optional[Session] = None
         self.cables: Optional[Cables] = None
 
     # ---- processes -------------------------------------------------------------------
@@ -234,54 +236,72 @@ class RealCluster(Cluster):
         return JsonRpcClient(self.client_ports[node], seconds=seconds)
 
     def forget(self, node: Node) -> None:
-        if client := self.clients.pop(node, None):
-            client.close()
+        for kept in (self.clients, self.observers):
+            if client := kept.pop(node, None):
+                client.close()
 
     def do_on(self, node: Node, *words: Word, seconds: float = 5) -> Reply:
+        return self.through(self.clients, node, *words, seconds=seconds)
+
+    def ask(self, node: Node, *words: Word) -> Reply:
+        """What the node answers on its own, by another connection than commands go."""
+        return self.through(self.observers, node, *words, seconds=5)
+
+    def through(
+        self, kept: dict[Node, RespClient], node: Node, *words: Word, seconds: float
+    ) -> Reply:
         if node in self.down or node in self.paused:
             raise Unreachable(f"node {node} is down or paused")
         try:
-            if node not in self.clients:
-                self.clients[node] = self.client(node)
-            self.clients[node].socket.settimeout(seconds)
-            return self.clients[node].do(*words)
+            if node not in kept:
+                kept[node] = self.client(node)
+                if kept is self.observers:
+                    kept[node].do("READONLY")  # reads show this node's own state
+            kept[node].socket.settimeout(seconds)
+            return kept[node].do(*words)
         except OSError as error:
-            self.forget(node)
+            if node in kept:
+                kept.pop(node).close()
             raise Unreachable(f"node {node}: {error}") from error
 
+    def once(self, *words: Word) -> Reply:
+        if self.session is None:
+            self.session = Session(self.do("RAFT.REGISTER", again=True))
+        again = self.session.words(self.session.next(), *words)
+        return self.do(*again, again=True)
+
     def read_local(self, node: Node, key: str) -> Optional[str]:
-        if node in self.down or node in self.paused:
-            raise Unreachable(f"node {node} is down or paused")
-        try:
-            with self.client(node) as client:
-                client.do("READONLY")
-                value = client.do("GET", key)
-        except (OSError, RespError) as error:
-            raise Unreachable(f"node {node}: {error}") from error
+        value = self.ask(node, "GET", key)
         return value.decode() if isinstance(value, bytes) else None
 
     def raw_status(self, node: Node) -> dict[str, Any]:
-        if node in self.down or node in self.paused:
-            raise Unreachable(f"node {node} is down or paused")
-        try:
-            with self.rpc(node) as client:
-                return client.call("raft.status")
-        except (OSError, RpcError) as error:
-            raise Unreachable(f"node {node}: {error}") from error
+        """RAFT.STATUS: names and values in turn, in nested lists."""
+        return fields(self.ask(node, "RAFT.STATUS"))
 
     def status(self, node: Node) -> Status:
         raw = self.raw_status(node)
         return Status(
             node=node,
             role=raw["role"],
-            term=raw["current_term"],
-            leader=raw["leader_id"] or 0,
+            term=raw["term"],
+            leader=raw["leader"],
             commit_index=raw["commit_index"],
-            applied_index=raw["last_applied"],
+            applied_index=raw["applied_index"],
             last_index=raw["last_index"],
-            hash=str(raw["state_hash"]),
+            hash=raw["state_hash"],
         )
 
     def moved_to(self, error: RespError) -> Optional[Node]:
         port = error.moved_to()[1]
         return next((n for n, p in self.client_ports.items() if p == port), None)
+
+
+def fields(reply: list) -> dict[str, Any]:
+    names = [name.decode() for name in reply[0::2]]
+    return dict(zip(names, map(plain, reply[1::2])))
+
+
+def plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode()
+    return [fields(item) for item in value] if isinstance(value, list) else value
