@@ -64,7 +64,7 @@ static const struct command commands[] = {
      "propose WORDS... | propose at N WORDS..."},
     {"ticket", language_store_ticket, false, 2, 2, "ticket NUMBER"},
     {"do", language_store_do, false, 2, ANY, "do WORDS..."},
-    {"get", language_store_get, false, 2, 4, "get KEY [at N]"},
+    {"get", language_store_get, false, 2, 4, "get KEY [at N | stale N]"},
     {"set", language_store_word, false, 3, ANY, "set KEY VALUE [OPTIONS]"},
     {"append", language_store_word, false, 3, 3, "append KEY VALUE"},
     {"incr", language_store_word, false, 2, 2, "incr KEY"},

@@ -9,11 +9,6 @@
 
 enum { LOG_COUNT = 20 }; // entries shown where nothing else is said
 
-static void open_item(struct buffer *out)
-{
-    json_open(out);
-}
-
 // ---- status ---------------------------------------------------------------------
 
 static const char *node_state(const struct node *node)
@@ -46,10 +41,10 @@ static void show_peers(const struct raft_view *view, struct buffer *out)
 
         if (peer->id == view->id)
             continue;
-        open_item(out);
+        json_open(out);
         json_number(out, "node", peer->id);
-        json_number(out, "match", peer->match_index);
-        json_number(out, "next", peer->next_index);
+        json_number(out, "match_index", peer->match_index);
+        json_number(out, "next_index", peer->next_index);
         json_string(out, "state", progress_text(peer->state));
         json_number(out, "inflight", peer->inflight);
         json_close(out);
@@ -61,7 +56,6 @@ static void show_node(const struct node *node, struct buffer *out)
 {
     const struct raft_view *view = &node->view;
 
-    open_item(out);
     json_number(out, "node", node->id);
     json_string(out, "state", node_state(node));
     if (node->stopped[0] != '\0')
@@ -69,32 +63,37 @@ static void show_node(const struct node *node, struct buffer *out)
     if (node->up) {
         json_string(out, "role", raft_role_text(view->role));
         json_number(out, "term", view->current_term);
-        json_number(out, "vote", view->voted_for);
+        json_number(out, "voted_for", view->voted_for);
         json_number(out, "leader", view->leader_id);
-        json_number(out, "commit", view->commit_index);
-        json_number(out, "applied", service_applied_index(node->service));
-        json_number(out, "last", view->last_index);
+        json_number(out, "commit_index", view->commit_index);
+        json_number(out, "applied_index", service_applied_index(node->service));
+        json_number(out, "last_index", view->last_index);
         json_number(out, "last_term", view->last_term);
-        json_number(out, "durable", view->durable_index);
+        json_number(out, "durable_index", view->durable_index);
         json_hex(out, "hash", service_hash(node->service));
         if (view->role == RAFT_LEADER)
             show_peers(view, out);
     }
-    json_close(out);
 }
 
 bool language_show_status(struct language *language)
 {
     const struct world *world = language->world;
-    struct node *one = NULL;
+    struct node *one;
 
-    if (language->count > 1 && !language_node(language, 1, &one))
-        return false;
     json_number(language->out, "time_us", world->now_us);
+    if (language->count > 1) {
+        if (!language_node(language, 1, &one))
+            return false;
+        show_node(one, language->out);
+        return true;
+    }
     json_open_array(language->out, "nodes");
-    for (raft_id id = 1; id <= world->config.node_count; id++)
-        if (one == NULL || one->id == id)
-            show_node(&world->nodes[id], language->out);
+    for (raft_id id = 1; id <= world->config.node_count; id++) {
+        json_open(language->out);
+        show_node(&world->nodes[id], language->out);
+        json_close(language->out);
+    }
     json_close_array(language->out);
     return true;
 }
@@ -133,7 +132,7 @@ static void show_entry(const struct raft_entry *entry, struct buffer *out)
     struct buffer text = {0};
 
     language_show_entry(entry, &text);
-    open_item(out);
+    json_open(out);
     json_number(out, "index", entry->index);
     json_number(out, "term", entry->term);
     json_string(out, "type", types[entry->type]);
@@ -181,9 +180,10 @@ bool language_show_hash(struct language *language)
 
         if (!node->up)
             continue;
-        open_item(language->out);
+        json_open(language->out);
         json_number(language->out, "node", id);
-        json_number(language->out, "applied", service_applied_index(node->service));
+        json_number(language->out, "applied_index",
+                    service_applied_index(node->service));
         json_hex(language->out, "hash", service_hash(node->service));
         json_close(language->out);
     }

@@ -139,7 +139,7 @@ static bool get_at(struct language *language)
     uint32_t number;
 
     if (language->count != 4 || !language_is(language, 2, "at"))
-        return language_fail(language, "usage: get KEY [at N]");
+        return language_fail(language, "usage: get KEY [at N | stale N]");
     if (!language_node(language, 3, &node))
         return false;
     if (!node_is_live(node))
@@ -156,7 +156,27 @@ static bool get_at(struct language *language)
     return true;
 }
 
+// What a node has applied, asked of nobody else: maybe old.
+static bool get_stale(struct language *language)
+{
+    struct buffer reply = {0};
+    struct node *node;
+
+    if (language->count != 4)
+        return language_fail(language, "usage: get KEY stale N");
+    if (!language_node(language, 3, &node))
+        return false;
+    if (!node_is_live(node))
+        return language_fail(language, "node %u is not running", (unsigned)node->id);
+    service_read(node->service, language->words, 2, node_wall_ms(node), &reply);
+    show_reply(language, reply.data, reply.size);
+    buffer_free(&reply);
+    return true;
+}
+
 bool language_store_get(struct language *language)
 {
-    return language->count > 2 ? get_at(language) : ask(language, 0);
+    if (language->count == 2)
+        return ask(language, 0);
+    return language_is(language, 2, "stale") ? get_stale(language) : get_at(language);
 }
