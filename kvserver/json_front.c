@@ -76,7 +76,7 @@ static void call_run(struct connection *connection, const struct json_method *me
     struct node *node = connection->server->node;
     struct buffer error = {0};
     enum service_kind kind = service_classify(call->words, call->count, &error);
-    bool leads = node_view(node)->role == RAFT_LEADER;
+    bool leads = node_leads(node);
 
     if (method->shape == JSON_SHAPE_STATUS || method->shape == JSON_SHAPE_HASH ||
         (kind == SERVICE_READ && call->stale && !leads)) {
@@ -85,7 +85,7 @@ static void call_run(struct connection *connection, const struct json_method *me
     } else if (kind != SERVICE_WRITE && kind != SERVICE_READ) {
         refuse(connection, message, &error);
     } else if (!leads) {
-        node_refuses(node, &error);
+        node_redirect(node, &error);
         refuse(connection, message, &error);
     } else if (kind == SERVICE_WRITE) {
         node_write(node, request_add(connection, REQUEST_WRITE, method, message, call),

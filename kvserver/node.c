@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "kvserver/notice.h"
+#include "kvserver/leadership.h"
 #include "kvserver/node_config.h"
 #include "kvserver/pending.h"
 #include "kvserver/proposals.h"
@@ -33,8 +34,8 @@ struct node {
     struct disk_posix *disk;
     struct transport *transport; // NULL: a single node
     struct service *service;
-    struct raft_view view; // as of the last node_flush()
-    bool touched;          // the host was called since
+    struct leadership leadership; // as of the last node_flush()
+    bool touched;                 // the host was called since
 
     uv_timer_t timer;
     uint64_t timer_ms; // when it rings; UINT64_MAX: it is not set
@@ -48,8 +49,6 @@ struct node {
     struct pending pending;
     struct reads reads;
     struct waits waits;
-    uint64_t lost_ms; // leadership was lost then; 0: nothing to clear up
-    uint64_t lost_deadline_ms;
 
     struct syncer syncer;
 
@@ -66,37 +65,9 @@ static uint64_t wall_clock_ms(void)
 
 // ---- who leads -----------------------------------------------------------------
 
-static void leadership_note(struct node *node, const struct raft_view *before)
-{
-    const struct raft_view *view = &node->view;
-    bool led = before->role == RAFT_LEADER;
-    bool leads = view->role == RAFT_LEADER;
-
-    if (led && (!leads || view->current_term != before->current_term)) {
-        // What it proposed may still be committed by its successor: wait for that, but
-        // no longer than an election usually takes.
-        node->lost_ms = uv_now(node->loop);
-        node->lost_deadline_ms =
-            node->lost_ms + UINT64_C(4) * node->options->election_timeout_ms;
-    }
-    if (view->leader_id == before->leader_id &&
-        (view->leader_id == 0 || view->current_term == before->current_term))
-        return;
-    if (leads)
-        notice_line("leads term %llu", (unsigned long long)view->current_term);
-    else if (view->leader_id != 0)
-        notice_line("follows n%u in term %llu", view->leader_id,
-                    (unsigned long long)view->current_term);
-    else
-        notice_line("has no leader");
-}
-
 static void view_refresh(struct node *node)
 {
-    struct raft_view before = node->view;
-
-    raft_observe(host_raft(node->host), &node->view);
-    leadership_note(node, &before);
+    leadership_observe(&node->leadership, host_raft(node->host), uv_now(node->loop));
     node->touched = false;
 }
 
@@ -122,29 +93,16 @@ static void answer(struct node *node, struct request *request, const char *error
     node->client.replied(request);
 }
 
-bool node_refuses(struct node *node, struct buffer *reply)
+void node_redirect(struct node *node, struct buffer *reply)
 {
-    const struct options_member *leader;
-
-    if (node->view.role == RAFT_LEADER)
-        return false;
     node->counters.refused++;
-    leader = options_member_find(node->options, node->view.leader_id);
-    if (leader == NULL || leader->id == node->options->id)
-        resp_error(reply, "CLUSTERDOWN No raft leader");
-    else
-        resp_error_format(reply, "MOVED 0 %s:%u", leader->host, leader->client_port);
-    return true;
+    leadership_redirect(&node->leadership, reply);
 }
 
-static void refuse(struct node *node, struct request *request)
+static void redirect(struct node *node, struct request *request)
 {
-    struct buffer *reply;
-
     node_forget(node, request);
-    reply = node->client.reply_to(request);
-    if (!node_refuses(node, reply)) // it was lost and won back meanwhile
-        resp_error(reply, "CLUSTERDOWN No raft leader");
+    node_redirect(node, node->client.reply_to(request));
     node->client.replied(request);
 }
 
@@ -166,11 +124,12 @@ static void waits_expire(struct node *node)
     while (node->waits.oldest != NULL &&
            node->waits.oldest->asked_ms + node->options->request_timeout_ms <= now)
         give_up(node, node->waits.oldest);
-    if (node->lost_ms == 0 || now < node->lost_deadline_ms)
+    if (node->leadership.lost_ms == 0 || now < node->leadership.lost_deadline_ms)
         return;
-    while (node->waits.oldest != NULL && node->waits.oldest->asked_ms <= node->lost_ms)
+    while (node->waits.oldest != NULL &&
+           node->waits.oldest->asked_ms <= node->leadership.lost_ms)
         give_up(node, node->waits.oldest);
-    node->lost_ms = 0;
+    node->leadership.lost_ms = 0;
 }
 
 // ---- the state machine ----------------------------------------------------------
@@ -219,7 +178,7 @@ static void machine_read_ready(void *context, uint64_t id, enum raft_status stat
         view_refresh(node);
     while ((request = reads_take(batch)) != NULL) {
         if (status != RAFT_OK) {
-            refuse(node, request);
+            redirect(node, request);
         } else {
             waits_remove(&node->waits, request);
             node->client.confirmed(request);
@@ -264,7 +223,7 @@ static void clock_propose(struct node *node)
 {
     uint64_t now = uv_now(node->loop);
 
-    if (node->view.role != RAFT_LEADER ||
+    if (!leadership_ours(&node->leadership) ||
         node->wall_ms < service_next_deadline_ms(node->service))
         return;
     // An entry that was lost with an earlier leadership is asked for again.
@@ -300,7 +259,7 @@ static void proposal_failed(struct node *node, struct request *request,
     if (request == NULL)
         node->clock_asked_ms = 0;
     else if (status == RAFT_NOT_LEADER)
-        refuse(node, request);
+        redirect(node, request);
     else if (status == RAFT_LOG_FULL)
         answer(node, request,
                "ERR the Raft log is full and this version does not compact it: "
@@ -402,7 +361,7 @@ static void timer_set(struct node *node)
     uint64_t expiry = service_next_deadline_ms(node->service);
     uint64_t oldest;
 
-    if (node->view.role == RAFT_LEADER && expiry != UINT64_MAX &&
+    if (leadership_ours(&node->leadership) && expiry != UINT64_MAX &&
         node->clock_asked_ms == 0) {
         uint64_t wait = expiry > node->wall_ms ? expiry - node->wall_ms : 1;
 
@@ -534,6 +493,7 @@ struct node *node_open(uv_loop_t *loop, const struct options *options,
         abort();
     node->loop = loop;
     node->options = options;
+    node->leadership.options = options;
     node->client = *client;
     node->timer_ms = UINT64_MAX;
     node->wall_ms = wall_clock_ms();
@@ -552,7 +512,7 @@ struct node *node_open(uv_loop_t *loop, const struct options *options,
         node_close(node);
         return NULL;
     }
-    raft_observe(host_raft(node->host), &node->view);
+    raft_observe(host_raft(node->host), &node->leadership.view);
     node->touched = true;
     timer_set(node);
     return node;
@@ -599,9 +559,14 @@ const struct node_counters *node_count(const struct node *node)
     return &node->counters;
 }
 
+bool node_leads(const struct node *node)
+{
+    return leadership_ours(&node->leadership);
+}
+
 const struct raft_view *node_view(const struct node *node)
 {
-    return &node->view;
+    return &node->leadership.view;
 }
 
 const struct transport *node_transport(const struct node *node)

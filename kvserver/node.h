@@ -48,8 +48,9 @@ void node_write(struct node *node, struct request *request, uint64_t session,
 void node_read(struct node *node, struct request *request);
 void node_forget(struct node *node, struct request *request);
 
-// Adds -MOVED or -CLUSTERDOWN and returns true where this node does not lead.
-bool node_refuses(struct node *node, struct buffer *reply);
+// Writes and linearizable reads are for the node that leads.
+bool node_leads(const struct node *node);
+void node_redirect(struct node *node, struct buffer *reply);
 
 void node_flush(struct node *node);
 bool node_gathered(const struct node *node); // something waits for node_flush()

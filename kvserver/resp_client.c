@@ -245,7 +245,7 @@ void resp_client_unknown(const struct bytes *words, const char *command,
 
 static void hello_map(struct connection *connection, struct buffer *reply)
 {
-    bool leads = node_view(connection->server->node)->role == RAFT_LEADER;
+    bool leads = node_leads(connection->server->node);
 
     resp_array(reply, 14);
     resp_bulk_text(reply, "server");

@@ -25,8 +25,8 @@ static void write_ask(struct connection *connection, const struct session *sessi
 {
     struct node *node = connection->server->node;
 
-    if (node_view(node)->role != RAFT_LEADER)
-        node_refuses(node, connection_reply(connection));
+    if (!node_leads(node))
+        node_redirect(node, connection_reply(connection));
     else
         node_write(node, connection_request(connection, REQUEST_WRITE, NULL, 0),
                    session->id, session->sequence, words, count);
@@ -37,13 +37,13 @@ static void read_ask(struct connection *connection, const struct bytes *words,
 {
     struct node *node = connection->server->node;
 
-    if (node_view(node)->role == RAFT_LEADER) {
+    if (node_leads(node)) {
         node_read(node, connection_request(connection, REQUEST_READ, words, count));
     } else if (connection->readonly) {
         connection_request(connection, REQUEST_LOCAL, words, count);
         connection_advance(connection);
     } else {
-        node_refuses(node, connection_reply(connection));
+        node_redirect(node, connection_reply(connection));
     }
 }
 

@@ -1,0 +1,27 @@
+// leadership.h: who leads, as far as this node knows: what it is told of that, what
+// clients are told, and what is left behind when it is lost.
+#ifndef KVSERVER_LEADERSHIP_H
+#define KVSERVER_LEADERSHIP_H
+
+#include "kvserver/options.h"
+#include "kvserver/service/buffer.h"
+
+struct leadership {
+    const struct options *options;
+    struct raft_view view; // as of the last leadership_observe()
+    // What was proposed before lost_ms may still be committed by another leader: it is
+    // worth waiting for that until the deadline. 0: there is nothing to clear up.
+    uint64_t lost_ms;
+    uint64_t lost_deadline_ms;
+};
+
+// Looks at the core, and tells the operator where the leader has changed.
+void leadership_observe(struct leadership *leadership, const struct raft *raft,
+                        uint64_t now_ms);
+
+bool leadership_ours(const struct leadership *leadership);
+
+// What a command for the leader gets here: -MOVED, or -CLUSTERDOWN where nobody leads.
+void leadership_redirect(const struct leadership *leadership, struct buffer *reply);
+
+#endif
