@@ -72,31 +72,52 @@ static bool scan_escape(struct cursor *c)
     return low >= 0xDC00 && low <= 0xDFFF;
 }
 
+static bool is_plain(unsigned char byte)
+{
+    return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+}
+
+size_t json_plain_run(const char *at, const char *end)
+{
+    const char *start = at;
+    while (end - at >= 8) {
+        uint32_t count = json_plain_of_8(at);
+        at += count;
+        if (count < 8) {
+            return (size_t)(at - start);
+        }
+    }
+    while (at < end && is_plain((unsigned char)*at)) {
+        at++;
+    }
+    return (size_t)(at - start);
+}
+
 // Stands on the opening quote; leaves behind the closing one.
 static bool scan_string(struct cursor *c)
 {
     c->at++;
     while (c->at < c->end) {
-        unsigned char byte = (unsigned char)*c->at;
-        if (byte == '"') {
+        c->at += json_plain_run(c->at, c->end);
+        if (c->at == c->end) {
+            return false;
+        }
+        if (*c->at == '"') {
             c->at++;
             return true;
         }
-        if (byte == '\\') {
+        if (*c->at == '\\') {
             if (!scan_escape(c)) {
                 return false;
             }
-        } else if (byte < 0x20) {
-            return false;
-        } else if (byte < 0x80) {
-            c->at++;
-        } else {
-            uint32_t length = utf8_length(c->at, c->end);
-            if (length == 0) {
-                return false;
-            }
-            c->at += length;
+            continue;
         }
+        // A control character is the one that is left and is not allowed.
+        uint32_t length = utf8_length(c->at, c->end);
+        if (length < 2) {
+            return false;
+        }
+        c->at += length;
     }
     return false;
 }
@@ -361,11 +382,11 @@ bool json_is_text(const void *data, size_t size)
     const char *end = size > 0 ? at + size : at; // data may be NULL where size is 0
     size_t extra = 0;
     while (at < end) {
-        unsigned char byte = (unsigned char)*at;
-        if (byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\') {
-            at++;
-            continue;
+        at += json_plain_run(at, end);
+        if (at == end) {
+            break;
         }
+        unsigned char byte = (unsigned char)*at;
         uint32_t length = utf8_length(at, end);
         if (length == 0 || byte == 0) {
             return false;
@@ -401,25 +422,42 @@ void json_add_bool(struct frame *frame, bool value)
     frame_append_text(frame, value ? "true" : "false");
 }
 
-// Adds one run of bytes, escaped, without quotes.
-static void add_escaped(struct frame *frame, const unsigned char *from, size_t size)
+static char *put_escape(char *to, unsigned char byte)
 {
     static const char hex[] = "0123456789abcdef";
+    *to++ = '\\';
+    *to++ = escape_of(byte);
+    if (to[-1] == 'u') {
+        *to++ = '0';
+        *to++ = '0';
+        *to++ = hex[byte >> 4];
+        *to++ = hex[byte & 15];
+    }
+    return to;
+}
+
+// Adds some bytes, escaped, without quotes. The room for the worst case lets eight be
+// copied where only the first few of them count.
+static void add_escaped(struct frame *frame, const char *from, size_t size)
+{
     char *start = frame_room(frame, size * 6);
     char *to = start;
-    for (size_t i = 0; i < size; i++) {
-        unsigned char byte = from[i];
-        if (byte >= 0x20 && byte != '"' && byte != '\\') {
-            *to++ = (char)byte;
-            continue;
+    const char *end = from + size;
+    while (from < end) {
+        if (end - from >= 8) {
+            uint32_t count = json_plain_of_8(from);
+            memcpy(to, from, 8);
+            to += count;
+            from += count;
+            if (count == 8) {
+                continue;
+            }
         }
-        *to++ = '\\';
-        *to++ = escape_of(byte);
-        if (to[-1] == 'u') {
-            memcpy(to, "00", 2);
-            to[2] = hex[byte >> 4];
-            to[3] = hex[byte & 15];
-            to += 4;
+        unsigned char byte = (unsigned char)*from++;
+        if (byte >= 0x80 || is_plain(byte)) {
+            *to++ = (char)byte;
+        } else {
+            to = put_escape(to, byte);
         }
     }
     frame->size += (size_t)(to - start);
@@ -428,7 +466,7 @@ static void add_escaped(struct frame *frame, const unsigned char *from, size_t s
 void json_add_text(struct frame *frame, const void *data, size_t size)
 {
     enum { RUN = 4096 }; // keeps the room for the worst case small
-    const unsigned char *from = data;
+    const char *from = data;
     frame_append(frame, "\"", 1);
     for (size_t done = 0; done < size; done += RUN) {
         add_escaped(frame, from + done, size - done < RUN ? size - done : RUN);

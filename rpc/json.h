@@ -11,12 +11,14 @@
 #ifndef RPC_JSON_H
 #define RPC_JSON_H
 
+#include "rpc/frame.h"
+
 #include <cJSON.h>
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "rpc/frame.h"
+#include <string.h>
 
 #define JSON_WHOLE_MAX 9007199254740991ull // 2^53 - 1
 
@@ -61,6 +63,25 @@ bool json_string(const cJSON *item, const char **value);
 
 // A member by its exact name, or NULL.
 const cJSON *json_get(const cJSON *object, const char *name);
+
+// How many of the eight bytes at `at` are plain, up to the first that is not: all eight
+// are looked at together. A borrow marks none but bytes behind the first.
+static inline uint32_t json_plain_of_8(const char *at)
+{
+    const uint64_t ones = 0x0101010101010101u;
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    word = le64toh(word);
+    uint64_t quote = word ^ ones * '"';
+    uint64_t slash = word ^ ones * '\\';
+    uint64_t marks = (word - ones * 0x20) | (quote - ones) | (slash - ones) | word;
+    marks &= ones * 0x80;
+    return marks == 0 ? 8 : (uint32_t)__builtin_ctzll(marks) / 8;
+}
+
+// How many bytes from `at` on are plain: ASCII that stands for itself in a JSON string:
+// neither control, quote nor backslash.
+size_t json_plain_run(const char *at, const char *end);
 
 // Valid UTF-8 without NUL that escaping makes at most twice as long: what travels as a
 // string. Everything else travels as base64.

@@ -113,6 +113,17 @@ const struct raft_codec_method *raft_codec_method_named(const char *name)
     return NULL;
 }
 
+void raft_codec_begin(struct raft_message *message,
+                      const struct raft_codec_method *method)
+{
+    message->type = method->type;
+    if (method->type == RAFT_REQUEST_VOTE) {
+        message->request_vote.pre_vote = method->pre_vote;
+    } else if (method->type == RAFT_REQUEST_VOTE_REPLY) {
+        message->request_vote_reply.pre_vote = method->pre_vote;
+    }
+}
+
 static bool is_pre_vote(const struct raft_message *message)
 {
     switch (message->type) {

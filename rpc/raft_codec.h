@@ -47,8 +47,8 @@ bool raft_codec_encode(struct frame *frame, const struct raft_message *message);
 bool raft_codec_decode(struct raft_codec_arena *arena, const char *line, size_t size,
                        struct raft_message *message, struct jsonrpc_problem *problem);
 
-// The same through cJSON alone, without the short cut for append_entries in the form
-// that raft_codec_encode() writes. For tests: both always agree.
+// The same through cJSON alone, without the short cut for lines in the very form that
+// raft_codec_encode() writes. For tests: both always agree.
 bool raft_codec_decode_slowly(struct raft_codec_arena *arena, const char *line,
                               size_t size, struct raft_message *message,
                               struct jsonrpc_problem *problem);

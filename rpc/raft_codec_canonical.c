@@ -1,5 +1,5 @@
-// raft_codec_canonical.c: append_entries exactly as the encoder spells it, read in one
-// pass without a tree.
+// raft_codec_canonical.c: a message exactly as the encoder spells it, read in one pass
+// without a tree. All but snapshots.
 //
 // Invariant: what is accepted here, cJSON's way accepts with the same result; whatever
 // looks unusual in any way is left to that way. Tests compare the two on random lines.
@@ -43,19 +43,6 @@ static bool take_number(struct cursor *c, uint64_t *value)
 
 // ---- strings --------------------------------------------------------------------
 
-// True where all eight bytes are plain: ASCII, no control, no quote, no backslash.
-static bool all_plain(const char *at)
-{
-    const uint64_t ones = 0x0101010101010101u;
-    const uint64_t tops = 0x8080808080808080u;
-    uint64_t word;
-    memcpy(&word, at, sizeof word);
-    uint64_t quote = word ^ ones * '"';
-    uint64_t slash = word ^ ones * '\\';
-    uint64_t found = (word - ones * 0x20) | (quote - ones) | (slash - ones) | word;
-    return (found & tops) == 0;
-}
-
 // Stands on the backslash. Only the short escapes; the rest is left to cJSON.
 static bool take_escape(struct cursor *c)
 {
@@ -83,15 +70,19 @@ static bool take_escape(struct cursor *c)
     return true;
 }
 
-// Copies up to the closing quote, which it takes.
+// Copies up to the closing quote, which it takes. The arena has as much room left as
+// the line has bytes, so eight may be copied where only the first few of them count.
 static bool take_text(struct cursor *c)
 {
     while (c->at < c->end) {
-        if (c->end - c->at >= 8 && all_plain(c->at)) {
+        if (c->end - c->at >= 8) {
+            uint32_t count = json_plain_of_8(c->at);
             memcpy(c->to, c->at, 8);
-            c->at += 8;
-            c->to += 8;
-            continue;
+            c->to += count;
+            c->at += count;
+            if (count == 8) {
+                continue;
+            }
         }
         unsigned char byte = (unsigned char)*c->at;
         if (byte == '"') {
@@ -109,8 +100,8 @@ static bool take_text(struct cursor *c)
             return false;
         }
         memcpy(c->to, c->at, length);
-        c->at += length;
         c->to += length;
+        c->at += length;
     }
     return false;
 }
@@ -169,10 +160,10 @@ static bool take_entry(struct cursor *c, struct raft_entry *entry)
 static bool take_entries(struct cursor *c, struct raft_codec_arena *arena,
                          struct raft_append_entries *append)
 {
-    if (!TAKE(c, ",\"entries\":[")) {
+    if (!TAKE(c, "[")) {
         return false;
     }
-    if (TAKE(c, "]}}")) {
+    if (TAKE(c, "]")) {
         return true;
     }
     do {
@@ -186,25 +177,63 @@ static bool take_entries(struct cursor *c, struct raft_codec_arena *arena,
         }
     } while (TAKE(c, ","));
     append->entries = arena->entries;
-    return TAKE(c, "]}}") && append->prev_log_index + append->count <= JSON_WHOLE_MAX;
+    return TAKE(c, "]") && append->prev_log_index + append->count <= JSON_WHOLE_MAX;
 }
 
-static bool take_scalars(struct cursor *c, struct raft_message *message)
+// ---- the message ----------------------------------------------------------------
+
+static bool take_bool(struct cursor *c, bool *value)
 {
-    struct raft_append_entries *append = &message->append_entries;
-    uint64_t from;
-    if (!TAKE(c, "{\"jsonrpc\":\"2.0\",\"method\":\"append_entries\",\"params\":{") ||
-        !TAKE(c, "\"from\":") || !take_number(c, &from) || from == 0 ||
-        from > UINT32_MAX) {
+    *value = TAKE(c, "true");
+    return *value || TAKE(c, "false");
+}
+
+static bool take_id(struct cursor *c, raft_id *id)
+{
+    uint64_t value;
+    if (!take_number(c, &value) || value == 0 || value > UINT32_MAX) {
         return false;
     }
-    message->type = RAFT_APPEND_ENTRIES;
-    message->from = (raft_id)from;
-    return TAKE(c, ",\"term\":") && take_number(c, &message->term) &&
-           TAKE(c, ",\"prev_log_index\":") && take_number(c, &append->prev_log_index) &&
-           TAKE(c, ",\"prev_log_term\":") && take_number(c, &append->prev_log_term) &&
-           TAKE(c, ",\"leader_commit\":") && take_number(c, &append->leader_commit) &&
-           TAKE(c, ",\"round\":") && take_number(c, &append->round);
+    *id = (raft_id)value;
+    return true;
+}
+
+static bool take_field(struct cursor *c, const struct raft_codec_field *field,
+                       struct raft_codec_arena *arena, struct raft_message *message)
+{
+    void *at = (char *)message + field->offset;
+    if (!TAKE(c, "\"") || !take(c, field->name, strlen(field->name)) ||
+        !TAKE(c, "\":")) {
+        return false;
+    }
+    switch (field->kind) {
+    case RAFT_CODEC_U64:
+        return take_number(c, at);
+    case RAFT_CODEC_ID:
+        return take_id(c, at);
+    case RAFT_CODEC_BOOL:
+        return take_bool(c, at);
+    case RAFT_CODEC_ENTRIES:
+        return take_entries(c, arena, &message->append_entries);
+    default:
+        return false; // snapshots are rare
+    }
+}
+
+static const struct raft_codec_method *take_method(struct cursor *c)
+{
+    if (!TAKE(c, "{\"jsonrpc\":\"2.0\",\"method\":\"")) {
+        return NULL;
+    }
+    for (size_t i = 0; i < raft_codec_method_count; i++) {
+        const struct raft_codec_method *method = &raft_codec_methods[i];
+        const char *start = c->at;
+        if (take(c, method->name, strlen(method->name)) && TAKE(c, "\",\"params\":{")) {
+            return method;
+        }
+        c->at = start;
+    }
+    return NULL;
 }
 
 enum raft_codec_verdict raft_codec_canonical(struct raft_codec_arena *arena,
@@ -212,11 +241,18 @@ enum raft_codec_verdict raft_codec_canonical(struct raft_codec_arena *arena,
                                              struct raft_message *message)
 {
     struct cursor c = {line, line + size, NULL};
-    memset(message, 0, sizeof *message);
-    if (!take_scalars(&c, message) || !raft_codec_arena_bytes(arena, size)) {
+    const struct raft_codec_method *method = take_method(&c);
+    if (method == NULL || !raft_codec_arena_bytes(arena, size)) {
         return RAFT_CODEC_OTHER;
     }
+    memset(message, 0, sizeof *message);
+    raft_codec_begin(message, method);
     c.to = arena->bytes;
-    bool good = take_entries(&c, arena, &message->append_entries) && c.at == c.end;
-    return good ? RAFT_CODEC_DECODED : RAFT_CODEC_OTHER;
+    for (uint32_t i = 0; i < method->count; i++) {
+        if ((i > 0 && !TAKE(&c, ",")) ||
+            !take_field(&c, &method->fields[i], arena, message)) {
+            return RAFT_CODEC_OTHER;
+        }
+    }
+    return TAKE(&c, "}}") && c.at == c.end ? RAFT_CODEC_DECODED : RAFT_CODEC_OTHER;
 }

@@ -274,12 +274,7 @@ static bool take_call(struct decoding *d, const struct jsonrpc_message *call)
     if (method == NULL) {
         return refuse(d, JSONRPC_METHOD_NOT_FOUND, "there is no such method");
     }
-    d->message->type = method->type;
-    if (method->type == RAFT_REQUEST_VOTE) {
-        d->message->request_vote.pre_vote = method->pre_vote;
-    } else if (method->type == RAFT_REQUEST_VOTE_REPLY) {
-        d->message->request_vote_reply.pre_vote = method->pre_vote;
-    }
+    raft_codec_begin(d->message, method);
     return take_params(d, method, call->params);
 }
 

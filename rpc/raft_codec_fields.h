@@ -41,6 +41,10 @@ const struct raft_codec_method *raft_codec_method_named(const char *name);
 const struct raft_codec_method *
 raft_codec_method_of(const struct raft_message *message);
 
+// Sets the type, and pre_vote, which the method's name stands for.
+void raft_codec_begin(struct raft_message *message,
+                      const struct raft_codec_method *method);
+
 // The words for enum raft_entry_type and enum raft_member_role (from RAFT_VOTER on).
 enum { RAFT_CODEC_ROLE_COUNT = RAFT_LEARNER };
 extern const char *const raft_codec_entry_words[RAFT_ENTRY_TYPE_COUNT];
@@ -55,7 +59,7 @@ enum raft_codec_verdict {
     RAFT_CODEC_OTHER, // not in the canonical form: ask cJSON
 };
 
-// The short cut: an append_entries line exactly as the encoder writes it.
+// The short cut: a line exactly as the encoder writes it.
 enum raft_codec_verdict raft_codec_canonical(struct raft_codec_arena *arena,
                                              const char *line, size_t size,
                                              struct raft_message *message);
