@@ -200,16 +200,21 @@ static bool writes_ahead(const struct disk_posix *posix, const char *name)
            strcmp(name + length - strlen(suffix), suffix) == 0;
 }
 
-// Best effort: where the disk is too full for zeros it may still take data.
-static void write_ahead(const struct disk_posix *posix, struct file *file)
+// Best effort: where the disk is too full for zeros it may still take data. Then the
+// room is given back, and no more zeros are tried.
+static void write_ahead(struct disk_posix *posix, struct file *file)
 {
     static const char zeros[ZEROS_BYTES];
     uint64_t end = file->size + posix->options.zeros_ahead_bytes;
     while (file->written < end) {
         uint64_t left = end - file->written;
         size_t part = left < sizeof zeros ? (size_t)left : sizeof zeros;
-        if (write_all(file->fd, zeros, part, file->written) != 0)
+        if (write_all(file->fd, zeros, part, file->written) != 0) {
+            posix->options.zeros_ahead_bytes = 0;
+            if (cut(file->fd, file->size) == 0)
+                file->written = file->size;
             return;
+        }
         file->written += part;
     }
 }
