@@ -59,7 +59,7 @@ def test_no_acknowledged_write_is_lost_to_kill_9(
         for key, value in clients.unique().items():
             assert cluster.get(key) == value, f"{key} was acknowledged and is lost"
             for node in cluster.nodes:
-                assert cluster.read_local(node, key) == value, f"lost at node {node}"
+                assert cluster.holds(node, key, value), f"{key} is lost at node {node}"
 
     assert clients.unique(), "the load wrote no key of its own"
     history = tmp_path / "history.jsonl"

@@ -86,8 +86,9 @@ class Cluster(abc.ABC):
         client session (dissertation 6.3)."""
 
     @abc.abstractmethod
-    def read_local(self, node: Node, key: str) -> Optional[str]:
-        """The value in that node's own applied state, however old that is."""
+    def holds(self, node: Node, key: str, value: Optional[str]) -> bool:
+        """Whether that node's own applied state, however old, has this value there
+        (None: no value)."""
 
     @abc.abstractmethod
     def status(self, node: Node) -> Status:

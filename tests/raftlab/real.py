@@ -270,9 +270,9 @@ class RealCluster(Cluster):
         again = self.session.words(self.session.next(), *words)
         return self.do(*again, again=True)
 
-    def read_local(self, node: Node, key: str) -> Optional[str]:
-        value = self.ask(node, "GET", key)
-        return value.decode() if isinstance(value, bytes) else None
+    def holds(self, node: Node, key: str, value: Optional[str]) -> bool:
+        found = self.ask(node, "GET", key)
+        return (found.decode() if isinstance(found, bytes) else None) == value
 
     def raw_status(self, node: Node) -> dict[str, Any]:
         """RAFT.STATUS: names and values in turn, in nested lists."""

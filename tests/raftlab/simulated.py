@@ -95,7 +95,8 @@ class SimulatedCluster(Cluster):
         return "as a scenario:\n" + "\n".join(self.simulator.lines)
 
     def check(self) -> None:
-        self.simulator.tell("check")
+        answer = self.simulator.tell("check")
+        assert answer["linearizable"] == "yes", answer
 
     # ---- time ------------------------------------------------------------------------
 
@@ -136,7 +137,7 @@ class SimulatedCluster(Cluster):
     def do_on(self, node: Node, *words: Word, seconds: float = 5) -> Reply:
         self.must_run(node)
         if str(words[0]).upper() in READS:
-            answer = self.simulator.ask(*words, "at", node)
+            answer = self.simulator.ask("get", *words[1:], "at", node)
         else:
             answer = self.proposed(node, *words, seconds=seconds)
         if not answer["ok"]:
@@ -162,7 +163,7 @@ class SimulatedCluster(Cluster):
         if "no answer" in error:
             return Unreachable(error)
         if "lead" not in error:
-            return RespError(error)
+            return AssertionError(error)
         leader = self.status(node).leader
         return RespError(f"MOVED 0 node:{leader}" if leader else f"CLUSTERDOWN {error}")
 
@@ -174,10 +175,10 @@ class SimulatedCluster(Cluster):
         answer = self.simulator.tell("do", *words)
         return typed(str(words[0]).upper(), answer["reply"])
 
-    def read_local(self, node: Node, key: str) -> Optional[str]:
+    def holds(self, node: Node, key: str, value: Optional[str]) -> bool:
         self.must_run(node)
-        reply = self.simulator.tell("get", key, "stale", node)["reply"]
-        return None if reply == "(nil)" else reply
+        claim = ("absent", key) if value is None else ("committed", key, value)
+        return self.simulator.ask("expect", *claim, "at", node)["ok"]
 
     # ---- looking ---------------------------------------------------------------------
 
@@ -188,6 +189,8 @@ class SimulatedCluster(Cluster):
     def status(self, node: Node) -> Status:
         self.must_run(node)
         raw = self.simulator.tell("status", node)
+        if raw["state"] != "up":
+            raise Unreachable(f"node {node} is {raw['state']}")
         return Status(
             node=node,
             role=raw["role"],
