@@ -210,13 +210,31 @@ static void on_connection(uv_stream_t *listener, int status)
     }
 }
 
+// A name is looked up on the spot: nothing else is running yet.
+static int bind_to_name(struct transport *t)
+{
+    char service[8];
+    uv_getaddrinfo_t request;
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    snprintf(service, sizeof service, "%u", (unsigned)t->config.port);
+    int status =
+        uv_getaddrinfo(t->loop, &request, NULL, t->config.host, service, &hints);
+    if (status == 0) {
+        status = uv_tcp_bind(&t->listener, request.addrinfo->ai_addr, 0);
+        uv_freeaddrinfo(request.addrinfo);
+    }
+    return status;
+}
+
 static int start_listening(struct transport *t)
 {
     struct sockaddr_storage address;
-    if (!socket_address(t->config.host, t->config.port, &address)) {
-        return UV_EINVAL;
+    int status;
+    if (socket_address(t->config.host, t->config.port, &address)) {
+        status = uv_tcp_bind(&t->listener, (const struct sockaddr *)&address, 0);
+    } else {
+        status = bind_to_name(t);
     }
-    int status = uv_tcp_bind(&t->listener, (const struct sockaddr *)&address, 0);
     if (status < 0) {
         return status;
     }

@@ -21,7 +21,7 @@
 struct transport_config {
     const char *cluster; // its name; nodes of another one are refused
     raft_id node;        // this node
-    const char *host;    // to listen at, an address
+    const char *host;    // to listen at: an address or a name
     uint16_t port;       // 0: any free one, see transport_port()
     uint64_t seed;       // for the jitter of the back-off
 

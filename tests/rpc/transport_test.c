@@ -23,6 +23,7 @@ struct node {
     uint32_t received;
     struct raft_message last; // its entries are not to be followed
     char last_data[64];
+    const char *host;   // to listen at; NULL: 127.0.0.1
     bool answers;       // each message with a reply
     bool closes;        // at the first message
     uint32_t bytes_max; // of lines and queues; 0: the default
@@ -79,7 +80,7 @@ static void start(struct node *node, raft_id id, const char *cluster, uint16_t p
     }
     node->config.cluster = cluster;
     node->config.node = id;
-    node->config.host = "127.0.0.1";
+    node->config.host = node->host != NULL ? node->host : "127.0.0.1";
     node->config.port = port;
     node->config.seed = id;
     node->id = id;
@@ -303,6 +304,22 @@ TEST(a_transport_may_be_closed_from_its_own_callback)
     CHECK_EQ(nodes[1].received, 1);
     CHECK_EQ(uv_loop_close(&nodes[1].loop), 0);
     stop(&nodes[0]);
+}
+
+TEST(a_transport_listens_at_a_name_and_says_when_there_is_none)
+{
+    static struct node node;
+    char error[200];
+    node.host = "localhost";
+    start(&node, 1, "c", 0);
+    CHECK(transport_port(node.transport) > 0);
+    struct transport_config config = node.config;
+    const struct transport_callbacks callbacks = {&node, on_message, on_log};
+    config.host = "no-such-host.invalid";
+    config.port = 7101;
+    CHECK(transport_new(&node.loop, &config, &callbacks, error, sizeof error) == NULL);
+    CHECK(strstr(error, "cannot listen at no-such-host.invalid:7101: ") != NULL);
+    stop(&node);
 }
 
 TEST(a_port_that_is_taken_is_told_by_name)
