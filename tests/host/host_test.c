@@ -218,7 +218,7 @@ TEST(what_arrives_during_a_sync_goes_with_the_next_one)
     struct host_counters before = counters();
     uint64_t started = world.disk.syncs_started;
     for (int i = 0; i < 10; i++)
-        CHECK_EQ(propose("abcdefghij" + i), RAFT_OK);
+        CHECK_EQ(propose("command"), RAFT_OK);
     CHECK_EQ(world.disk.syncs_started, started + 1);
     uint32_t applied = world.applied_count;
     end_sync();
