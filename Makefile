@@ -50,7 +50,8 @@ objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 LIBS := $(OUT)/libsim.a $(OUT)/libserver.a $(OUT)/librpc.a $(OUT)/libservice.a \
         $(OUT)/libposix.a $(OUT)/libhost.a $(OUT)/libcore.a
 
-TEST_SRC := $(wildcard tests/*/*_test.c)
+# A shell is a program that a test speaks to.
+TEST_SRC := $(wildcard tests/*/*_test.c tests/*/*_shell.c)
 TEST_BIN := $(patsubst tests/%.c,$(OUT)/tests/%,$(TEST_SRC))
 BENCH_SRC := $(wildcard tests/bench/*_bench.c)
 BENCH_BIN := $(patsubst tests/%.c,$(OUT)/tests/%,$(BENCH_SRC))
@@ -142,6 +143,10 @@ sanitized: ## the same programs under ASan and UBSan, in build/sanitized
 	    CC=$(shell command -v clang >/dev/null && echo clang || echo $(CC)) \
 	    $(if $(SANITIZED),$(addprefix $(OUT)/sanitized/,$(SANITIZED)),all test-programs)
 
+mutants: ## put known bugs into a copy of the sources: do the tests notice?
+	@CC='$(CC)' sh tests/bootstrap.sh check test
+	@$(PYTHON) labs/mutants/run.py $(NAMES)
+
 bench: bench-programs all ## measure (see tests/bench)
 	@$(PYTHON) tests/bench/bench.py
 
@@ -164,7 +169,7 @@ help: ## list what can be asked for
 	    awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
 .PHONY: all demo demo-run cluster cluster-stop test test-build test-run sanitized bench \
-        lint format clean help test-programs bench-programs FORCE
+        mutants lint format clean help test-programs bench-programs FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(patsubst %.o,%.d,$(call objects,$(wildcard raft/*.c raft/host/*.c rpc/*.c kvserver/*.c kvserver/*/*.c sim/*.c tests/*.c tests/*/*.c)))

@@ -32,9 +32,9 @@ def test_every_claim_checks_something(source: pathlib.Path) -> None:
 
 
 def test_no_file_below_tests_escapes_the_harness() -> None:
-    """C is a test, a benchmark or a fuzzer; Python is collected or imported."""
+    """C is a test, a benchmark or a shell that a test drives; Python is collected or imported."""
     for name in tree.named(".c", under="tests/"):
-        known = name.name.endswith(("_test.c", "_bench.c", "_fuzz.c"))
+        known = name.name.endswith(("_test.c", "_bench.c", "_shell.c"))
         assert known or str(name) == "tests/test.c", f"{name} is built by nothing"
     for name in tree.named(".py", under="tests/"):
         if re.search(r"^def test_", tree.read(name), re.MULTILINE):

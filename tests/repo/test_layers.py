@@ -27,7 +27,7 @@ SYSTEM_HEADERS: dict[str, set[str]] = {
     CORE: PURE_HEADERS - {"errno.h"},
     HOST: PURE_HEADERS | {"stdlib.h"},
     SERVICE: PURE_HEADERS | {"stdlib.h", "strings.h", "ctype.h", "math.h"},
-    SIM: PURE_HEADERS | {"stdlib.h", "strings.h", "ctype.h", "math.h"},
+    SIM: PURE_HEADERS | {"stdlib.h", "strings.h", "ctype.h", "math.h", "sys/types.h"},
 }
 # Where the outside world enters, and why.
 DOORS = {

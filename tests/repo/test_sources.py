@@ -13,7 +13,9 @@ FILE_LINES_MAX = 600
 FUNCTION_LINES_MAX = 70
 
 CODE = tree.named(".c", ".h")
-HEADERS = tree.named(".h")
+# Tables that one file includes in its middle.
+FRAGMENTS = {"kvserver/service/command_table.h"}
+HEADERS = [name for name in tree.named(".h") if str(name) not in FRAGMENTS]
 TEXT = [name for name in tree.files() if name.suffix not in tree.BINARY]
 
 

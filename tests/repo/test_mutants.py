@@ -1,0 +1,23 @@
+"""Known bugs, put into a copy of the sources, are noticed by the tests that they name."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from raftlab import tree
+
+CATALOGUE = {1, 2, 3, 5, 6, 7, 11, 13, 22, 25, 26, 27, 29, 30, 31, 32, 51, 53, 55}
+
+
+@pytest.mark.timeout(900)
+def test_every_mutant_is_killed_by_the_tests_it_names() -> None:
+    run = subprocess.run(
+        [sys.executable, "labs/mutants/run.py"], cwd=tree.ROOT, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    killed = {int(bug) for bug in re.findall(r"^killed +bug +(\d+)", run.stdout, re.MULTILINE)}
+    assert killed >= CATALOGUE, f"no mutant for bugs {sorted(CATALOGUE - killed)}"
