@@ -79,21 +79,46 @@ static int compare(const void *a, size_t a_size, const void *b, size_t b_size)
     return a_size < b_size ? -1 : a_size > b_size;
 }
 
+// How many heads of the node are below the given one. Halves without a branch to
+// guess: which half it is cannot be predicted.
+static uint32_t rank_of_head(const struct node *node, uint64_t head)
+{
+    const uint64_t *base = node->heads;
+    uint32_t count = node->count;
+    while (count > 1) {
+        uint32_t half = count / 2;
+        base += base[half - 1] < head ? half : 0;
+        count -= half;
+    }
+    return (uint32_t)(base - node->heads) + (count == 1 && *base < head);
+}
+
+// A child, to be searched at once. Its lists are asked for from memory all at once: the
+// search would wait for one cache line after another.
+static struct node *descend(const struct node *node, uint32_t at)
+{
+    struct node *child = node->children[at];
+    for (uint32_t i = 0; i < FANOUT; i += 8) {
+        __builtin_prefetch(&child->heads[i]);
+        __builtin_prefetch(&child->items[i]);
+    }
+    return child;
+}
+
 // How many keys of the node are below `key` (or, with `or_equal`, not above it).
 static uint32_t rank(const struct node *node, uint64_t head, struct bytes key,
                      bool or_equal)
 {
-    uint32_t low = 0;
-    uint32_t high = node->count;
+    uint32_t low = rank_of_head(node, head);
+    uint32_t high = low;
+    if (low == node->count || node->heads[low] != head)
+        return low;
+    while (high < node->count && node->heads[high] == head)
+        high++;
     while (low < high) {
         uint32_t middle = (low + high) / 2;
-        int order;
-        if (node->heads[middle] != head) {
-            order = node->heads[middle] < head ? -1 : 1;
-        } else {
-            const struct item *item = node->items[middle];
-            order = compare(item->bytes, item->key_size, key.data, key.size);
-        }
+        const struct item *item = node->items[middle];
+        int order = compare(item->bytes, item->key_size, key.data, key.size);
         if (order < 0 || (order == 0 && or_equal))
             low = middle + 1;
         else
@@ -253,7 +278,7 @@ static bool memory_get(struct engine *engine, struct bytes key, struct bytes *va
     uint64_t head = head_of(key.data, key.size);
     const struct node *node = memory->root;
     while (!node->leaf)
-        node = node->children[rank(node, head, key, true)];
+        node = descend(node, rank(node, head, key, true));
     uint32_t at = rank(node, head, key, false);
     if (!equals(node, at, key))
         return false;
@@ -293,7 +318,7 @@ static int memory_put(struct engine *engine, struct bytes key, struct bytes valu
     struct node *node = memory->root;
     while (!node->leaf) {
         uint32_t at = rank(node, head, key, true);
-        struct node *child = node->children[at];
+        struct node *child = descend(node, at);
         if (child->count == FANOUT) {
             bool at_end = child->leaf && rank(child, head, key, true) == FANOUT;
             if (split(node, at, at_end) != 0)
@@ -370,7 +395,7 @@ static int memory_erase(struct engine *engine, struct bytes key)
         uint32_t at = rank(node, head, key, true);
         path.nodes[path.depth] = node;
         path.at[path.depth++] = at;
-        node = node->children[at];
+        node = descend(node, at);
     }
     uint32_t at = rank(node, head, key, false);
     if (!equals(node, at, key))
@@ -407,7 +432,7 @@ static bool memory_seek(struct engine *engine, struct bytes prefix, struct bytes
         uint64_t head = head_of(from.data, from.size);
         node = memory->root;
         while (!node->leaf)
-            node = node->children[rank(node, head, from, true)];
+            node = descend(node, rank(node, head, from, true));
         at = rank(node, head, from, false);
     }
     while (node != NULL && at >= node->count) {
