@@ -133,6 +133,42 @@ TEST(a_transfer_and_a_read_have_known_lines)
                                                "\"index\":12,\"ok\":true"));
 }
 
+// ---- the document ---------------------------------------------------------------
+
+// docs/protocol.md, read from the root of the project, where the tests are started.
+TEST(every_example_in_the_document_is_a_line_that_a_node_would_write)
+{
+    const char start[] = "{\"jsonrpc\":\"2.0\",\"method\":\"";
+    static char line[4096];
+    uint32_t examples = 0;
+    uint32_t seen[RAFT_MESSAGE_TYPE_END] = {0};
+    FILE *document = fopen("docs/protocol.md", "r");
+    CHECK(document != NULL);
+    struct frame *frame = frame_new(16);
+    struct raft_codec_arena arena;
+    struct raft_message message;
+    struct jsonrpc_problem problem;
+    raft_codec_arena_init(&arena, sizeof line, ENTRIES_MAX);
+    while (fgets(line, sizeof line, document) != NULL) {
+        if (strncmp(line, start, sizeof start - 1) != 0 ||
+            strstr(line, "\"method\":\"vote\"") != NULL) { // the one that is refused
+            continue;
+        }
+        size_t size = strcspn(line, "\n");
+        CHECK(raft_codec_decode(&arena, line, size, &message, &problem));
+        CHECK_TEXT(encoded(frame, &message), line);
+        seen[message.type]++;
+        examples++;
+    }
+    for (int type = 1; type < RAFT_MESSAGE_TYPE_END; type++) {
+        CHECK(seen[type] > 0);
+    }
+    CHECK(examples >= 12);
+    raft_codec_arena_release(&arena);
+    frame_release(frame);
+    fclose(document);
+}
+
 // ---- round trips ----------------------------------------------------------------
 
 TEST(every_message_comes_back_as_it_was_sent)
