@@ -7,10 +7,10 @@
 #ifndef SIM_CELL_H
 #define SIM_CELL_H
 
+#include "sim/history.h"
+
 #include <stdbool.h>
 #include <stdint.h>
-
-#include "sim/history.h"
 
 enum { CELL_ABSENT = 0 };
 

@@ -11,12 +11,12 @@
 #ifndef SIM_DISK_H
 #define SIM_DISK_H
 
+#include "raft/host/disk.h"
+#include "sim/random.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "raft/host/disk.h"
-#include "sim/random.h"
 
 enum { SIM_DISK_SECTOR_BYTES = 512 };
 

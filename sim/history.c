@@ -1,5 +1,7 @@
 #include "sim/history.h"
 
+#include "sim/history_read.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -250,4 +252,10 @@ void history_write(const struct history *history, FILE *file)
         history_print(history, i, file);
         fputc('\n', file);
     }
+}
+
+bool history_read(struct history *history, FILE *file, char *error, size_t error_size)
+{
+    assert(history->count == 0);
+    return history_read_lines(history, file, error, error_size);
 }

@@ -1,8 +1,4 @@
-// history_read.c: the way back from a history's text form.
-//
-// Reads the JSON of one flat object a line, strictly: what a field does not expect is
-// an error with its line. Where a file gives no exact order, it is made from the times.
-#include "sim/history.h"
+#include "sim/history_read.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -440,7 +436,8 @@ static bool take_line(struct reader *reader, char *line, size_t size)
     return true;
 }
 
-bool history_read(struct history *history, FILE *file, char *error, size_t error_size)
+bool history_read_lines(struct history *history, FILE *file, char *error,
+                        size_t error_size)
 {
     struct reader reader = {.history = history};
     char *line = NULL;

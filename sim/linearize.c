@@ -1,12 +1,12 @@
 #include "sim/linearize.h"
 
+#include "sim/frontier.h"
+#include "sim/linearize_key.h"
+
 #include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "sim/cell.h"
-#include "sim/frontier.h"
 
 // The search goes from return to return. Up to each, some of the open operations must
 // have been placed, the returning one at the latest; all ways to do so that matter make
@@ -18,44 +18,10 @@
 // A layer holds only so many configurations; where one did not fit, an empty layer
 // later proves nothing, and the key is tried again with wider layers.
 
-enum { NONE = UINT32_MAX, WIDTH_FIRST = 8, WIDTH_FACTOR = 8, VISITED_FACTOR = 8 };
-
-enum class {
-    CLASS_PURE,   // changes nothing: read, refused cas, delete of nothing
-    CLASS_BLIND,  // always possible, and makes the same state of every other
-    CLASS_EFFECT, // all else
-};
-
-struct operation {
-    uint32_t number; // in the history
-    uint32_t call_order;
-    uint32_t return_order;
-    uint32_t state;    // that it reads or writes
-    uint32_t expected; // by a cas
-    uint32_t text;     // appended
-    int64_t by;
-    int64_t result;
-    uint32_t slot;
-    uint32_t twin; // the previous pending operation that is equal, or NONE
-    uint8_t kind;
-    uint8_t class;
-    bool pending;
-};
+enum { WIDTH_FIRST = 8, WIDTH_FACTOR = 8, VISITED_FACTOR = 8 };
 
 struct search {
-    const struct history *history;
-    struct cells cells;
-    // Of all keys: operation numbers grouped by key, in order of their calls.
-    uint32_t *numbers;
-    uint32_t *first_of_key;
-    // Of this key.
-    struct operation *operations;
-    uint32_t count;
-    uint32_t *returns; // operations in order of their returns
-    uint32_t return_count;
-    uint32_t *reads_left; // by state: reads that have not returned
-    uint32_t state_count; // that reads_left has
-    bool plain;           // nothing but reads and blind writes
+    struct linearize_key key; // the one that is tried
     // Of this try.
     struct frontier_slots slots;
     uint64_t *slot_words;   // the memory of `slots`
@@ -69,16 +35,6 @@ struct search {
     uint64_t memory_bytes_max;
     uint32_t returned; // that have been passed
 };
-
-static void *grown(void *memory, size_t size)
-{
-    void *result = realloc(memory, size > 0 ? size : 1);
-    if (result == NULL) {
-        fprintf(stderr, "linearize: out of memory\n");
-        abort();
-    }
-    return result;
-}
 
 static bool get(const uint64_t *set, uint32_t slot)
 {
@@ -95,220 +51,14 @@ static void clear_bit(uint64_t *set, uint32_t slot)
     set[slot / 64] &= ~(UINT64_C(1) << (slot % 64));
 }
 
-// ---- one key's operations -------------------------------------------------------
-
-static enum class class_of(const struct operation *operation) {
-    switch ((enum history_kind)operation->kind){
-        case HISTORY_READ : return CLASS_PURE;
-        case HISTORY_WRITE : return CLASS_BLIND;
-        case HISTORY_CAS : return operation->result == 0 ? CLASS_PURE : CLASS_EFFECT;
-        case
-        HISTORY_DELETE : if (operation->result == HISTORY_UNTOLD){return CLASS_BLIND;}
-return operation->result == 0 ? CLASS_PURE : CLASS_EFFECT;
-default:
-return CLASS_EFFECT;
-}
-}
-
-// False where the operation says nothing: it had no effect, and nothing was seen.
-static bool prepare(struct search *search, uint32_t number, struct operation *operation)
-{
-    const struct history_operation *from = &search->history->operations[number];
-    bool told = from->outcome == HISTORY_OK && from->result != HISTORY_UNTOLD;
-    if (from->outcome == HISTORY_FAILED || (from->kind == HISTORY_READ && !told)) {
-        return false;
-    }
-    *operation = (struct operation){.number = number,
-                                    .call_order = from->call_order,
-                                    .return_order = from->return_order,
-                                    .state = CELL_ABSENT,
-                                    .by = from->argument,
-                                    .result = told ? from->result : HISTORY_UNTOLD,
-                                    .slot = NONE,
-                                    .twin = NONE,
-                                    .kind = from->kind,
-                                    .pending = from->outcome == HISTORY_PENDING};
-    switch ((enum history_kind)from->kind) {
-    case HISTORY_READ:
-        operation->state = cell_of_text(&search->cells, (uint32_t)from->result);
-        break;
-    case HISTORY_CAS:
-        operation->expected = cell_of_text(&search->cells, from->expected);
-        operation->state = cell_of_text(&search->cells, (uint32_t)from->argument);
-        break;
-    case HISTORY_WRITE:
-        operation->state = cell_of_text(&search->cells, (uint32_t)from->argument);
-        break;
-    case HISTORY_APPEND:
-        operation->text = (uint32_t)from->argument;
-        break;
-    default:
-        break;
-    }
-    operation->class = (uint8_t)class_of(operation);
-    return true;
-}
-
-static uint32_t *reads_left(struct search *search, uint32_t state)
-{
-    if (state >= search->state_count) {
-        uint32_t count = (state + 1) * 2;
-        search->reads_left =
-            grown(search->reads_left, count * sizeof(*search->reads_left));
-        memset(search->reads_left + search->state_count, 0,
-               (count - search->state_count) * sizeof(*search->reads_left));
-        search->state_count = count;
-    }
-    return &search->reads_left[state];
-}
-
-static bool equal_pending(const struct operation *left, const struct operation *right)
-{
-    return left->kind == right->kind && left->state == right->state &&
-           left->expected == right->expected && left->text == right->text &&
-           left->by == right->by;
-}
-
-static int compare_pending(const void *left_pointer, const void *right_pointer)
-{
-    const struct operation *left = *(struct operation *const *)left_pointer;
-    const struct operation *right = *(struct operation *const *)right_pointer;
-    const int64_t keys[][2] = {{left->kind, right->kind},
-                               {left->state, right->state},
-                               {left->expected, right->expected},
-                               {left->text, right->text},
-                               {left->by, right->by},
-                               {left->call_order, right->call_order}};
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        if (keys[i][0] != keys[i][1]) {
-            return keys[i][0] < keys[i][1] ? -1 : 1;
-        }
-    }
-    return 0;
-}
-
-// Equal pending operations may be placed in order of their calls: no other order of
-// them reaches more.
-static void find_twins(struct search *search)
-{
-    struct operation **pending = grown(NULL, search->count * sizeof(*pending));
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < search->count; i++) {
-        if (search->operations[i].pending) {
-            pending[count++] = &search->operations[i];
-        }
-    }
-    if (count > 0) {
-        qsort(pending, count, sizeof(*pending), compare_pending);
-    }
-    for (uint32_t i = 1; i < count; i++) {
-        if (equal_pending(pending[i - 1], pending[i])) {
-            pending[i]->twin = (uint32_t)(pending[i - 1] - search->operations);
-        }
-    }
-    free(pending);
-}
-
-static int compare_u64(const void *left_pointer, const void *right_pointer)
-{
-    uint64_t left = *(const uint64_t *)left_pointer;
-    uint64_t right = *(const uint64_t *)right_pointer;
-    return left < right ? -1 : left > right;
-}
-
-static void order_returns(struct search *search)
-{
-    uint64_t *keys = grown(NULL, search->count * sizeof(*keys));
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < search->count; i++) {
-        if (!search->operations[i].pending) {
-            keys[count++] = (uint64_t)search->operations[i].return_order << 32 | i;
-        }
-    }
-    if (count > 0) {
-        qsort(keys, count, sizeof(*keys), compare_u64);
-    }
-    search->returns = grown(search->returns, count * sizeof(*search->returns));
-    for (uint32_t i = 0; i < count; i++) {
-        search->returns[i] = (uint32_t)keys[i];
-    }
-    search->return_count = count;
-    free(keys);
-}
-
-// A pending blind write of what nobody ever reads changes nothing, in a plain key.
-static void drop_unread(struct search *search)
-{
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < search->count; i++) {
-        const struct operation *operation = &search->operations[i];
-        if (!search->plain || !operation->pending ||
-            *reads_left(search, operation->state) > 0) {
-            search->operations[kept++] = *operation;
-        }
-    }
-    search->count = kept;
-}
-
-// Leaves no count behind from the key before.
-static void forget_reads(struct search *search)
-{
-    for (uint32_t i = 0; i < search->count; i++) {
-        if (search->operations[i].kind == HISTORY_READ) {
-            *reads_left(search, search->operations[i].state) = 0;
-        }
-    }
-}
-
-static void load_key(struct search *search, uint32_t key)
-{
-    uint32_t first = search->first_of_key[key];
-    uint32_t end = search->first_of_key[key + 1];
-    forget_reads(search);
-    search->operations =
-        grown(search->operations, (end - first) * sizeof(*search->operations));
-    search->count = 0;
-    search->plain = true;
-    for (uint32_t i = first; i < end; i++) {
-        struct operation *operation = &search->operations[search->count];
-        if (!prepare(search, search->numbers[i], operation)) {
-            continue;
-        }
-        search->count++;
-        if (operation->kind == HISTORY_READ) {
-            ++*reads_left(search, operation->state);
-        } else if (operation->class != CLASS_BLIND) {
-            search->plain = false;
-        }
-    }
-    drop_unread(search);
-    find_twins(search);
-    order_returns(search);
-}
-
 // ---- slots ----------------------------------------------------------------------
-
-// How many operations are open at most.
-static uint32_t most_open(const struct search *search)
-{
-    uint32_t called = 0;
-    uint32_t most = 0;
-    for (uint32_t i = 0; i < search->return_count; i++) {
-        const struct operation *next = &search->operations[search->returns[i]];
-        while (called < search->count &&
-               search->operations[called].call_order < next->return_order) {
-            called++;
-        }
-        most = called - i > most ? called - i : most;
-    }
-    return most;
-}
 
 static void make_slots(struct search *search)
 {
-    uint32_t words = most_open(search) / 64 + 1;
+    uint32_t words = linearize_key_most_open(&search->key) / 64 + 1;
     size_t size = (size_t)words * 9 * sizeof(uint64_t);
-    uint64_t *memory = search->slot_words = grown(search->slot_words, size);
+    uint64_t *memory = search->slot_words =
+        linearize_key_grown(search->slot_words, size);
     memset(memory, 0, size);
     search->slots = (struct frontier_slots){.words = words,
                                             .open = memory,
@@ -318,16 +68,16 @@ static void make_slots(struct search *search)
                                             .effect = memory + (size_t)words * 4};
     search->parent = memory + (size_t)words * 5;
     search->child = memory + (size_t)words * 7;
-    search->slot_holders =
-        grown(search->slot_holders, (size_t)words * 64 * sizeof(uint32_t));
+    search->slot_holders = linearize_key_grown(search->slot_holders,
+                                               (size_t)words * 64 * sizeof(uint32_t));
 }
 
 static void take_slot(struct search *search, uint32_t index)
 {
-    struct operation *operation = &search->operations[index];
+    struct linearize_operation *operation = &search->key.operations[index];
     struct frontier_slots *slots = &search->slots;
-    if (operation->pending && search->plain &&
-        *reads_left(search, operation->state) == 0) {
+    if (operation->pending && search->key.plain &&
+        *linearize_key_reads_left(&search->key, operation->state) == 0) {
         return; // nobody is to read it any more
     }
     uint32_t word = 0;
@@ -363,7 +113,7 @@ static void free_slot(struct search *search, uint32_t slot)
 
 // ---- placing --------------------------------------------------------------------
 
-static bool pure_allowed(const struct operation *operation, uint32_t state)
+static bool pure_allowed(const struct linearize_operation *operation, uint32_t state)
 {
     switch ((enum history_kind)operation->kind) {
     case HISTORY_READ:
@@ -383,7 +133,8 @@ static bool place_pure(const struct search *search, uint32_t state, uint64_t *pl
         uint64_t left = search->slots.pure[w] & ~placed[w];
         for (; left != 0; left &= left - 1) {
             uint32_t slot = w * 64 + (uint32_t)__builtin_ctzll(left);
-            if (pure_allowed(&search->operations[search->slot_holders[slot]], state)) {
+            if (pure_allowed(&search->key.operations[search->slot_holders[slot]],
+                             state)) {
                 set_bit(placed, slot);
                 any = true;
             }
@@ -393,8 +144,8 @@ static bool place_pure(const struct search *search, uint32_t state, uint64_t *pl
 }
 
 // The state after an operation that has an effect; false where it cannot be here.
-static bool effect_of(struct search *search, const struct operation *operation,
-                      uint32_t *state)
+static bool effect_of(struct search *search,
+                      const struct linearize_operation *operation, uint32_t *state)
 {
     bool told = operation->result != HISTORY_UNTOLD;
     int64_t number;
@@ -406,11 +157,11 @@ static bool effect_of(struct search *search, const struct operation *operation,
         }
         return !told && !operation->pending;
     case HISTORY_APPEND:
-        *state = cell_append(&search->cells, *state, operation->text);
+        *state = cell_append(&search->key.cells, *state, operation->text);
         return !told ||
-               (int64_t)cell_length(&search->cells, *state) == operation->result;
+               (int64_t)cell_length(&search->key.cells, *state) == operation->result;
     case HISTORY_INCR:
-        return cell_incr(&search->cells, *state, operation->by, state, &number) &&
+        return cell_incr(&search->key.cells, *state, operation->by, state, &number) &&
                (!told || number == operation->result);
     default: // a delete that found something
         if (*state == CELL_ABSENT) {
@@ -447,11 +198,13 @@ static void absorb(const struct search *search, uint32_t returning, uint64_t *bi
 static void try_place(struct search *search, const struct frontier_config *parent,
                       uint32_t slot, uint32_t returning, uint32_t fresh)
 {
-    const struct operation *operation = &search->operations[search->slot_holders[slot]];
+    const struct linearize_operation *operation =
+        &search->key.operations[search->slot_holders[slot]];
     uint32_t words = search->slots.words;
     search->steps++;
-    if (operation->twin != NONE) {
-        const struct operation *twin = &search->operations[operation->twin];
+    if (operation->twin != LINEARIZE_NONE) {
+        const struct linearize_operation *twin =
+            &search->key.operations[operation->twin];
         if (!get(search->parent, twin->slot)) {
             return;
         }
@@ -525,7 +278,7 @@ static void retire_pending(struct search *search, uint32_t state)
         uint64_t left = slots->pending[w];
         for (; left != 0; left &= left - 1) {
             uint32_t slot = w * 64 + (uint32_t)__builtin_ctzll(left);
-            if (search->operations[search->slot_holders[slot]].state != state) {
+            if (search->key.operations[search->slot_holders[slot]].state != state) {
                 continue;
             }
             free_slot(search, slot);
@@ -537,13 +290,14 @@ static void retire_pending(struct search *search, uint32_t state)
 }
 
 // Makes the layer after a return from the one before it.
-static void pass_return(struct search *search, const struct operation *returning)
+static void pass_return(struct search *search,
+                        const struct linearize_operation *returning)
 {
     uint32_t slot = returning->slot;
     struct frontier *now = &search->now;
     uint32_t originals = now->count;
-    bool wanted = !search->plain || returning->class != CLASS_BLIND ||
-                  *reads_left(search, returning->state) > 0;
+    bool wanted = !search->key.plain || returning->class != CLASS_BLIND ||
+                  *linearize_key_reads_left(&search->key, returning->state) > 0;
     for (uint32_t i = 0; i < now->count && search->steps < search->steps_max; i++) {
         uint64_t *bits = frontier_bits(now, i);
         if (i < originals) {
@@ -560,7 +314,8 @@ static void pass_return(struct search *search, const struct operation *returning
     }
 }
 
-static void next_layer(struct search *search, const struct operation *returned)
+static void next_layer(struct search *search,
+                       const struct linearize_operation *returned)
 {
     free_slot(search, returned->slot);
     frontier_clear(&search->now);
@@ -571,8 +326,9 @@ static void next_layer(struct search *search, const struct operation *returned)
     uint32_t limit = search->next.limit;
     search->next.limit = search->now.limit;
     search->now.limit = limit;
-    if (returned->kind == HISTORY_READ && --*reads_left(search, returned->state) == 0 &&
-        search->plain) {
+    if (returned->kind == HISTORY_READ &&
+        --*linearize_key_reads_left(&search->key, returned->state) == 0 &&
+        search->key.plain) {
         retire_pending(search, returned->state);
     }
 }
@@ -582,7 +338,7 @@ static void start(struct search *search, uint32_t width)
     uint32_t words = search->slots.words;
     frontier_init(&search->now, words, width * VISITED_FACTOR);
     frontier_init(&search->next, words, width);
-    struct frontier_config config = {.state = CELL_ABSENT, .writer = NONE};
+    struct frontier_config config = {.state = CELL_ABSENT, .writer = LINEARIZE_NONE};
     memset(search->child, 0, words * 2 * sizeof(uint64_t));
     frontier_add(&search->now, &search->slots, &config, search->child, 0);
     search->returned = 0;
@@ -608,10 +364,11 @@ static enum linearize_verdict try_key(struct search *search, uint32_t width)
         return LINEARIZE_UNKNOWN;
     }
     start(search, width);
-    for (uint32_t i = 0; i < search->return_count; i++) {
-        const struct operation *returning = &search->operations[search->returns[i]];
-        while (called < search->count &&
-               search->operations[called].call_order < returning->return_order) {
+    for (uint32_t i = 0; i < search->key.return_count; i++) {
+        const struct linearize_operation *returning =
+            &search->key.operations[search->key.returns[i]];
+        while (called < search->key.count &&
+               search->key.operations[called].call_order < returning->return_order) {
             take_slot(search, called++);
         }
         pass_return(search, returning);
@@ -655,16 +412,16 @@ static int compare_u32(const void *left_pointer, const void *right_pointer)
 // Who wrote what may be there, what is open, and what could not return.
 static void fill_window(const struct search *search, struct linearize_result *result)
 {
-    const struct operation *stuck =
-        &search->operations[search->returns[search->returned]];
+    const struct linearize_operation *stuck =
+        &search->key.operations[search->key.returns[search->returned]];
     for (uint32_t i = 0; i < search->now.count; i++) {
         uint32_t writer = search->now.configs[i].writer;
-        if (writer != NONE && writer != stuck->number) {
+        if (writer != LINEARIZE_NONE && writer != stuck->number) {
             add_to_window(result, writer, LINEARIZE_WINDOW_MAX / 2);
         }
     }
-    for (uint32_t i = search->count; i-- > 0;) {
-        const struct operation *operation = &search->operations[i];
+    for (uint32_t i = search->key.count; i-- > 0;) {
+        const struct linearize_operation *operation = &search->key.operations[i];
         bool open = operation->call_order < stuck->return_order &&
                     operation->return_order > stuck->return_order;
         if (open &&
@@ -679,7 +436,7 @@ static void fill_window(const struct search *search, struct linearize_result *re
 static enum linearize_verdict judge_key(struct search *search, uint32_t key,
                                         uint32_t width, struct linearize_result *result)
 {
-    load_key(search, key);
+    linearize_key_load(&search->key, key);
     enum linearize_verdict verdict = try_key(search, width);
     if (verdict != LINEARIZE_YES) {
         result->key = key;
@@ -691,34 +448,6 @@ static enum linearize_verdict judge_key(struct search *search, uint32_t key,
     frontier_release(&search->now);
     frontier_release(&search->next);
     return verdict;
-}
-
-// Groups the operations by key; says which keys there are.
-static uint32_t group_by_key(struct search *search, uint32_t *keys)
-{
-    const struct history *history = search->history;
-    uint32_t *first = search->first_of_key;
-    memset(first, 0, ((size_t)history->text_count + 2) * sizeof(*first));
-    for (uint32_t i = 0; i < history->count; i++) {
-        assert(i == 0 || history->operations[i - 1].call_order <
-                             history->operations[i].call_order);
-        first[history->operations[i].key + 1]++;
-    }
-    uint32_t count = 0;
-    for (uint32_t key = 0; key <= history->text_count; key++) {
-        if (first[key + 1] > 0) {
-            keys[count++] = key;
-        }
-        first[key + 1] += first[key];
-    }
-    for (uint32_t i = 0; i < history->count; i++) {
-        search->numbers[first[history->operations[i].key]++] = i;
-    }
-    for (uint32_t key = history->text_count + 1; key > 0; key--) {
-        first[key] = first[key - 1];
-    }
-    first[0] = 0;
-    return count;
 }
 
 // Judges all undecided keys in turns, each turn with wider layers.
@@ -752,16 +481,13 @@ void linearize_history(const struct history *history,
                        const struct linearize_limits *limits,
                        struct linearize_result *result)
 {
-    size_t texts = (size_t)history->text_count + 2;
-    struct search search = {.history = history,
-                            .steps_max = limits->steps_max,
+    struct search search = {.steps_max = limits->steps_max,
                             .memory_bytes_max = limits->memory_bytes_max};
-    cell_init(&search.cells, history);
-    search.numbers = grown(NULL, history->count * sizeof(uint32_t));
-    search.first_of_key = grown(NULL, texts * sizeof(uint32_t));
-    uint32_t *keys = grown(NULL, texts * sizeof(uint32_t));
+    linearize_key_init(&search.key, history);
+    uint32_t *keys =
+        linearize_key_grown(NULL, ((size_t)history->text_count + 1) * sizeof(*keys));
     *result = (struct linearize_result){.verdict = LINEARIZE_YES};
-    result->keys = group_by_key(&search, keys);
+    result->keys = linearize_key_list(&search.key, keys);
     judge_all(&search, keys, result->keys, result);
     result->steps = search.steps;
     if (result->verdict == LINEARIZE_YES) {
@@ -769,14 +495,9 @@ void linearize_history(const struct history *history,
         result->ordered = 0;
     }
     free(keys);
-    free(search.numbers);
-    free(search.first_of_key);
-    free(search.operations);
-    free(search.returns);
-    free(search.reads_left);
     free(search.slot_words);
     free(search.slot_holders);
-    cell_release(&search.cells);
+    linearize_key_release(&search.key);
 }
 
 void linearize_limits_default(struct linearize_limits *limits)

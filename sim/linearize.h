@@ -9,9 +9,9 @@
 #ifndef SIM_LINEARIZE_H
 #define SIM_LINEARIZE_H
 
-#include <stdint.h>
-
 #include "sim/history.h"
+
+#include <stdint.h>
 
 enum linearize_verdict {
     LINEARIZE_YES,

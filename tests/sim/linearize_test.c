@@ -248,7 +248,9 @@ static void mutate(struct history *history, struct random *random,
             operation->result = operation->result == 0;
             break;
         default:
-            operation->result += value % 2 == 0 ? 1 : -1;
+            operation->result = operation->result == HISTORY_UNTOLD
+                                    ? 1
+                                    : operation->result + (value % 2 == 0 ? 1 : -1);
             break;
         }
     }
