@@ -9,4 +9,7 @@
 
 uint32_t crc32c_extend(uint32_t crc, const void *data, size_t size);
 
+// The same on every processor, slower: for tests.
+uint32_t crc32c_extend_portable(uint32_t crc, const void *data, size_t size);
+
 #endif
