@@ -1,5 +1,6 @@
 #include "sim/node.h"
 
+#include "sim/node_requests.h"
 #include "sim/packet.h"
 #include "sim/world.h"
 
@@ -32,63 +33,6 @@ static void push(const struct node *node, uint64_t time_us, enum world_event kin
     heap_push(&node->world->heap, &event);
 }
 
-// ---- answers --------------------------------------------------------------------
-
-// Ends a request: its answer goes to the client, or to the ticket.
-static void finish(struct node *node, uint64_t handle, enum reply_status status,
-                   const struct buffer *data)
-{
-    struct world *world = node->world;
-    const struct request *request = pool_at(&world->pool, handle);
-    struct reply reply = {
-        .status = status,
-        .client = request->client,
-        .operation = request->operation,
-        .leader_hint = node->view.leader_id,
-        .size = data == NULL ? 0 : (uint32_t)data->size,
-    };
-    const void *bytes = data == NULL ? NULL : data->data;
-
-    if (reply.client == REQUEST_TICKET)
-        world_end_ticket(world, &reply, bytes);
-    else
-        clients_send_reply(world, &reply, bytes);
-    pool_give(&world->pool, handle);
-}
-
-static struct node_proposal *proposal_at(struct node *node, uint32_t position)
-{
-    assert(position < node->proposal_count);
-    return &node->proposals[(node->proposal_first + position) &
-                            (node->proposal_capacity - 1)];
-}
-
-static void push_proposal(struct node *node, struct node_proposal proposal)
-{
-    uint32_t count = node->proposal_count;
-
-    // The log was cut and grows again: what stood there before is lost.
-    while (count > 0 && proposal_at(node, count - 1)->index >= proposal.index) {
-        finish(node, proposal_at(node, count - 1)->request, REPLY_LOST, NULL);
-        node->proposal_count = --count;
-    }
-    if (count == node->proposal_capacity) {
-        uint32_t capacity = count == 0 ? 64 : 2 * count;
-        struct node_proposal *grown = malloc(capacity * sizeof(*grown));
-
-        if (grown == NULL)
-            abort();
-        for (uint32_t i = 0; i < count; i++)
-            grown[i] = *proposal_at(node, i);
-        free(node->proposals);
-        node->proposals = grown;
-        node->proposal_capacity = capacity;
-        node->proposal_first = 0;
-    }
-    node->proposal_count++;
-    *proposal_at(node, count) = proposal;
-}
-
 // ---- the host's doors -----------------------------------------------------------
 
 static void send_messages(void *context, const struct raft_message *messages,
@@ -97,25 +41,6 @@ static void send_messages(void *context, const struct raft_message *messages,
     struct node *node = context;
 
     links_send(node->world, messages, count);
-}
-
-// The proposal that waits for this entry is done: with its reply, or lost.
-static void finish_proposals(struct node *node, const struct raft_entry *entry,
-                             const struct buffer *reply)
-{
-    while (node->proposal_count > 0) {
-        struct node_proposal proposal = *proposal_at(node, 0);
-
-        if (proposal.index > entry->index)
-            return;
-        node->proposal_first =
-            (node->proposal_first + 1) & (node->proposal_capacity - 1);
-        node->proposal_count--;
-        if (proposal.index == entry->index && proposal.term == entry->term)
-            finish(node, proposal.request, REPLY_DONE, reply);
-        else
-            finish(node, proposal.request, REPLY_LOST, NULL);
-    }
 }
 
 static void apply_entries(void *context, const struct raft_entry *entries,
@@ -138,32 +63,7 @@ static void apply_entries(void *context, const struct raft_entry *entries,
         hash = service_hash(node->service);
         checker_apply(world->checker, node->id, entry, hash);
         trace_apply(&world->trace, node->id, entry->index, hash);
-        finish_proposals(node, entry, &world->scratch);
-    }
-}
-
-static void answer_read(void *context, uint64_t id, enum raft_status status)
-{
-    struct node *node = context;
-    struct world *world = node->world;
-    uint64_t handle;
-
-    assert(id < NODE_READS_MAX);
-    handle = node->reads[id];
-    if (handle == 0)
-        return;
-    node->reads[id] = 0;
-    if (status == RAFT_OK) {
-        const struct request *request = pool_at(&world->pool, handle);
-        struct bytes words[REQUEST_WORDS_MAX];
-
-        request_words(request, words);
-        buffer_clear(&world->scratch);
-        service_read(node->service, words, request->word_count, node_wall_ms(node),
-                     &world->scratch);
-        finish(node, handle, REPLY_DONE, &world->scratch);
-    } else {
-        finish(node, handle, REPLY_NOT_LEADER, NULL);
+        node_requests_applied(node, entry, &world->scratch);
     }
 }
 
@@ -232,7 +132,8 @@ void node_init(struct node *node, struct world *world, raft_id id)
     node->disk = sim_disk_new(&hooks);
     sim_disk_door(node->disk, &node->io.disk);
     node->io.network = (struct network){node, send_messages};
-    node->io.machine = (struct state_machine){node, apply_entries, answer_read};
+    node->io.machine =
+        (struct state_machine){node, apply_entries, node_requests_read_ready};
     node->io.observer = (struct host_observer){node, observe_step};
     make_config(node, &config);
     node->memory_size = (host_size(&config) + 15) / 16 * 16;
@@ -285,8 +186,7 @@ static void set_clock(struct node *node)
          WORLD_CLOCK, node->incarnation);
 }
 
-// What is due after every call into the host.
-static void settle(struct node *node)
+void node_settle(struct node *node)
 {
     const char *stopped = host_stopped(node->host);
 
@@ -353,32 +253,6 @@ bool node_start(struct node *node)
     return true;
 }
 
-// A node that is no more answers nobody; but a ticket is told.
-static void forget(struct node *node, uint64_t handle)
-{
-    const struct request *request = pool_at(&node->world->pool, handle);
-
-    if (request->client == REQUEST_TICKET)
-        finish(node, handle, REPLY_LOST, NULL);
-    else
-        pool_give(&node->world->pool, handle);
-}
-
-static void forget_requests(struct node *node)
-{
-    for (uint32_t i = 0; i < node->proposal_count; i++)
-        forget(node, proposal_at(node, i)->request);
-    node->proposal_count = 0;
-    for (uint32_t i = 0; i < NODE_READS_MAX; i++) {
-        if (node->reads[i] != 0)
-            forget(node, node->reads[i]);
-        node->reads[i] = 0;
-    }
-    for (uint32_t i = 0; i < node->waiting_count; i++)
-        node_drop(node, &node->waiting[i]);
-    node->waiting_count = 0;
-}
-
 void node_crash(struct node *node, enum sim_disk_crash_mode mode)
 {
     if (node->up) {
@@ -386,7 +260,10 @@ void node_crash(struct node *node, enum sim_disk_crash_mode mode)
         service_free(node->service);
         node->service = NULL;
         node->host = NULL;
-        forget_requests(node);
+        node_requests_forget(node);
+        for (uint32_t i = 0; i < node->waiting_count; i++)
+            node_drop(node, &node->waiting[i]);
+        node->waiting_count = 0;
     }
     node->up = false;
     node->paused = false;
@@ -457,7 +334,7 @@ static void tick(struct node *node, const struct heap_event *event)
     node->tick_us = UINT64_MAX;
     if (host_deadline_ms(node->host) <= now_ms)
         host_tick(node->host, &node->io, now_ms);
-    settle(node);
+    node_settle(node);
 }
 
 static void deliver(struct node *node, const struct heap_event *event)
@@ -467,7 +344,7 @@ static void deliver(struct node *node, const struct heap_event *event)
     if (links_arrives(&world->links, (raft_id)event->arguments[1], node->id)) {
         host_receive(node->host, &node->io, world_now_ms(world),
                      packet_open(&world->pool, event->arguments[0]));
-        settle(node);
+        node_settle(node);
     }
     pool_give(&world->pool, event->arguments[0]);
 }
@@ -482,7 +359,7 @@ static void synced(struct node *node, const struct heap_event *event)
     if (!node_is_live(node))
         return;
     host_synced(node->host, &node->io, world_now_ms(node->world), token, status);
-    settle(node);
+    node_settle(node);
 }
 
 static void propose_clock(struct node *node)
@@ -506,7 +383,7 @@ static void propose_clock(struct node *node)
         push(node, node->world->now_us + CLOCK_RETRY_US, WORLD_CLOCK,
              node->incarnation);
     }
-    settle(node);
+    node_settle(node);
 }
 
 void node_timeout(struct node *node)
@@ -516,68 +393,7 @@ void node_timeout(struct node *node)
     assert(node_is_live(node));
     if (deadline_ms != UINT64_MAX)
         host_tick(node->host, &node->io, deadline_ms);
-    settle(node);
-}
-
-enum raft_status node_propose(struct node *node, uint64_t handle, raft_index *index,
-                              raft_term *term)
-{
-    struct world *world = node->world;
-    const struct request *request = pool_at(&world->pool, handle);
-    struct bytes words[REQUEST_WORDS_MAX];
-    struct raft_command command;
-    enum raft_status status;
-
-    request_words(request, words);
-    buffer_clear(&world->scratch);
-    service_encode(&world->scratch, node_wall_ms(node), request->session,
-                   request->sequence, words, request->word_count);
-    command = (struct raft_command){world->scratch.data, (uint32_t)world->scratch.size};
-    status = host_propose(node->host, &node->io, world_now_ms(world), &command, 1,
-                          index, term);
-    if (status == RAFT_OK)
-        push_proposal(node, (struct node_proposal){*index, *term, handle});
-    settle(node);
-    return status;
-}
-
-void node_read(struct node *node, uint64_t handle)
-{
-    enum raft_status status;
-    uint32_t slot = node->read_next;
-
-    for (uint32_t i = 0; i < NODE_READS_MAX && node->reads[slot] != 0; i++)
-        slot = (slot + 1) % NODE_READS_MAX;
-    if (node->reads[slot] != 0) {
-        finish(node, handle, REPLY_REFUSED, NULL);
-        return;
-    }
-    node->read_next = (slot + 1) % NODE_READS_MAX;
-    node->reads[slot] = handle;
-    status = host_read(node->host, &node->io, world_now_ms(node->world), slot);
-    if (status != RAFT_OK && node->reads[slot] == handle) {
-        node->reads[slot] = 0;
-        finish(node, handle,
-               status == RAFT_NOT_LEADER ? REPLY_NOT_LEADER : REPLY_REFUSED, NULL);
-    }
-    settle(node);
-}
-
-static void take_request(struct node *node, uint64_t handle)
-{
-    const struct request *request = pool_at(&node->world->pool, handle);
-    enum raft_status status;
-    raft_index index;
-    raft_term term;
-
-    if (request->read) {
-        node_read(node, handle);
-        return;
-    }
-    status = node_propose(node, handle, &index, &term);
-    if (status != RAFT_OK)
-        finish(node, handle,
-               status == RAFT_NOT_LEADER ? REPLY_NOT_LEADER : REPLY_REFUSED, NULL);
+    node_settle(node);
 }
 
 void node_event(struct node *node, const struct heap_event *event)
@@ -606,7 +422,7 @@ void node_event(struct node *node, const struct heap_event *event)
             propose_clock(node);
         break;
     case WORLD_REQUEST:
-        take_request(node, event->arguments[0]);
+        node_requests_take(node, event->arguments[0]);
         break;
     case WORLD_CRASH:
         if (event->arguments[0] == node->incarnation)

@@ -82,16 +82,12 @@ void node_drop(struct node *node, const struct heap_event *event);
 // True where the node takes part: up, not paused, host not stopped.
 bool node_is_live(const struct node *node);
 
-// Asks for a command to be logged right now. On success the request is the node's.
-enum raft_status node_propose(struct node *node, uint64_t request, raft_index *index,
-                              raft_term *term);
-
 // Its clock jumps to the host's next deadline: a follower's election timeout, a
 // leader's heartbeat. The core's clock stands still until the world's has come there.
 void node_timeout(struct node *node);
 
-// Asks for a linearizable read right now; the request is the node's.
-void node_read(struct node *node, uint64_t request);
+// What is due after every call into the host: deadlines, a stop.
+void node_settle(struct node *node);
 
 // What its wall clock shows, in ms since 1970.
 uint64_t node_wall_ms(const struct node *node);

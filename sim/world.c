@@ -1,5 +1,7 @@
 #include "sim/world.h"
 
+#include "sim/node_requests.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -180,7 +182,8 @@ int64_t world_propose(struct world *world, raft_id id, const struct bytes *words
     uint64_t request = request_make(&world->pool, &head, words);
     struct world_ticket *ticket = add_ticket(world, id);
 
-    *status = node_propose(&world->nodes[id], request, &ticket->index, &ticket->term);
+    *status = node_requests_propose(&world->nodes[id], request, &ticket->index,
+                                    &ticket->term);
     if (*status == RAFT_OK)
         return world->ticket_count - 1;
     pool_give(&world->pool, request);
@@ -200,7 +203,7 @@ uint32_t world_read(struct world *world, raft_id id, const struct bytes *words,
     uint64_t request = request_make(&world->pool, &head, words);
 
     add_ticket(world, id);
-    node_read(&world->nodes[id], request);
+    node_requests_read(&world->nodes[id], request);
     return world->ticket_count - 1;
 }
 

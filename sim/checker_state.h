@@ -1,0 +1,69 @@
+// checker_state.h: what the checker remembers. Internal to sim/checker*.c.
+//
+// The shadow of a node is made from its outputs alone: what it was to persist, what was
+// reported durable, what it sent. It is never read from the node.
+#ifndef SIM_CHECKER_STATE_H
+#define SIM_CHECKER_STATE_H
+
+#include "sim/checker.h"
+#include "sim/marks.h"
+
+// A write under way, and what it makes durable.
+struct pending_write {
+    uint64_t number;
+    raft_index last; // of the log; lowered where a later write replaces entries
+    struct raft_hard_state hard_state;
+};
+
+// What the checker remembers of one node.
+struct shadow {
+    // Persistent on the node: kept across its crashes.
+    struct marks log;
+    struct marks found; // while it starts: what was on its disk
+    raft_index durable_index;
+    struct raft_hard_state durable;
+    raft_term granted_term; // the newest term in which it voted for somebody
+    raft_id granted_to;
+    uint32_t incarnation;
+
+    // Of this incarnation.
+    bool up;
+    enum raft_role role;
+    struct raft_hard_state hard_state;
+    raft_index commit_index;
+    raft_index given; // for apply
+    raft_index applied;
+    uint64_t write; // the newest number
+    struct pending_write *pending;
+    uint32_t pending_first;
+    uint32_t pending_count;
+    uint32_t pending_capacity;
+    raft_index match[RAFT_MEMBERS_MAX + 1]; // as leader; by id
+};
+
+struct checker {
+    uint32_t node_count;
+    struct shadow nodes[RAFT_MEMBERS_MAX + 1];
+
+    struct marks places;      // by index: the first term seen there, and its chain
+    struct mark_map other;    // (index, term) -> chain for further terms
+    struct mark_map leaders;  // (1, term) -> node and incarnation
+    struct marks committed;   // what some node has shown as committed
+    struct marks commit_term; // by index: the term of the leader that committed it
+    struct marks states;      // by index: the hash of the state machine, once applied
+    uint64_t leader_count;
+
+    uint64_t event;
+    uint64_t time_us;
+    uint32_t violation_count;
+    struct violation violations[CHECKER_VIOLATIONS_MAX];
+};
+
+// The shadow of node `id`, which is one of 1..node_count.
+struct shadow *checker_shadow(struct checker *checker, raft_id id);
+
+// Whether this log holds what was committed up to `index`.
+bool checker_holds_committed(const struct checker *checker, const struct shadow *shadow,
+                             raft_index index);
+
+#endif

@@ -1,0 +1,236 @@
+// Votes, disks and outputs: each lie about them is found.
+#include "sim/checker.h"
+
+#include "tests/sim/actor.h"
+
+// ---- votes and disks ------------------------------------------------------------
+
+TEST(a_vote_that_changes_in_a_term_is_found)
+{
+    open_all();
+    vote(&two, 1, 1);
+    vote(&two, 1, 3);
+    finish_with(PROPERTY_VOTE_ONCE);
+}
+
+TEST(a_second_vote_of_a_term_after_a_restart_is_found)
+{
+    open_all();
+    vote(&two, 1, 1);
+    grant(&two, 1, 1);
+    checker_crash(checker, 2);
+    two.view.current_term = 1;
+    two.view.voted_for = 3; // the disk forgot
+    checker_open(checker, 2, &two.view);
+    finish_with(PROPERTY_VOTE_ONCE);
+}
+
+TEST(two_granted_votes_of_a_term_are_found)
+{
+    open_all();
+    vote(&two, 1, 1);
+    grant(&two, 1, 1);
+    grant(&two, 1, 3);
+    finish_with(PROPERTY_VOTE_ONCE);
+}
+
+TEST(a_vote_that_leaves_before_it_is_durable_is_found)
+{
+    open_all();
+    begin(&two);
+    add_vote(&two, 1, 1);
+    tell(&two);
+    grant(&two, 1, 1);
+    finish_with(PROPERTY_VOTE_DURABLE);
+}
+
+TEST(an_acknowledgement_before_the_entry_is_durable_is_found)
+{
+    tell_true_story();
+    begin(&two);
+    add_entry(&two, 3, 1, "b");
+    tell(&two);
+    acknowledge(&two, 1, 3);
+    finish_with(PROPERTY_ACK_DURABLE);
+}
+
+TEST(an_acknowledgement_before_the_term_is_durable_is_found)
+{
+    tell_true_story();
+    begin(&two);
+    add_vote(&two, 2, 0);
+    tell(&two);
+    acknowledge(&two, 2, 1);
+    finish_with(PROPERTY_ACK_DURABLE);
+}
+
+TEST(a_report_on_an_overwritten_entry_vouches_for_nothing)
+{
+    tell_true_story();
+    begin(&two);
+    add_entry(&two, 3, 1, "b");
+    tell(&two);
+    uint64_t early = two.write;
+    begin(&two);
+    add_vote(&two, 2, 0);
+    add_entry(&two, 3, 2, "c");
+    tell(&two);
+    begin(&two);
+    two.event.type = RAFT_EVENT_PERSISTED;
+    two.event.persisted.write = early;
+    tell(&two);
+    CHECK_EQ(checker_violation_count(checker), 0);
+    acknowledge(&two, 1, 3);
+    finish_with(PROPERTY_ACK_DURABLE);
+}
+
+TEST(a_durable_entry_lost_in_a_crash_is_found)
+{
+    tell_true_story();
+    checker_load(checker, 2, &first);
+    restart(&two, 1, 1);
+    finish_with(PROPERTY_DURABILITY);
+}
+
+TEST(a_durable_entry_changed_in_a_crash_is_found)
+{
+    tell_true_story();
+    checker_load(checker, 2, &first);
+    checker_load(checker, 2, &(struct raft_entry){2, 2, RAFT_ENTRY_COMMAND, 1, "z"});
+    restart(&two, 2, 0);
+    finish_with(PROPERTY_DURABILITY);
+}
+
+TEST(a_durable_term_lost_in_a_crash_is_found)
+{
+    open_all();
+    follow(&two, 4);
+    restart(&two, 3, 0);
+    finish_with(PROPERTY_TERM_MONOTONIC);
+}
+
+TEST(a_durable_vote_lost_in_a_crash_is_found)
+{
+    open_all();
+    vote(&two, 4, 1);
+    restart(&two, 4, 0);
+    finish_with(PROPERTY_VOTE_ONCE);
+}
+
+// ---- outputs that lie -----------------------------------------------------------
+
+TEST(terms_that_fall_in_a_log_are_found)
+{
+    open_all();
+    follow(&two, 3);
+    write_entry(&two, 1, 3, "a");
+    write_entry(&two, 2, 2, "a");
+    finish_with(PROPERTY_LOG_TERMS);
+}
+
+TEST(an_entry_of_a_future_term_is_found)
+{
+    open_all();
+    follow(&two, 3);
+    write_entry(&two, 1, 4, "a");
+    finish_with(PROPERTY_LOG_TERMS);
+}
+
+TEST(a_skipped_write_number_is_found)
+{
+    open_all();
+    one.write = 1;
+    vote(&one, 1, 1);
+    finish_with(PROPERTY_OUTPUT_SHAPE);
+}
+
+TEST(entries_without_a_write_are_found)
+{
+    open_all();
+    follow(&one, 1);
+    begin(&one);
+    add_entry(&one, 1, 1, "a");
+    one.output.write = 0;
+    tell(&one);
+    finish_with(PROPERTY_OUTPUT_SHAPE);
+}
+
+TEST(a_gap_in_a_log_is_found)
+{
+    open_all();
+    follow(&one, 1);
+    write_entry(&one, 2, 1, "a");
+    finish_with(PROPERTY_OUTPUT_SHAPE);
+}
+
+TEST(a_log_that_changed_without_a_write_is_found)
+{
+    tell_true_story();
+    begin(&one);
+    one.view.last_index = 1;
+    tell(&one);
+    finish_with(PROPERTY_OUTPUT_SHAPE);
+}
+
+TEST(a_term_that_was_not_given_out_to_persist_is_found)
+{
+    open_all();
+    begin(&one);
+    one.view.current_term = 1;
+    tell(&one);
+    finish_with(PROPERTY_OUTPUT_SHAPE);
+}
+
+TEST(a_report_of_a_write_that_nobody_asked_for_is_found)
+{
+    open_all();
+    one.write = 7;
+    persist(&one);
+    finish_with(PROPERTY_OUTPUT_SHAPE);
+}
+
+TEST(append_entries_from_a_follower_is_found)
+{
+    struct raft_message message = {.type = RAFT_APPEND_ENTRIES, .to = 2, .term = 1};
+
+    open_all();
+    follow(&one, 1);
+    say(&one, &message);
+    finish_with(PROPERTY_OUTPUT_SHAPE);
+}
+
+TEST(a_commit_index_in_a_message_beyond_the_leaders_own_is_found)
+{
+    struct raft_message message = {.type = RAFT_APPEND_ENTRIES, .to = 2, .term = 1};
+
+    tell_true_story();
+    message.append_entries.leader_commit = 3;
+    say(&one, &message);
+    finish_with(PROPERTY_OUTPUT_SHAPE);
+}
+
+TEST(what_the_core_says_of_itself_is_passed_on)
+{
+    struct checker_step step = {&one.view, &one.event, &one.output, "it is broken"};
+
+    open_all();
+    begin(&one);
+    checker_step(checker, 1, &step);
+    finish_with(PROPERTY_CORE_INVARIANT);
+}
+
+TEST(a_violation_carries_event_time_and_node)
+{
+    open_all();
+    checker_at(checker, 42, 1234);
+    checker_violate(checker, PROPERTY_LIVENESS, 2, 3, "it hangs");
+    const struct violation *violation = checker_violation(checker, 0);
+    CHECK_EQ(violation->event, 42);
+    CHECK_EQ(violation->time_us, 1234);
+    CHECK_EQ(violation->node, 2);
+    CHECK_EQ(violation->other, 3);
+    CHECK_TEXT(violation->text, "it hangs");
+    checker_free(checker);
+}
+
+TEST_MAIN
