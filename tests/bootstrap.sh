@@ -31,7 +31,7 @@ links() { # whether this compiler, with these options, makes a program
 # True where what Debian ships as package $1 is usable here.
 present() {
     case $1 in
-    libc6-dev) ! has "$compiler" || links "$compiler" ;;
+    libc6-dev) has "$compiler" && links "$compiler" ;;
     libuv1-dev) has pkg-config && pkg-config --exists libuv ;;
     libcjson-dev) has pkg-config && pkg-config --exists libcjson ;;
     python3-pytest) has_module pytest ;;
@@ -65,6 +65,9 @@ packages_of() {
 find_missing() {
     missing=
     for package in $(packages_of "$1"); do
+        case " $missing " in
+        *" $package "*) continue ;;
+        esac
         present "$package" || missing="$missing $package"
     done
     missing=${missing# }
