@@ -1,0 +1,171 @@
+"""What clients of three processes are told when leadership moves or a majority is away.
+
+Where it does not matter whether nodes are real, see tests/cluster."""
+
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from raftlab.jsonrpc import RpcError
+from raftlab.real import RealCluster
+from raftlab.resp import RespClient, RespError, encode
+
+
+@pytest.fixture
+def cluster() -> Iterator[RealCluster]:
+    three = RealCluster(3, flags=("--request-timeout-ms", "1500"))
+    try:
+        three.start()
+        yield three
+    finally:
+        three.stop()
+
+
+def others(cluster: RealCluster, *nodes: int) -> list[int]:
+    return [node for node in cluster.nodes if node not in nodes]
+
+
+def test_a_follower_names_the_leader_in_both_languages(cluster: RealCluster) -> None:
+    leader = cluster.leader()
+    address = f"127.0.0.1:{cluster.client_ports[leader]}"
+    cluster.wait_applied_equal()
+    for node in others(cluster, leader):
+        with cluster.client(node) as client, cluster.rpc(node) as rpc:
+            for words in (["SET", "k", 1], ["GET", "k"], ["RAFT.REGISTER"]):
+                with pytest.raises(RespError, match=f"^MOVED 0 {address}$"):
+                    client.do(*words)
+            assert client.do("PING") == "PONG"
+            with pytest.raises(RpcError, match=f"-32001 MOVED 0 {address}$"):
+                rpc.call("kv.get", key="k")
+
+
+def test_a_readonly_connection_reads_a_followers_own_state(
+    cluster: RealCluster,
+) -> None:
+    cluster.set("k", "v")
+    cluster.wait_applied_equal()
+    behind = others(cluster, cluster.leader())[0]
+    with cluster.client(behind) as client, cluster.rpc(behind) as rpc:
+        assert client.do("READONLY") == "OK"
+        assert client.pipeline(["GET", "k"], ["PING"]) == [b"v", "PONG"]
+        with pytest.raises(RespError, match="^MOVED"):
+            client.do("SET", "k", "w")
+        assert client.do("READWRITE") == "OK"
+        with pytest.raises(RespError, match="^MOVED"):
+            client.do("GET", "k")
+        assert rpc.call("kv.get", key="k", stale=True) == {"value": "v"}
+
+
+def test_without_a_majority_nothing_is_said_to_be_done(cluster: RealCluster) -> None:
+    leader = cluster.leader()
+    cluster.set("k", "before")
+    with cluster.client(leader) as writer, cluster.client(leader) as reader:
+        for node in others(cluster, leader):
+            cluster.crash(node)
+        writer.send(encode("SET", "k", "after"))
+        reader.send(encode("GET", "k"))
+        reply = writer.read_reply()
+        assert isinstance(reply, RespError)
+        # Refused before it was logged, or logged with an outcome that is not known.
+        assert reply.code in ("TIMEOUT", "CLUSTERDOWN")
+        if reply.code == "TIMEOUT":
+            assert "unknown" in str(reply)
+        read = reader.read_reply()
+        assert isinstance(read, RespError)
+        assert read.code in ("TIMEOUT", "CLUSTERDOWN")
+        later = writer.pipeline(["SET", "k", 1], ["GET", "k"])
+        assert {answer.code for answer in later} <= {"TIMEOUT", "CLUSTERDOWN"}
+        assert writer.do("PING") == "PONG"
+
+
+def test_a_write_that_its_leader_lost_is_not_answered_as_done(
+    cluster: RealCluster,
+) -> None:
+    leader = cluster.leader()
+    cluster.set("k", "before")
+    with cluster.client(leader) as client:
+        for node in others(cluster, leader):
+            cluster.cut(leader, node)
+            cluster.cut(node, leader)
+        client.send(encode("SET", "k", "lost"))
+        second = cluster.leader(among=others(cluster, leader))
+        cluster.do_on(second, "SET", "k", "kept")
+        cluster.heal()
+        reply = client.read_reply()
+        assert isinstance(reply, RespError)
+        assert reply.code in ("TIMEOUT", "TRYAGAIN", "CLUSTERDOWN", "MOVED")
+    cluster.wait_applied_equal()
+    assert all(cluster.holds(node, "k", "kept") for node in cluster.nodes)
+
+
+def test_a_stopped_leader_answers_no_read_of_the_past(cluster: RealCluster) -> None:
+    """It wakes up, believes to lead, and must ask a majority before it answers."""
+    leader = cluster.leader()
+    cluster.set("k", "old")
+    with cluster.client(leader) as client:
+        assert client.do("GET", "k") == b"old"
+        cluster.pause(leader)
+        second = cluster.leader(among=others(cluster, leader))
+        cluster.do_on(second, "SET", "k", "new")
+        client.send(encode("GET", "k"))
+        cluster.resume(leader)
+        reply = client.read_reply()
+        assert reply == b"new" or isinstance(reply, RespError)
+
+
+def test_a_clean_end_of_the_leader_answers_what_it_took(cluster: RealCluster) -> None:
+    leader = cluster.leader()
+    with cluster.client(leader) as client:
+        client.send(encode("INCR", "n") * 200)
+        assert client.read_reply() == 1
+        assert cluster.terminate(leader) == 0
+        replies = [1]
+        try:
+            while True:
+                replies.append(client.read_reply())
+        except ConnectionError:
+            pass
+    numbers = [reply for reply in replies if isinstance(reply, int)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    second = cluster.leader()
+    assert int(cluster.do_on(second, "GET", "n")) >= len(numbers)
+
+
+def test_a_node_at_anothers_address_is_refused(cluster: RealCluster) -> None:
+    """Client bytes at a peer port are counted and dropped, and nothing else happens."""
+    leader = cluster.leader()
+    with RespClient(cluster.peer_ports[leader]) as client:
+        client.send(encode("SET", "k", "v") * 10)
+        client.socket.settimeout(5)
+        assert b"OK" not in client.stream.read(4096)
+    cluster.set("k", "v")
+    assert cluster.get("k") == "v"
+
+
+def test_peers_progress_is_told_by_the_leader(cluster: RealCluster) -> None:
+    cluster.set("k", "v")
+    cluster.wait_applied_equal()
+    raw = cluster.raw_status(cluster.leader())
+    assert [peer["node"] for peer in raw["peers"]] == others(cluster, raw["node"])
+    for peer in raw["peers"]:
+        assert peer["match_index"] == raw["last_index"]
+        assert peer["progress"] == "replicate" and peer["connected"] == 1
+    info = cluster.ask(raw["node"], "INFO", "raft").decode()
+    assert f"raft_peer_{raw['peers'][0]['node']}:address=127.0.0.1:" in info
+
+
+def test_a_leader_that_stopped_for_a_while_comes_back_in_line(
+    cluster: RealCluster,
+) -> None:
+    leader = cluster.leader()
+    cluster.processes[leader].signal(signal.SIGSTOP)
+    second = cluster.leader(among=others(cluster, leader))
+    for number in range(500):
+        cluster.do_on(second, "SET", f"k{number}", number)
+    cluster.processes[leader].signal(signal.SIGCONT)
+    limit = time.monotonic() + 30
+    while len({cluster.status(node).hash for node in cluster.nodes}) > 1:
+        assert time.monotonic() < limit
+        time.sleep(0.01)
