@@ -6,9 +6,6 @@
 // is returned exactly once, whatever else is written meanwhile.
 #include "kvserver/service/keys.h"
 
-#include <string.h>
-#include <strings.h>
-
 #include "kvserver/service/glob.h"
 #include "kvserver/service/number.h"
 #include "kvserver/service/resp.h"
@@ -101,9 +98,7 @@ static bool passes(const struct filter *filter, const struct store_walk *walk)
     const char *type = type_name(walk->type);
     if (!walk->visible || !glob_match(filter->pattern, walk->key))
         return false;
-    return filter->type.data == NULL ||
-           (filter->type.size == strlen(type) &&
-            strncasecmp(filter->type.data, type, filter->type.size) == 0);
+    return filter->type.data == NULL || command_word_is(filter->type, type);
 }
 
 static void collect(struct found *found, const struct filter *filter,
