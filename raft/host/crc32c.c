@@ -6,10 +6,7 @@
 // bits, and the preprocessor can spell out all 256 as constants.
 #include "raft/host/crc32c.h"
 
-#if defined(__x86_64__)
-#include <nmmintrin.h>
 #include <string.h>
-#endif
 
 // Table t, byte n: what n followed by t zero bytes does to the remainder.
 #define BIT(n, b, value) (((n) & (1u << (b))) ? (value) : 0u)
@@ -102,11 +99,11 @@ extend_sse42(uint32_t crc, const uint8_t *bytes, size_t size)
     for (; size >= 8; size -= 8, bytes += 8) {
         uint64_t word;
         memcpy(&word, bytes, sizeof word);
-        remainder = _mm_crc32_u64(remainder, word);
+        remainder = __builtin_ia32_crc32di(remainder, word);
     }
     crc = (uint32_t)remainder;
     for (; size > 0; size--, bytes++)
-        crc = _mm_crc32_u8(crc, *bytes);
+        crc = __builtin_ia32_crc32qi(crc, *bytes);
     return ~crc;
 }
 
