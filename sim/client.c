@@ -11,7 +11,7 @@ enum {
     ATTEMPT_US_MAX = 600000,
     BACKOFF_US_MIN = 2000, // after "not the leader"
     BACKOFF_US_MAX = 40000,
-    ATTEMPTS_MAX = 60,
+    PATIENCE_US = 15000000, // then a client gives up; the console's is its own
     THINK_US_MEAN = 8000,
 };
 
@@ -145,6 +145,7 @@ static void begin(struct world *world, struct client *client, const struct bytes
     assert(client->words == 0);
     client->words = request_make(&world->pool, &head, words);
     client->attempts = 0;
+    client->begun_us = world->now_us;
     client->sent = false;
     client->state = CLIENT_IDLE;
     client->number++;
@@ -456,7 +457,7 @@ void clients_wake(struct world *world, const struct heap_event *event)
     if (client->state == CLIENT_THINKING) {
         start_operation(world, client);
     } else if (client->words != 0) {
-        if (client->attempts >= ATTEMPTS_MAX) {
+        if (client->id != 0 && world->now_us - client->begun_us > PATIENCE_US) {
             give_up(world, client);
             return;
         }

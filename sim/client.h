@@ -37,6 +37,7 @@ struct client {
     uint64_t words; // the operation under way: a request with its words; 0: none
     bool sent;      // the operation itself has left at least once
     uint32_t attempts;
+    uint64_t begun_us;
     raft_id leader;     // as it believes; 0: no idea
     bool answered;      // the last attempt was, if only by "not the leader"
     bool recorded;      // the operation is in the history
@@ -57,7 +58,7 @@ struct clients {
     uint64_t retries;
 
     bool console_done;
-    bool console_failed; // it gave up
+    bool console_failed; // its session was gone
     struct buffer console_reply;
 };
 

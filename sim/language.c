@@ -31,7 +31,7 @@ enum { ANY = LANGUAGE_WORDS_MAX };
 static const struct command commands[] = {
     {"cluster", language_world_cluster, true, 2, ANY,
      "cluster N [seed=S] [election_timeout=150ms] [heartbeat=50ms] [delay=MIN..MAX] "
-     "[sync=MIN..MAX] [log_entries=N] [clients=C] [keys=K]"},
+     "[sync=MIN..MAX] [log_entries=N] [message_entries=N] [clients=C] [keys=K]"},
     {"run", language_world_run, false, 2, 8,
      "run DURATION | run until CONDITION [within DURATION]"},
     {"step", language_world_step, false, 1, 2, "step [EVENTS]"},
@@ -41,6 +41,7 @@ static const struct command commands[] = {
     {"settle", language_world_settle, false, 1, 1, "settle"},
     {"trace", language_world_trace, true, 2, 2, "trace FILE | trace off"},
     {"partition", language_faults_partition, false, 2, ANY, "partition 1 2 | 3 4 5"},
+    {"star", language_faults_star, false, 3, ANY, "star HUB LEAF..."},
     {"isolate", language_faults_isolate, false, 2, 2, "isolate N"},
     {"cut", language_faults_cut, false, 3, 4, "cut A B | cut A > B"},
     {"heal", language_faults_heal, false, 1, 4, "heal | heal A B | heal A > B"},

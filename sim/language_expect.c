@@ -44,8 +44,12 @@ static uint64_t get_durable(const struct node *node)
 }
 
 static const struct number_field fields[] = {
-    {"term", get_term}, {"commit", get_commit},   {"applied", get_applied},
-    {"last", get_last}, {"durable", get_durable}, {"last_term", get_last_term},
+    {"term", get_term},
+    {"commit_index", get_commit},
+    {"applied_index", get_applied},
+    {"last_index", get_last},
+    {"last_term", get_last_term},
+    {"durable_index", get_durable},
 };
 
 static bool compare(const char *operator, uint64_t left, uint64_t right, bool *holds)
@@ -393,10 +397,11 @@ bool language_expect_claim(struct language *language)
         return expect_value(language, false);
     if (strcmp(name, "absent") == 0 && language->count >= 3)
         return expect_value(language, true);
-    return language_fail(
-        language, "unknown claim; there are: leader [N], no leader, one leader, "
-                  "role N ROLE, committed K V [at N], absent K [at N], same, entry "
-                  "N INDEX TERM [WORDS], ticket N STATE, reply TEXT, violations N, "
-                  "up|down|stopped N, term|commit|applied|last|last_term|durable "
-                  "[N] OP NUMBER");
+    return language_fail(language,
+                         "unknown claim; there are: leader [N], no leader, one leader, "
+                         "role N ROLE, committed K V [at N], absent K [at N], same, "
+                         "entry N INDEX TERM [WORDS], ticket N STATE, reply TEXT, "
+                         "violations N, up|down|stopped N, term|commit_index|"
+                         "applied_index|last_index|last_term|durable_index [N] OP "
+                         "NUMBER");
 }

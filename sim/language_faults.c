@@ -63,6 +63,30 @@ bool language_faults_partition(struct language *language)
     return true;
 }
 
+// Only the hub speaks with each leaf; whoever is not named is alone. So only the hub
+// can win an election.
+bool language_faults_star(struct language *language)
+{
+    struct world *world = language->world;
+    uint32_t leaves = 0;
+    struct node *hub, *leaf;
+
+    if (!language_node(language, 1, &hub))
+        return false;
+    for (uint32_t at = 2; at < language->count; at++) {
+        if (!language_node(language, at, &leaf))
+            return false;
+        leaves |= 1u << leaf->id;
+    }
+    note(language);
+    for (raft_id a = 1; a <= world->config.node_count; a++)
+        for (raft_id b = 1; b <= world->config.node_count; b++)
+            links_cut(&world->links, a, b,
+                      !(a == hub->id && (leaves >> b & 1) != 0) &&
+                          !(b == hub->id && (leaves >> a & 1) != 0));
+    return true;
+}
+
 bool language_faults_isolate(struct language *language)
 {
     struct node *node;

@@ -5,6 +5,7 @@
 #include "sim/language.h"
 
 bool language_faults_partition(struct language *language);
+bool language_faults_star(struct language *language);
 bool language_faults_isolate(struct language *language);
 bool language_faults_cut(struct language *language);
 bool language_faults_heal(struct language *language);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum {
-    REPLY_US_MAX = 60000000, // beyond the patience of the console
+    REPLY_US_MAX = 60000000, // the console's patience
     READ_US_MAX = 10000000,
 };
 

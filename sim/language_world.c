@@ -30,11 +30,22 @@ static bool read_milliseconds(struct language *language, const char *text, uint3
     return true;
 }
 
+static bool read_count(struct language *language, const char *text, uint64_t high,
+                       uint32_t *count)
+{
+    uint64_t number;
+
+    if (!options_number(text, 1, high, &number))
+        return language_fail(language, "\"%s\" is no number from 1 to %llu", text,
+                             (unsigned long long)high);
+    *count = (uint32_t)number;
+    return true;
+}
+
 static bool read_setting(struct language *language, uint32_t at, struct setup *setup)
 {
     struct world_config *config = &setup->config;
     const char *value;
-    uint64_t number;
 
     if ((value = language_value(language, at, "seed")) != NULL)
         return options_number(value, 0, UINT64_MAX, &config->seed) ||
@@ -55,12 +66,10 @@ static bool read_setting(struct language *language, uint32_t at, struct setup *s
     if ((value = language_value(language, at, "keys")) != NULL)
         return options_number(value, 1, 100000, &setup->keys) ||
                language_fail(language, "keys must be a number from 1 to 100000");
-    if ((value = language_value(language, at, "log_entries")) != NULL) {
-        if (!options_number(value, 16, 1 << 22, &number))
-            return language_fail(language, "log_entries must be 16 to 4194304");
-        config->log_entries_max = (uint32_t)number;
-        return true;
-    }
+    if ((value = language_value(language, at, "log_entries")) != NULL)
+        return read_count(language, value, 1 << 22, &config->log_entries_max);
+    if ((value = language_value(language, at, "message_entries")) != NULL)
+        return read_count(language, value, 1 << 16, &config->message_entries_max);
     return language_fail(language, "unknown setting \"%s\"",
                          language_word(language, at));
 }

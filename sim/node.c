@@ -18,6 +18,11 @@ bool node_is_live(const struct node *node)
     return node->up && !node->paused && node->stopped[0] == '\0';
 }
 
+uint64_t node_now_ms(const struct node *node)
+{
+    return world_now_ms(node->world) + node->ahead_ms;
+}
+
 uint64_t node_wall_ms(const struct node *node)
 {
     return (uint64_t)((int64_t)(WORLD_EPOCH_MS + world_now_ms(node->world)) +
@@ -107,11 +112,13 @@ static void make_config(const struct node *node, struct host_config *config)
     config->cluster_id = 1;
     config->raft.id = node->id;
     config->raft.seed = world->seed;
-    config->raft.start_ms = world_now_ms(node->world);
+    config->raft.start_ms = node_now_ms(node);
     config->raft.election_timeout_ms = world->election_timeout_ms;
     config->raft.heartbeat_ms = world->heartbeat_ms;
     config->raft.log_entries_max = world->log_entries_max;
     config->raft.log_bytes_max = world->log_bytes_max;
+    if (world->message_entries_max > 0)
+        config->raft.message_entries_max = world->message_entries_max;
     config->raft.configuration.count = world->node_count;
     for (uint32_t i = 0; i < world->node_count; i++)
         config->raft.configuration.members[i] = (struct raft_member){i + 1, RAFT_VOTER};
@@ -156,11 +163,12 @@ void node_release(struct node *node)
 static void set_tick(struct node *node)
 {
     uint64_t deadline_ms = host_deadline_ms(node->host);
-    uint64_t now_ms = world_now_ms(node->world);
+    uint64_t now_ms = node_now_ms(node);
     uint64_t time_us;
 
     if (deadline_ms <= now_ms)
         deadline_ms = now_ms + 1;
+    deadline_ms -= node->ahead_ms;
     time_us = deadline_ms >= UINT64_MAX / 1000 ? UINT64_MAX : deadline_ms * 1000;
     // A later deadline is seen when the earlier event comes.
     if (time_us < node->tick_us) {
@@ -230,7 +238,7 @@ bool node_start(struct node *node)
     memset(node->memory, 0xa5,
            node->memory_size < FORGET_BYTES ? node->memory_size : FORGET_BYTES);
     node->incarnation++;
-    node->host = host_open(node->memory, &config, &node->io, world_now_ms(world),
+    node->host = host_open(node->memory, &config, &node->io, node_now_ms(node),
                            node->stopped, sizeof(node->stopped));
     if (node->host == NULL) {
         trace_note(&world->trace, world->now_us, "n%" PRIu32 " does not start: %s",
@@ -327,7 +335,7 @@ static void wait_until_resumed(struct node *node, const struct heap_event *event
 
 static void tick(struct node *node, const struct heap_event *event)
 {
-    uint64_t now_ms = world_now_ms(node->world);
+    uint64_t now_ms = node_now_ms(node);
 
     if (event->time_us != node->tick_us)
         return; // an earlier one was set since
@@ -342,7 +350,7 @@ static void deliver(struct node *node, const struct heap_event *event)
     struct world *world = node->world;
 
     if (links_arrives(&world->links, (raft_id)event->arguments[1], node->id)) {
-        host_receive(node->host, &node->io, world_now_ms(world),
+        host_receive(node->host, &node->io, node_now_ms(node),
                      packet_open(&world->pool, event->arguments[0]));
         node_settle(node);
     }
@@ -358,7 +366,7 @@ static void synced(struct node *node, const struct heap_event *event)
         return; // a crash came first
     if (!node_is_live(node))
         return;
-    host_synced(node->host, &node->io, world_now_ms(node->world), token, status);
+    host_synced(node->host, &node->io, node_now_ms(node), token, status);
     node_settle(node);
 }
 
@@ -377,8 +385,8 @@ static void propose_clock(struct node *node)
         buffer_clear(command);
         service_encode(command, node_wall_ms(node), 0, 0, NULL, 0);
         entry = (struct raft_command){command->data, (uint32_t)command->size};
-        host_propose(node->host, &node->io, world_now_ms(node->world), &entry, 1,
-                     &index, &term);
+        host_propose(node->host, &node->io, node_now_ms(node), &entry, 1, &index,
+                     &term);
         node->clock_set = true; // until it was applied, or got lost
         push(node, node->world->now_us + CLOCK_RETRY_US, WORLD_CLOCK,
              node->incarnation);
@@ -391,8 +399,10 @@ void node_timeout(struct node *node)
     uint64_t deadline_ms = host_deadline_ms(node->host);
 
     assert(node_is_live(node));
-    if (deadline_ms != UINT64_MAX)
-        host_tick(node->host, &node->io, deadline_ms);
+    if (deadline_ms != UINT64_MAX && deadline_ms > node_now_ms(node))
+        node->ahead_ms += deadline_ms - node_now_ms(node);
+    host_tick(node->host, &node->io, node_now_ms(node));
+    node->tick_us = UINT64_MAX; // the one that is set comes too early or too late now
     node_settle(node);
 }
 

@@ -36,6 +36,7 @@ struct node {
     bool disk_faulty;    // somebody broke it: the host may stop
     bool crash_at_write; // crash between the next write and the end of its sync
     int64_t skew_ms;     // of its wall clock
+    uint64_t ahead_ms;   // of its monotonic clock, which only it sees
 
     bool up;
     bool paused;
@@ -82,12 +83,15 @@ void node_drop(struct node *node, const struct heap_event *event);
 // True where the node takes part: up, not paused, host not stopped.
 bool node_is_live(const struct node *node);
 
-// Its clock jumps to the host's next deadline: a follower's election timeout, a
-// leader's heartbeat. The core's clock stands still until the world's has come there.
+// Its monotonic clock jumps to the host's next deadline, and stays ahead of the
+// world's: a follower's election timeout, a leader's heartbeat.
 void node_timeout(struct node *node);
 
 // What is due after every call into the host: deadlines, a stop.
 void node_settle(struct node *node);
+
+// Its monotonic clock: what its host is told.
+uint64_t node_now_ms(const struct node *node);
 
 // What its wall clock shows, in ms since 1970.
 uint64_t node_wall_ms(const struct node *node);

@@ -139,8 +139,8 @@ enum raft_status node_requests_propose(struct node *node, uint64_t handle,
     service_encode(&world->scratch, node_wall_ms(node), request->session,
                    request->sequence, words, request->word_count);
     command = (struct raft_command){world->scratch.data, (uint32_t)world->scratch.size};
-    status = host_propose(node->host, &node->io, world_now_ms(world), &command, 1,
-                          index, term);
+    status = host_propose(node->host, &node->io, node_now_ms(node), &command, 1, index,
+                          term);
     if (status == RAFT_OK)
         push_proposal(node, (struct node_proposal){*index, *term, handle});
     node_settle(node);
@@ -160,7 +160,7 @@ void node_requests_read(struct node *node, uint64_t handle)
     }
     node->read_next = (slot + 1) % NODE_READS_MAX;
     node->reads[slot] = handle;
-    status = host_read(node->host, &node->io, world_now_ms(node->world), slot);
+    status = host_read(node->host, &node->io, node_now_ms(node), slot);
     if (status != RAFT_OK && node->reads[slot] == handle) {
         node->reads[slot] = 0;
         finish(node, handle,

@@ -63,6 +63,7 @@ struct world_config {
     uint64_t sync_us_max;
     uint32_t log_entries_max;
     uint64_t log_bytes_max;
+    uint32_t message_entries_max; // 0: the core's default
 };
 
 // A command given at a node without waiting for its outcome.
