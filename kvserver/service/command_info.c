@@ -159,7 +159,8 @@ static void getkeys(const struct bytes *words, uint32_t count, struct buffer *re
     int last = command->key_last;
     if (last < 0)
         last += inner_count;
-    resp_array(reply, (uint64_t)((last - command->key_first) / command->key_step + 1));
+    int keys = (last - command->key_first) / command->key_step + 1;
+    resp_array(reply, (uint64_t)keys);
     for (int i = command->key_first; i <= last; i += command->key_step)
         resp_bulk(reply, inner[i]);
 }
