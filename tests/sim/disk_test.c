@@ -352,6 +352,25 @@ TEST(a_synced_cut_is_durable)
     sim_disk_free(bench.disk);
 }
 
+TEST(a_sync_that_ends_after_a_cut_brings_nothing_back)
+{
+    struct bench bench;
+    setup(&bench, 1);
+    append(&bench, "log", "abcdef");
+    bench.door.sync(bench.door.context, "log", 1);
+    bench.door.truncate(bench.door.context, "log", 2);
+    append(&bench, "log", "XY");
+    uint64_t token;
+    int status;
+    CHECK(sim_disk_complete(bench.disk, bench.started[0], &token, &status));
+    CHECK_EQ(status, 0);
+    CHECK_TEXT(content(&bench, "log"), "abXY");
+    // The cut itself has not been synced, so that a crash may undo it.
+    crash(&bench, SIM_DISK_LOSE_ALL);
+    CHECK_TEXT(content(&bench, "log"), "abcdef");
+    sim_disk_free(bench.disk);
+}
+
 TEST(damage_reads_the_same_each_time_and_heals)
 {
     struct bench bench;
