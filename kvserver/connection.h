@@ -17,6 +17,7 @@
 #include "kvserver/request.h"
 #include "kvserver/resp_parser.h"
 
+struct command;
 struct server;
 
 struct front {
@@ -43,7 +44,7 @@ struct connection {
     uint64_t active_ms;
     uint64_t commands;
     char name[CONNECTION_NAME_MAX];
-    char command[32]; // the last one, for CLIENT LIST
+    const struct command *command; // the last one, for CLIENT LIST
 
     const struct front *front; // NULL before the first byte
     struct resp_parser parser;

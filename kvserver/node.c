@@ -38,8 +38,7 @@ struct node {
     bool touched;                 // the host was called since
 
     uv_timer_t timer;
-    uint64_t timer_ms; // when it rings; UINT64_MAX: it is not set
-    uint64_t wall_ms;
+    uint64_t timer_ms;       // when it rings; UINT64_MAX: it is not set
     uint64_t clock_asked_ms; // a bare clock entry is under way since; 0: none
     raft_index clock_index;
 
@@ -54,14 +53,6 @@ struct node {
 
     struct node_counters counters;
 };
-
-static uint64_t wall_clock_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 // ---- who leads -----------------------------------------------------------------
 
@@ -202,7 +193,7 @@ void node_write(struct node *node, struct request *request, uint64_t session,
                 uint64_t sequence, const struct bytes *words, uint32_t count)
 {
     proposals_begin(&node->proposals, request);
-    service_encode(&node->proposals.bytes, node->wall_ms, session, sequence, words,
+    service_encode(&node->proposals.bytes, node_wall_ms(node), session, sequence, words,
                    count);
     if (request != NULL)
         waits_add(&node->waits, request, uv_now(node->loop));
@@ -224,7 +215,7 @@ static void clock_propose(struct node *node)
     uint64_t now = uv_now(node->loop);
 
     if (!leadership_ours(&node->leadership) ||
-        node->wall_ms < service_next_deadline_ms(node->service))
+        node_wall_ms(node) < service_next_deadline_ms(node->service))
         return;
     // An entry that was lost with an earlier leadership is asked for again.
     if (node->clock_asked_ms != 0 &&
@@ -257,8 +248,8 @@ static void proposal_failed(struct node *node, struct request *request,
                             enum raft_status status)
 {
     if (request == NULL)
-        node->clock_asked_ms = 0;
-    else if (status == RAFT_NOT_LEADER)
+        return; // the clock: it is asked for again in a while
+    if (status == RAFT_NOT_LEADER)
         redirect(node, request);
     else if (status == RAFT_LOG_FULL)
         answer(node, request,
@@ -363,7 +354,8 @@ static void timer_set(struct node *node)
 
     if (leadership_ours(&node->leadership) && expiry != UINT64_MAX &&
         node->clock_asked_ms == 0) {
-        uint64_t wait = expiry > node->wall_ms ? expiry - node->wall_ms : 1;
+        uint64_t wall = node_wall_ms(node);
+        uint64_t wait = expiry > wall ? expiry - wall : 1;
 
         due = now + wait < due ? now + wait : due;
     }
@@ -381,7 +373,6 @@ void node_flush(struct node *node)
 {
     if (node_stopped(node) != NULL)
         return;
-    node->wall_ms = wall_clock_ms();
     clock_propose(node);
     // Without a sync to wait for, each step may allow the next at once.
     do {
@@ -496,7 +487,6 @@ struct node *node_open(uv_loop_t *loop, const struct options *options,
     node->leadership.options = options;
     node->client = *client;
     node->timer_ms = UINT64_MAX;
-    node->wall_ms = wall_clock_ms();
     node->syncer = (struct syncer){
         .loop = loop, .skip = !options->fsync, .context = node, .synced = disk_synced};
     pending_init(&node->pending);
@@ -510,6 +500,8 @@ struct node *node_open(uv_loop_t *loop, const struct options *options,
     if (!disk_start(node, error, error_size) || !host_start(node, error, error_size) ||
         !peers_start(node, error, error_size)) {
         node_close(node);
+        uv_run(loop, UV_RUN_DEFAULT);
+        node_free(node);
         return NULL;
     }
     raft_observe(host_raft(node->host), &node->leadership.view);
@@ -589,5 +581,9 @@ struct service *node_service(struct node *node)
 
 uint64_t node_wall_ms(const struct node *node)
 {
-    return node->wall_ms;
+    struct timespec now;
+
+    (void)node;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }

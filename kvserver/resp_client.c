@@ -59,7 +59,8 @@ static void client_line(struct connection *connection, struct buffer *text)
         (unsigned long long)(now - connection->active_ms) / 1000,
         connection->readonly ? "r" : "N", connection->input.size,
         connection->input.capacity - connection->input.size, connection->output.size,
-        connection->sending.size, connection->command,
+        connection->sending.size,
+        connection->command != NULL ? connection->command->name : "NULL",
         (unsigned long long)connection->commands, connection->depth);
 }
 

@@ -199,16 +199,6 @@ static bool is_http(struct connection *connection, struct bytes name)
     return true;
 }
 
-static void name_note(struct connection *connection, struct bytes name)
-{
-    size_t size = name.size < sizeof connection->command - 1
-                      ? name.size
-                      : sizeof connection->command - 1;
-
-    memcpy(connection->command, name.data, size);
-    connection->command[size] = '\0';
-}
-
 static void dispatch(struct connection *connection, const struct bytes *words,
                      uint32_t count)
 {
@@ -218,7 +208,7 @@ static void dispatch(struct connection *connection, const struct bytes *words,
 
     connection->commands++;
     connection->server->counters.commands++;
-    name_note(connection, words[0]);
+    connection->command = known;
     if (known == NULL && is_http(connection, words[0]))
         return;
     local =

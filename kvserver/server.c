@@ -15,6 +15,20 @@ enum {
 
 // ---- the turn of the loop -------------------------------------------------------
 
+static void connections_flush(struct server *server)
+{
+    struct connection *dirty = server->dirty;
+
+    server->dirty = NULL;
+    while (dirty != NULL) {
+        struct connection *connection = dirty;
+
+        dirty = connection->dirty_next;
+        connection->dirty = false;
+        connection_flush(connection);
+    }
+}
+
 static void finish(struct server *server, int exit_code)
 {
     if (server->finished)
@@ -32,20 +46,7 @@ static void finish(struct server *server, int exit_code)
     uv_unref((uv_handle_t *)&server->prepare); // the last turns still flush
     uv_unref((uv_handle_t *)&server->check);
     node_close(server->node);
-}
-
-static void connections_flush(struct server *server)
-{
-    struct connection *dirty = server->dirty;
-
-    server->dirty = NULL;
-    while (dirty != NULL) {
-        struct connection *connection = dirty;
-
-        dirty = connection->dirty_next;
-        connection->dirty = false;
-        connection_flush(connection);
-    }
+    connections_flush(server);
 }
 
 static void idle_turn(uv_idle_t *idle)
