@@ -372,7 +372,7 @@ static int64_t read_result(struct history *history, const char *data, uint32_t s
 static void return_operation(struct world *world, struct client *client,
                              const char *data, uint32_t size)
 {
-    int64_t result = 0;
+    int64_t result = HISTORY_UNTOLD; // a write has none
     enum history_outcome outcome = HISTORY_OK;
 
     if (size == 0 || data[0] == '-')

@@ -137,7 +137,7 @@ bool options_read_run(struct options_run *options, int count, char **arguments,
 {
     run_options_default(&options->run);
     options->trace = options->history = NULL;
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; i += 2) {
         const char *value = i + 1 < count ? arguments[i + 1] : NULL;
         const char *expected = read_flag(options, arguments[i], value ? value : "");
 
@@ -154,7 +154,6 @@ bool options_read_run(struct options_run *options, int count, char **arguments,
                      value);
             return false;
         }
-        i++;
     }
     return true;
 }
