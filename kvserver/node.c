@@ -207,7 +207,7 @@ void node_read(struct node *node, struct request *request)
 
 bool node_gathered(const struct node *node)
 {
-    return node->proposals.count > 0 || node->reads.gathering.count > 0;
+    return node->proposals.count > 0 || reads_can_start(&node->reads);
 }
 
 static void clock_propose(struct node *node)

@@ -46,20 +46,28 @@ static void move(struct read_batch *from, struct read_batch *to)
             to->requests[i]->batch = to;
 }
 
+static struct read_batch *unused(struct reads *reads)
+{
+    for (int i = 0; i < READS_UNDERWAY_MAX; i++)
+        if (reads->underway[i].id == 0)
+            return &reads->underway[i];
+    return NULL;
+}
+
+bool reads_can_start(const struct reads *reads)
+{
+    return reads->gathering.count > 0 && unused((struct reads *)reads) != NULL;
+}
+
 uint64_t reads_start(struct reads *reads)
 {
-    if (reads->gathering.count == 0)
-        return 0;
-    for (int i = 0; i < READS_UNDERWAY_MAX; i++) {
-        struct read_batch *batch = &reads->underway[i];
+    struct read_batch *batch = unused(reads);
 
-        if (batch->id == 0) {
-            move(&reads->gathering, batch);
-            batch->id = ++reads->id_last;
-            return batch->id;
-        }
-    }
-    return 0;
+    if (batch == NULL || reads->gathering.count == 0)
+        return 0;
+    move(&reads->gathering, batch);
+    batch->id = ++reads->id_last;
+    return batch->id;
 }
 
 void reads_put_back(struct reads *reads, uint64_t id)

@@ -29,6 +29,9 @@ void reads_release(struct reads *reads);
 // Adds a read to those that go with the next batch.
 void reads_add(struct reads *reads, struct request *request);
 
+// Whether there is something to start, and a batch for it.
+bool reads_can_start(const struct reads *reads);
+
 // Seals what was gathered and gives it a number; 0 where there is nothing, or where
 // too many batches are under way. reads_put_back() undoes it.
 uint64_t reads_start(struct reads *reads);
