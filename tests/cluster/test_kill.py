@@ -10,7 +10,6 @@ import pytest
 from raftlab.history import Clients, Load, verdict
 from raftlab.real import RealCluster
 
-ROUND_SECONDS_MAX = 60
 OPERATIONS_A_ROUND = 400
 
 
@@ -22,14 +21,6 @@ def seed(request: pytest.FixtureRequest) -> int:
     return chosen
 
 
-def progress(cluster: RealCluster, clients: Clients, operations: int) -> None:
-    """Waits until so many more operations have been acknowledged."""
-    goal = clients.acknowledged() + operations
-    cluster.wait(
-        lambda: clients.acknowledged() >= goal, f"{operations} more acknowledgements"
-    )
-
-
 def kill_and_restart(
     cluster: RealCluster, clients: Clients, chance: random.Random
 ) -> None:
@@ -37,9 +28,9 @@ def kill_and_restart(
     if chance.random() < 0.5:
         victim = cluster.leader()
     before = chance.randrange(OPERATIONS_A_ROUND)
-    progress(cluster, clients, before)
+    clients.wait_more(cluster, before)
     cluster.crash(victim)
-    progress(cluster, clients, OPERATIONS_A_ROUND - before)
+    clients.wait_more(cluster, OPERATIONS_A_ROUND - before)
     cluster.restart(victim)
 
 
@@ -54,6 +45,7 @@ def test_no_acknowledged_write_is_lost_to_kill_9(
         with Clients(load) as clients:
             for _ in range(request.config.getoption("--rounds")):
                 kill_and_restart(cluster, clients, chance)
+        print(clients.summary())
         cluster.wait_applied_equal()
         assert len(cluster.hashes()) == 1
         for key, value in clients.unique().items():
@@ -76,12 +68,12 @@ def test_no_acknowledged_write_is_lost_when_all_are_killed_at_once(
         cluster.leader()
         load = Load(ports=list(cluster.client_ports.values()), seed=seed)
         with Clients(load) as clients:
-            progress(cluster, clients, OPERATIONS_A_ROUND)
+            clients.wait_more(cluster, OPERATIONS_A_ROUND)
             for node in cluster.nodes:
                 cluster.crash(node)
             for node in cluster.nodes:
                 cluster.restart(node)
-            progress(cluster, clients, OPERATIONS_A_ROUND)
+            clients.wait_more(cluster, OPERATIONS_A_ROUND)
         for key, value in clients.unique().items():
             assert cluster.get(key) == value, f"{key} was acknowledged and is lost"
     history = tmp_path / "history.jsonl"

@@ -15,7 +15,7 @@ from raftlab.resp import Reply, RespError, Word
 
 Node = int
 # Refusals that leave no trace: the command was not taken and may be sent again.
-NOT_TAKEN = ("MOVED", "CLUSTERDOWN", "LOADING")
+NOT_TAKEN = ("MOVED", "CLUSTERDOWN", "TRYAGAIN")
 LIVE: "weakref.WeakSet[Cluster]" = weakref.WeakSet()
 
 

@@ -12,11 +12,10 @@ from collections.abc import Callable
 from typing import Any, Optional, Union
 
 from raftlab import build
+from raftlab.cluster import NOT_TAKEN, Cluster
 from raftlab.resp import RespClient, RespError, Session, Word
 
 Value = Union[str, int, None]
-# Refusals that say: this was not taken, and never will be.
-NOT_TAKEN = ("MOVED", "CLUSTERDOWN", "LOADING")
 
 
 @dataclasses.dataclass
@@ -239,6 +238,23 @@ class Clients:
 
     def acknowledged(self) -> int:
         return self.history.acknowledged()
+
+    def wait_more(self, cluster: Cluster, operations: int) -> None:
+        """Until so many more operations have been acknowledged."""
+        goal = self.acknowledged() + operations
+
+        def reached() -> bool:
+            for client in self.clients:
+                if client.problem is not None:
+                    raise client.problem
+            return self.acknowledged() >= goal
+
+        cluster.wait(reached, f"{operations} more acknowledgements")
+
+    def summary(self) -> str:
+        told = self.acknowledged()
+        lost = len(self.history.operations) - told
+        return f"{told} operations acknowledged, {lost} never answered"
 
     def unique(self) -> dict[str, str]:
         """Keys written once by their only client, and acknowledged."""

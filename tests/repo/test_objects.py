@@ -16,6 +16,8 @@ CORE_NEEDS = {
 HOST_NEEDS = CORE_NEEDS | {
     *("strcmp", "strncmp", "strerror", "strtoull"),
     *("malloc", "realloc", "free"),  # for one call each: its state holds no pointer
+    *("__cpu_model", "__cpu_indicator_init"),  # the compiler's table: is there a CRC32?
+    "_GLOBAL_OFFSET_TABLE_",
 }
 SERVICE_NEEDS = HOST_NEEDS | {
     *("calloc", "abort", "fprintf", "fputs", "stderr"),
