@@ -12,6 +12,9 @@ enum {
     BACKOFF_US_MIN = 2000, // after "not the leader"
     BACKOFF_US_MAX = 40000,
     PATIENCE_US = 15000000, // then a client gives up; the console's is its own
+    HASTY_PPM = 100000,     // so many operations are given up much sooner
+    HASTY_US_MIN = 50000,
+    HASTY_US_MAX = 1500000,
     THINK_US_MEAN = 8000,
 };
 
@@ -145,7 +148,6 @@ static void begin(struct world *world, struct client *client, const struct bytes
     assert(client->words == 0);
     client->words = request_make(&world->pool, &head, words);
     client->attempts = 0;
-    client->begun_us = world->now_us;
     client->sent = false;
     client->state = CLIENT_IDLE;
     client->number++;
@@ -260,6 +262,14 @@ static void record(struct world *world, struct client *client,
     client->operation = history_call(history, &asked, world->now_us);
 }
 
+static uint64_t draw_patience(struct random *random)
+{
+    bool hasty = random_chance(random, HASTY_PPM);
+    uint64_t soon = random_between(random, HASTY_US_MIN, HASTY_US_MAX);
+
+    return hasty ? soon : PATIENCE_US;
+}
+
 static void start_operation(struct world *world, struct client *client)
 {
     struct clients *clients = &world->clients;
@@ -280,6 +290,7 @@ static void start_operation(struct world *world, struct client *client)
         draft_register(&draft, dice, client);
     }
     draft.read = draft.recorded && draft.kind == HISTORY_READ;
+    client->patient_until_us = world->now_us + draw_patience(random);
     client->recorded = draft.recorded;
     if (draft.recorded)
         record(world, client, &draft);
@@ -457,7 +468,7 @@ void clients_wake(struct world *world, const struct heap_event *event)
     if (client->state == CLIENT_THINKING) {
         start_operation(world, client);
     } else if (client->words != 0) {
-        if (client->id != 0 && world->now_us - client->begun_us > PATIENCE_US) {
+        if (client->id != 0 && world->now_us >= client->patient_until_us) {
             give_up(world, client);
             return;
         }

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import subprocess
 from typing import Any
 
@@ -307,6 +308,24 @@ def test_help_names_every_command() -> None:
     text = (build.ROOT / "docs" / "simulator.md").read_text()
     missing = [name for name in names if f"`{name}" not in text]
     assert not missing, f"docs/simulator.md does not tell of {missing}"
+
+
+def shape(answer: str) -> str:
+    """Without what depends on the seed's draws."""
+    return re.sub(r'"(time_us|events|operations|leader|lost_bytes)":\d+', r'"\1":_', answer)
+
+
+def test_the_conversation_in_the_document_is_what_raftsim_says(
+    tmp_path: pathlib.Path,
+) -> None:
+    text = (build.ROOT / "docs" / "simulator.md").read_text()
+    (told,) = re.findall(r"^```raftsim\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    script = tmp_path / "conversation"
+    lines = [line for line in told.splitlines() if not line.startswith("    ")]
+    script.write_text("\n".join(lines) + "\n")
+    done = raftsim("script", script)
+    assert done.returncode == 0, done.stderr
+    assert shape(done.stdout) == shape(told)
 
 
 # ---- bad input -----------------------------------------------------------------------
