@@ -124,7 +124,7 @@ demo: ## three servers, a leader killed, a network cut, nothing lost (30 s)
 	@CC='$(CC)' sh tests/bootstrap.sh install demo
 	@$(MAKE) --no-print-directory demo-run
 demo-run: all
-	@$(PYTHON) tests/demo/demo.py
+	@RAFTLAB_BUILT=1 RAFTLAB_OUT=$(OUT) $(PYTHON) tests/demo/demo.py
 
 cluster: all ## start three servers and leave them up for redis-cli -p 7001
 	@PYTHONPATH=tests $(PYTHON) -m raftlab.local start --out $(OUT)
@@ -147,8 +147,10 @@ mutants: ## put known bugs into a copy of the sources: do the tests notice?
 	@CC='$(CC)' sh tests/bootstrap.sh check test
 	@$(PYTHON) labs/mutants/run.py $(NAMES)
 
-bench: bench-programs all ## measure (see tests/bench)
-	@$(PYTHON) tests/bench/bench.py
+bench: all bench-programs ## measure: the core, the simulator, a cluster beside etcd and Redis
+	@for program in $(BENCH_BIN); do $$program || exit 1; done
+	@$(OUT)/raftsim run --seed 1 --nodes 3 --duration 60s --faults none
+	@$(PYTHON) tests/bench/cluster_bench.py --out $(OUT) $(BENCH_ARGS)
 
 FORMATTED = $(wildcard raft/*.[ch] raft/host/*.[ch] rpc/*.[ch] kvserver/*.[ch] \
             kvserver/*/*.[ch] sim/*.[ch] tests/*.[ch] tests/*/*.[ch])
