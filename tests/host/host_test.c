@@ -117,8 +117,10 @@ static void end_sync(void)
 
 static void end_all_syncs(void)
 {
-    while (world.disk.pending_token != 0)
+    for (int i = 0; world.disk.pending_token != 0; i++) {
+        CHECK(i < 1000); // each is for writes that were appended before
         end_sync();
+    }
 }
 
 static struct raft_view view(void)
@@ -497,8 +499,10 @@ TEST(a_failed_append_stops_the_node_and_nothing_leaves_it)
     host_tick(world.host, &world.io, world.now_ms);
     world.sent_count = 0;
     world.disk.crash_at = world.disk.operations + 1;
+    uint64_t seen = world.steps_seen;
     ask_for_vote(2, 5);
     CHECK_EQ(world.sent_count, 0);
+    CHECK_EQ(world.steps_seen, seen); // the step ended with the failure
     CHECK_TEXT(host_stopped(world.host),
                "segment 1 of the log: append: Input/output error");
     world.disk.crashed = false;
