@@ -21,3 +21,8 @@ def test_every_mutant_is_killed_by_the_tests_it_names() -> None:
     assert run.returncode == 0, run.stdout + run.stderr
     killed = {int(bug) for bug in re.findall(r"^killed +bug +(\d+)", run.stdout, re.MULTILINE)}
     assert killed >= CATALOGUE, f"no mutant for bugs {sorted(CATALOGUE - killed)}"
+
+
+def test_every_mutant_stands_in_the_list_of_bugs() -> None:
+    listed = set(re.findall(r"\| `([a-z0-9-]+)` \|", (tree.ROOT / "docs/bugs.md").read_text()))
+    assert listed == {path.stem for path in (tree.ROOT / "labs/mutants").glob("*.toml")}
