@@ -137,7 +137,8 @@ test: ## build, also with sanitizers, and run every test (ARGS='tests/raft -k vo
 	@$(MAKE) --no-print-directory test-run
 test-build: all test-programs sanitized
 test-run:
-	@RAFTLAB_BUILT=1 RAFTLAB_OUT=$(OUT) $(PYTHON) -m pytest -n 2 --rounds $(ROUNDS) $(ARGS)
+	@unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES; \
+	RAFTLAB_BUILT=1 RAFTLAB_OUT=$(OUT) $(PYTHON) -m pytest -n 2 --rounds $(ROUNDS) $(ARGS)
 sanitized: ## the same programs under ASan and UBSan, in build/sanitized
 	@$(MAKE) --no-print-directory OUT=$(OUT)/sanitized OPT=-O1 SAN=address,undefined \
 	    CC=$(shell command -v clang >/dev/null && echo clang || echo $(CC)) \
