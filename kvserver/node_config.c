@@ -2,6 +2,7 @@
 
 #include "rpc/raft_codec.h"
 
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -52,6 +53,25 @@ struct service *node_config_service(const struct options *options)
     return service;
 }
 
+// The transport listens at an address, but a member may be given by its name.
+static bool address_of(const char *host, char *address, size_t size, char *error,
+                       size_t error_size)
+{
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found;
+    int status = getaddrinfo(host, NULL, &hints, &found);
+
+    if (status == 0) {
+        status = getnameinfo(found->ai_addr, found->ai_addrlen, address,
+                             (socklen_t)size, NULL, 0, NI_NUMERICHOST);
+        freeaddrinfo(found);
+    }
+    if (status != 0)
+        snprintf(error, error_size, "cannot listen for peers on %s: %s", host,
+                 gai_strerror(status));
+    return status == 0;
+}
+
 static void transport_configure(const struct options *options, const char *cluster,
                                 struct transport_config *config)
 {
@@ -65,7 +85,6 @@ static void transport_configure(const struct options *options, const char *clust
     transport_config_default(config);
     config->cluster = cluster;
     config->node = self->id;
-    config->host = options->bind[0] != '\0' ? options->bind : self->host;
     config->port = self->peer_port;
     config->seed = host.raft.seed;
     config->entries_max = host.raft.message_entries_max;
@@ -80,11 +99,15 @@ struct transport *node_config_connect(uv_loop_t *loop, const struct options *opt
 {
     struct transport_config config;
     struct transport *transport;
-    char cluster[32];
+    char cluster[32], address[OPTIONS_HOST_MAX];
 
+    if (!address_of(options_address(options), address, sizeof address, error,
+                    error_size))
+        return NULL;
     snprintf(cluster, sizeof cluster, "raftkv-%llu",
              (unsigned long long)options->cluster_id);
     transport_configure(options, cluster, &config);
+    config.host = address;
     transport = transport_new(loop, &config, callbacks, error, error_size);
     for (uint32_t i = 0; transport != NULL && i < options->member_count; i++) {
         const struct options_member *member = &options->members[i];

@@ -447,6 +447,11 @@ const struct options_member *options_self(const struct options *options)
     return options_member_find(options, options->id);
 }
 
+const char *options_address(const struct options *options)
+{
+    return options->bind[0] != '\0' ? options->bind : options_self(options)->host;
+}
+
 const struct options_member *options_member_find(const struct options *options,
                                                  raft_id id)
 {

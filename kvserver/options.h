@@ -66,6 +66,9 @@ enum options_result options_parse(struct options *options, int argc, char **argv
 // The member that this node is.
 const struct options_member *options_self(const struct options *options);
 
+// Where it listens: a name or an address.
+const char *options_address(const struct options *options);
+
 // Member `id`, or NULL.
 const struct options_member *options_member_find(const struct options *options,
                                                  raft_id id);

@@ -21,17 +21,16 @@ static struct request **place(const struct pending *pending, raft_index index)
 
 static void grow(struct pending *pending)
 {
-    struct pending wider = *pending;
+    struct request **old = pending->ring;
+    uint32_t capacity = pending->capacity;
 
-    wider.capacity = pending->capacity == 0 ? 1024 : pending->capacity * 2;
-    wider.ring = calloc(wider.capacity, sizeof *wider.ring);
-    if (wider.ring == NULL)
+    pending->capacity = capacity == 0 ? 1024 : capacity * 2;
+    pending->ring = calloc(pending->capacity, sizeof(struct request *));
+    if (pending->ring == NULL)
         abort();
-    if (pending->capacity > 0)
-        for (raft_index i = pending->first; i < pending->end; i++)
-            *place(&wider, i) = *place(pending, i);
-    free(pending->ring);
-    *pending = wider;
+    for (raft_index i = pending->first; capacity > 0 && i < pending->end; i++)
+        *place(pending, i) = old[i & (capacity - 1)];
+    free(old);
 }
 
 struct request *pending_add(struct pending *pending, struct request *request)

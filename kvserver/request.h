@@ -41,7 +41,8 @@ struct request {
     raft_index index; // a write's place in the log; 0: not proposed yet
     raft_term term;
     struct read_batch *batch;
-    uint32_t batch_place;
+    uint32_t batch_place; // there, or among the turn's proposals
+    uint32_t word_count;  // of `words` below
 
     struct buffer reply; // where it could not go out at once
 
@@ -49,7 +50,6 @@ struct request {
     struct jsonrpc_id json_id; // its text lies in json_text
     struct buffer json_text;
     const struct json_method *json_method;
-    uint32_t word_count;
     struct bytes *words;
     size_t room; // bytes behind the struct
 };

@@ -36,10 +36,7 @@ static void get_port(const struct server *server, char *text)
 
 static void get_bind(const struct server *server, char *text)
 {
-    const struct options *options = server->options;
-
-    strcpy(text,
-           options->bind[0] != '\0' ? options->bind : options_self(options)->host);
+    strcpy(text, options_address(server->options));
 }
 
 static void get_clients(const struct server *server, char *text)

@@ -152,7 +152,7 @@ static bool listen_for_clients(struct server *server)
 {
     const struct options *options = server->options;
     const struct options_member *self = options_self(options);
-    const char *host = options->bind[0] != '\0' ? options->bind : self->host;
+    const char *host = options_address(options);
     struct sockaddr_storage address = {0};
     int length = sizeof address;
     int status = resolve(server->loop, host, self->client_port, &address);
@@ -215,14 +215,13 @@ static void tell_start(const struct server *server)
 {
     const struct options *options = server->options;
     const struct raft_view *view = node_view(server->node);
-    const char *host =
-        options->bind[0] != '\0' ? options->bind : options_self(options)->host;
+    unsigned long long entries = view->last_index - view->first_index + 1;
 
-    notice_line("recovered %llu entries, term %llu, from %s",
-                (unsigned long long)(view->last_index - view->first_index + 1),
+    notice_line("recovered %llu entries, term %llu, from %s", entries,
                 (unsigned long long)view->current_term, options->dir);
-    notice_line("serves clients on %s:%u, %u member%s", host, server->client_port,
-                options->member_count, options->member_count == 1 ? "" : "s");
+    notice_line("serves clients on %s:%u, %u member%s", options_address(options),
+                server->client_port, options->member_count,
+                options->member_count == 1 ? "" : "s");
     if (!options->fsync)
         notice_line("WARNING: --fsync no: acknowledged writes are LOST when this "
                     "machine stops");

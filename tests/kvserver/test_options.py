@@ -1,12 +1,15 @@
 """What raftkv is told at its start, and what it says where that cannot be."""
 
 import pathlib
+import shutil
 import subprocess
+import time
 
 import pytest
 
 from raftlab import build
-from raftlab.real import free_ports
+from raftlab.real import Process, free_ports, scratch_directory
+from raftlab.resp import RespClient, RespError
 from raftlab.single import single
 
 THREE = "1=127.0.0.1:7101/7001,2=127.0.0.1:7102/7002,3=127.0.0.1:7103/7003"
@@ -134,3 +137,28 @@ def test_a_log_of_another_cluster_is_refused() -> None:
         port = str(free_ports(1)[0])
         done = run("--dir", data, "--port", port, "--cluster-id", "2")
         assert done.returncode == 1 and "cannot start" in done.stderr
+
+
+def test_members_may_be_named_by_host_names() -> None:
+    """One member of a cluster of two, which therefore has no leader."""
+    ports = free_ports(4)
+    members = ",".join(f"{n}=localhost:{ports[n]}/{ports[n + 1]}" for n in (0, 2))
+    members = members.replace("0=", "1=")
+    flags = ("--id", "1", "--cluster", members, "--fsync", "no")
+    directory = scratch_directory(durable=False)
+    process = Process(
+        [str(build.program("raftkv")), *flags, "--dir", str(directory / "data")],
+        directory / "log",
+    )
+    try:
+        limit = time.monotonic() + 30
+        while "serves clients on localhost" not in (directory / "log").read_text():
+            assert process.running() and time.monotonic() < limit
+            time.sleep(0.01)
+        with RespClient(ports[1], host="localhost") as client:
+            with pytest.raises(RespError, match="^CLUSTERDOWN No raft leader$"):
+                client.do("SET", "k", "v")
+        assert process.terminate() == 0
+    finally:
+        process.kill()
+        shutil.rmtree(directory)
