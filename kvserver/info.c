@@ -78,7 +78,7 @@ static void info_replication(struct server *server, struct buffer *text)
 
     if (view->role == RAFT_LEADER) {
         buffer_format(text, "role:master\r\nconnected_slaves:%u\r\n",
-                      server->options->member_count - 1);
+                      status_connected_peers(server));
     } else {
         buffer_append_text(text, "role:slave\r\n");
         if (leader != NULL)
@@ -168,8 +168,7 @@ static void info_keyspace(struct server *server, struct buffer *text)
     uint64_t keys = service_key_count(node_service(server->node));
 
     if (keys > 0)
-        buffer_format(text, "db0:keys=%llu,expires=0,avg_ttl=0\r\n",
-                      (unsigned long long)keys);
+        buffer_format(text, "db0:keys=%llu\r\n", (unsigned long long)keys);
 }
 
 struct section {

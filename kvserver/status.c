@@ -133,3 +133,17 @@ void status_visit(const struct server *server, const struct status_visitor *visi
         if (options->members[i].id != options->id)
             peer_visit(server, &options->members[i], visitor);
 }
+
+uint32_t status_connected_peers(const struct server *server)
+{
+    const struct transport *transport = node_transport(server->node);
+    uint32_t connected = 0;
+
+    for (uint32_t i = 0; transport != NULL && i < server->options->member_count; i++) {
+        struct transport_peer_counters link = {0};
+
+        transport_count_peer(transport, server->options->members[i].id, &link);
+        connected += link.connected;
+    }
+    return connected;
+}

@@ -23,4 +23,7 @@ void status_hash(const struct server *server, char *text);
 // "host:port" of the member that leads, for its clients; empty where none is known.
 void status_leader_address(const struct server *server, char *text, size_t size);
 
+// Members that this node has a connection to.
+uint32_t status_connected_peers(const struct server *server);
+
 #endif

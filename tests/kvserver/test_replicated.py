@@ -2,7 +2,9 @@
 
 Where it does not matter whether nodes are real, see tests/cluster."""
 
+import random
 import signal
+import threading
 import time
 from collections.abc import Iterator
 
@@ -169,3 +171,77 @@ def test_a_leader_that_stopped_for_a_while_comes_back_in_line(
     while len({cluster.status(node).hash for node in cluster.nodes}) > 1:
         assert time.monotonic() < limit
         time.sleep(0.01)
+
+
+def exchange(client: RespClient, key: str, draw: random.Random, known: set) -> set:
+    """A pipeline of reads and writes of one key that nobody else writes, checked reply
+    by reply. `known` are the values that the key may have before; those that it may
+    have after it come back."""
+    commands = [
+        ["SET", key, draw.getrandbits(60)] if draw.random() < 0.5 else ["GET", key]
+        for _ in range(draw.randrange(1, 40))
+    ]
+    client.send(b"".join(encode(*words) for words in commands))
+    for number, words in enumerate(commands):
+        write = words[0] == "SET"
+        value = str(words[-1]).encode()
+        try:
+            reply = client.read_reply()
+        except OSError:
+            # This one, and all that stand behind it, may have been done or not.
+            late = {str(w[-1]).encode() for w in commands[number:] if w[0] == "SET"}
+            return known | late
+        if isinstance(reply, RespError):
+            if write and reply.code == "TIMEOUT":
+                known = known | {value}
+        elif write:
+            known = {value}
+        else:
+            assert reply in known, f"{key} is {reply}, not in {known}"
+    return known
+
+
+def test_pipelines_keep_their_promises_while_leaders_are_killed(
+    cluster: RealCluster,
+) -> None:
+    ending = threading.Event()
+    problems: list[BaseException] = []
+    done = [0] * 4
+
+    def work(number: int) -> None:
+        draw = random.Random(number)
+        known: set = {None}
+        try:
+            while not ending.is_set():
+                node = draw.choice(cluster.nodes)
+                try:
+                    with cluster.client(node, seconds=5) as client:
+                        while not ending.is_set() and draw.random() > 0.02:
+                            known = exchange(client, f"own{number}", draw, known)
+                            done[number] += 1
+                except OSError:
+                    time.sleep(0.01)
+        except BaseException as error:
+            problems.append(error)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(len(done))]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(5):
+            before = list(done)
+            cluster.wait(
+                lambda: problems or all(d > b + 50 for d, b in zip(done, before)),
+                "all clients get on",
+            )
+            leader = cluster.leader()
+            cluster.crash(leader)
+            cluster.leader()
+            cluster.restart(leader)
+    finally:
+        ending.set()
+        for thread in threads:
+            thread.join()
+    assert not problems, problems[0]
+    cluster.wait_applied_equal()
+    assert len(cluster.hashes()) == 1
