@@ -274,7 +274,8 @@ int server_run(const struct options *options)
     if (server == NULL)
         abort();
     notice_name(options->id);
-    signal(SIGPIPE, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN); // a write tells
+    signal(SIGXFSZ, SIG_IGN);
     raise_file_limit(options);
     uv_loop_init(&loop);
     server->loop = &loop;

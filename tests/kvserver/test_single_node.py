@@ -1,6 +1,7 @@
 """One process: what it keeps over kill -9, how it ends, what it tells of itself."""
 
 import re
+import resource
 import signal
 import socket
 import time
@@ -177,6 +178,25 @@ def test_a_stopped_reader_does_not_stop_the_end() -> None:
                 slow.sendall(encode("GET", "large") * 40)
                 assert client.do("PING") == "PONG"
                 assert server.terminate() == 0
+
+
+def test_a_disk_that_takes_no_more_ends_the_node_and_loses_nothing() -> None:
+    """The limit on a file's size stands for a full disk: the write fails."""
+    with single("--fsync", "no") as server:
+        process = server.process.child
+        room = 1 << 20
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (room, room))
+        acknowledged = 0
+        with server.client() as client, pytest.raises(OSError):
+            while acknowledged < 5000:
+                client.do("SET", f"k{acknowledged}", "x" * 1000)
+                acknowledged += 1
+        assert process.wait(30) == 1
+        assert "stops: " in server.text() and "File too large" in server.text()
+        server.start()
+        with server.client() as client:
+            keys = [f"k{number}" for number in range(acknowledged)]
+            assert acknowledged > 0 and client.do("EXISTS", *keys) == acknowledged
 
 
 def test_two_servers_do_not_share_a_hash_by_chance() -> None:
