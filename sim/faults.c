@@ -364,6 +364,13 @@ void faults_event(struct world *world, const struct heap_event *event)
         undo(world, (enum fault)event->arguments[0], event->node, event->arguments[2]);
 }
 
+void faults_mend(struct world *world)
+{
+    for (raft_id id = 1; id <= world->config.node_count; id++)
+        if (world->nodes[id].stopped[0] != '\0' && world->nodes[id].disk_faulty)
+            heal_disk(&world->nodes[id]);
+}
+
 void faults_stop(struct world *world, bool heal)
 {
     struct links *links = &world->links;
@@ -374,11 +381,13 @@ void faults_stop(struct world *world, bool heal)
         return;
     trace_note(&world->trace, world->now_us, "faults end, all is healed");
     links->loss_ppm = links->duplicate_ppm = links->slow_ppm = 0;
+    links->delay_us_min = world->config.delay_us_min;
+    links->delay_us_max = world->config.delay_us_max;
     links_heal(world);
     for (raft_id id = 1; id <= world->config.node_count; id++) {
         struct node *node = &world->nodes[id];
 
-        node->crash_at_write = false;
+        node->crash_at_write = node->crash_is_set = false;
         node_resume(node);
         heal_disk(node);
     }

@@ -50,6 +50,10 @@ void faults_start(struct world *world, uint32_t enabled);
 // all nodes up and running.
 void faults_stop(struct world *world, bool heal);
 
+// Restarts nodes that stopped after all was healed: a sync that was to fail may have
+// been under way then.
+void faults_mend(struct world *world);
+
 void faults_event(struct world *world, const struct heap_event *event);
 
 // Crashes a node now in a mode that is drawn. While faults are active it will restart.

@@ -98,6 +98,7 @@ static void start_sync(void *context, uint64_t sync, uint64_t bytes)
         uint64_t after = random_below(&node->disk_random, takes + 1);
 
         node->crash_at_write = false;
+        node->crash_is_set = true;
         push(node, node->world->now_us + after, WORLD_CRASH, node->incarnation);
     }
 }
@@ -276,7 +277,7 @@ void node_crash(struct node *node, enum sim_disk_crash_mode mode)
     node->up = false;
     node->paused = false;
     node->stopped[0] = '\0';
-    node->crash_at_write = false;
+    node->crash_at_write = node->crash_is_set = false;
     node->view.role = RAFT_FOLLOWER;
     node->view.leader_id = 0;
     sim_disk_crash(node->disk, &node->disk_random, mode);
@@ -435,7 +436,7 @@ void node_event(struct node *node, const struct heap_event *event)
         node_requests_take(node, event->arguments[0]);
         break;
     case WORLD_CRASH:
-        if (event->arguments[0] == node->incarnation)
+        if (event->arguments[0] == node->incarnation && node->crash_is_set)
             faults_crash_now(node->world, node->id);
         break;
     default:

@@ -35,6 +35,7 @@ struct node {
     uint64_t sync_us_max;
     bool disk_faulty;    // somebody broke it: the host may stop
     bool crash_at_write; // crash between the next write and the end of its sync
+    bool crash_is_set;   // that write has come
     int64_t skew_ms;     // of its wall clock
     uint64_t ahead_ms;   // of its monotonic clock, which only it sees
 

@@ -55,6 +55,7 @@ void run_settle(struct world *world)
     clients_stop(world);
     faults_stop(world, true);
     while (world->now_us < end_us) {
+        faults_mend(world);
         if (clients_are_idle(&world->clients) && world_is_settled(world))
             return;
         if (!world_run_until(world, world->now_us + SETTLE_STEP_US))

@@ -287,6 +287,25 @@ def test_a_damaged_log_is_refused_with_file_and_offset() -> None:
     assert all(a["ok"] for n, a in enumerate(answers) if n != 10), answers
 
 
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        ["crash 1 at write", "propose at 1 set x 1"],
+        ["disk 1 fail sync", "propose at 1 set x 1", "pause 1"],
+        ["disk 2 full", "propose at 1 set x 1", "run 1s", "crash 3"],
+        ["delay 1s", "cut 1 2", "hold 2 > 3", "loss 100%"],
+    ],
+    ids=lambda trouble: trouble[0],
+)
+def test_settling_ends_all_trouble(trouble: list[str]) -> None:
+    answers = tell(
+        *("cluster 3 seed=1", "run 1ms", "timeout 1", "run until leader 1"),
+        *("run until applied 1", *trouble, "settle", "run 1s"),
+        *("expect up 1", "expect up 2", "expect up 3", "expect same"),
+    )
+    assert all(a["ok"] for a in answers), answers
+
+
 def test_random_faults_and_clients_can_be_had_at_the_prompt() -> None:
     answers = tell(
         *("cluster 5 seed=3 clients=4 keys=3", "faults partition,crash", "run 10s"),

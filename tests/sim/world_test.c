@@ -182,7 +182,7 @@ TEST(a_cluster_that_does_not_come_to_rest_is_a_liveness_violation)
     CHECK(world_run_until(world, world->now_us + 500000));
     // Every message takes longer than any election timeout: no fault, but no way
     // either.
-    world->links.delay_us_min = world->links.delay_us_max = 1000000;
+    world->config.delay_us_min = world->config.delay_us_max = 1000000;
     propose(world, leader->id, "1");
     node_crash(leader, SIM_DISK_LOSE_NOTHING);
     run_settle(world);
