@@ -150,7 +150,7 @@ mutants: ## put known bugs into a copy of the sources: do the tests notice?
 
 bench: all bench-programs ## measure: the core, the simulator, a cluster beside etcd and Redis
 	@for program in $(BENCH_BIN); do $$program || exit 1; done
-	@$(OUT)/raftsim run --seed 1 --nodes 3 --duration 60s --faults none
+	@$(PYTHON) tests/bench/sim_bench.py --program $(OUT)/raftsim
 	@$(PYTHON) tests/bench/cluster_bench.py --out $(OUT) $(BENCH_ARGS)
 
 FORMATTED = $(wildcard raft/*.[ch] raft/host/*.[ch] rpc/*.[ch] kvserver/*.[ch] \

@@ -214,10 +214,14 @@ def main() -> int:
         for pipeline in arguments.pipelines
         for clients in arguments.clients
     ]
-    bench = Bench(peers, arguments.seconds, arguments.rounds)
+    bench = Bench([], arguments.seconds, arguments.rounds)
     try:
         for peer in peers:
-            peer.start()
+            try:
+                peer.start()
+                bench.peers.append(peer)
+            except (LoadFailed, OSError) as error:
+                absent[peer.name] = str(error)
         bench.run(workloads)
     finally:
         for peer in peers:
@@ -228,7 +232,7 @@ def main() -> int:
     found = report(bench, absent, begun)
     path.write_text(json.dumps(found, indent=1) + "\n")
     print(f"{len(bench.failures())} measurements failed; all figures are in {path}")
-    return 1 if bench.failures() else 0
+    return 1 if bench.failures() or "raftkv" in absent else 0
 
 
 if __name__ == "__main__":
