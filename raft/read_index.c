@@ -34,7 +34,7 @@ static uint64_t round_of(const struct raft *raft, uint32_t member)
 
 static bool next_round_is_wanted(const struct raft *raft)
 {
-    if (raft->reads_count == 0 || raft->round_started > raft->round_confirmed)
+    if (raft->round_started > raft->round_confirmed)
         return false;
     uint32_t newest = (raft->reads_first + raft->reads_count - 1) % RAFT_READS_MAX;
     return raft->reads[newest].round > raft->round_started;
@@ -42,6 +42,8 @@ static bool next_round_is_wanted(const struct raft *raft)
 
 void read_index_advance(struct raft *raft)
 {
+    if (raft->reads_count == 0) // no round is wanted, none is waited for
+        return;
     raft->round_confirmed = membership_quorum(raft, round_of);
     if (!next_round_is_wanted(raft))
         return;

@@ -127,11 +127,13 @@ static void apply(struct node *node, const struct raft_output *output)
         if (entry->type != RAFT_ENTRY_COMMAND)
             continue;
         demand(entry->size == VALUE_SIZE, "an entry changed its size");
+        uint64_t sum = 0;
         for (uint32_t at = 0; at + 8 <= VALUE_SIZE; at += 8) {
             uint64_t word;
             memcpy(&word, (const char *)entry->data + at, sizeof word);
-            node->digest = (node->digest ^ word) * 0x9e3779b97f4a7c15u;
+            sum += word;
         }
+        node->digest = (node->digest ^ sum) * 0x9e3779b97f4a7c15u;
         node->commands++;
     }
 }
