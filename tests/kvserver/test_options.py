@@ -39,7 +39,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess:
         (["--fsync", "maybe"], "--fsync 'maybe' is neither yes nor no"),
         (["--log-bytes-max", "12q"], "--log-bytes-max '12q' is not a number"),
         (["--log-bytes-max", "99999999999999999999"], "is not a number"),
-        (["--heartbeat-ms", "100"], "more than half of --election-timeout-ms"),
+        (["--heartbeat-ms", "200"], "more than half of --election-timeout-ms"),
         (["--cluster", THREE], "--cluster needs --id"),
         (["--id", "4", "--cluster", THREE], "--id 4 is not a member of --cluster"),
         (["--id", "1", "--port", "7001", "--cluster", THREE], "--port is for a single"),
