@@ -168,6 +168,13 @@ static void strike_network(struct world *world, enum fault fault)
     if (fault == FAULT_DUPLICATE)
         links->duplicate_ppm = (uint32_t)random_between(random, 10000, 300000);
     if (fault == FAULT_DELAY) {
+        // Sometimes all messages take about as long as an election timeout: votes and
+        // acknowledgements then come in terms that have passed.
+        bool far = random_chance(random, 300000);
+        uint64_t farthest_us = random_between(random, 50000, 500000);
+
+        if (far)
+            links->delay_us_max = farthest_us;
         links->slow_ppm = (uint32_t)random_between(random, 10000, 300000);
         links->slow_us_mean = random_between(random, 5000, 300000);
     }
@@ -337,6 +344,8 @@ static void undo(struct world *world, enum fault fault, raft_id id,
         break;
     case FAULT_DELAY:
         links->slow_ppm = 0;
+        links->delay_us_min = world->config.delay_us_min;
+        links->delay_us_max = world->config.delay_us_max;
         break;
     case FAULT_CRASH:
         if (world->nodes[id].incarnation == incarnation)
