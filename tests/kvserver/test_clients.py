@@ -111,7 +111,7 @@ def test_nc_speaks_both_languages(cluster: RealCluster) -> None:
 def test_redis_py_reads_and_writes(cluster: RealCluster) -> None:
     redis = pytest.importorskip("redis", reason="there is no redis-py here")
     port = cluster.client_ports[cluster.leader()]
-    with redis.Redis(port=port, client_name="tester") as client:
+    with redis.Redis("127.0.0.1", port, client_name="tester") as client:
         assert client.ping() and client.set("py", "1", ex=100, nx=True)
         assert client.set("py", "2", nx=True) is None
         assert client.get("py") == b"1" and 90 < client.ttl("py") <= 100
@@ -134,7 +134,7 @@ def test_redis_py_reads_and_writes(cluster: RealCluster) -> None:
 def test_redis_py_is_told_where_the_leader_is(cluster: RealCluster) -> None:
     redis = pytest.importorskip("redis", reason="there is no redis-py here")
     leader = cluster.client_ports[cluster.leader()]
-    with redis.Redis(port=cluster.client_ports[follower(cluster)]) as client:
+    with redis.Redis("127.0.0.1", cluster.client_ports[follower(cluster)]) as client:
         with pytest.raises(redis.ResponseError, match=f"MOVED 0 127.0.0.1:{leader}"):
             client.set("py", "1")
 

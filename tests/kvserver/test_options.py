@@ -140,9 +140,12 @@ def test_a_log_of_another_cluster_is_refused() -> None:
 
 
 def test_members_may_be_named_by_host_names() -> None:
-    """One member of a cluster of two, which therefore has no leader."""
+    """One member of a cluster of two, which therefore has no leader.
+
+    127.1 is not an address to libuv, so that the resolver is asked, which knows it even
+    where no /etc/hosts tells what localhost is."""
     ports = free_ports(4)
-    members = ",".join(f"{n}=localhost:{ports[n]}/{ports[n + 1]}" for n in (0, 2))
+    members = ",".join(f"{n}=127.1:{ports[n]}/{ports[n + 1]}" for n in (0, 2))
     members = members.replace("0=", "1=")
     flags = ("--id", "1", "--cluster", members, "--fsync", "no")
     directory = scratch_directory(durable=False)
@@ -152,10 +155,10 @@ def test_members_may_be_named_by_host_names() -> None:
     )
     try:
         limit = time.monotonic() + 30
-        while "serves clients on localhost" not in (directory / "log").read_text():
+        while "serves clients on 127.1" not in (directory / "log").read_text():
             assert process.running() and time.monotonic() < limit
             time.sleep(0.01)
-        with RespClient(ports[1], host="localhost") as client:
+        with RespClient(ports[1], host="127.0.0.1") as client:
             with pytest.raises(RespError, match="^CLUSTERDOWN No raft leader$"):
                 client.do("SET", "k", "v")
         assert process.terminate() == 0

@@ -49,6 +49,11 @@ class RespClient:
         self.stream.close()
         self.socket.close()
 
+    def quit(self) -> None:
+        """Returns when the server has closed its side: it no longer counts this client."""
+        self.do("QUIT")
+        self.stream.read()
+
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
 

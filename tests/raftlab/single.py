@@ -42,7 +42,9 @@ class Single:
     def leads(self) -> bool:
         try:
             with self.client() as client:
-                return b"raft_role:leader" in client.do("INFO", "raft")
+                leads = b"raft_role:leader" in client.do("INFO", "raft")
+                client.quit()
+                return leads
         except OSError:
             return False
 
