@@ -18,7 +18,10 @@
 
 enum {
     ALIGNMENT = 16,
-    TICKS_AT_ONCE_MAX = 64, // in one call; what is still due then waits for the next
+    // In one call; what is still due then waits for the next, so that messages and
+    // heartbeats have their turn while a long log is applied.
+    TICKS_AT_ONCE_MAX = 64,
+    APPLIES_AT_ONCE_MAX = 16,
     REASON_BYTES = 120,
 };
 
@@ -36,6 +39,7 @@ struct host {
 
     uint64_t now_ms;
     uint64_t deadline_ms;
+    raft_index applied; // not yet reported to the core; 0: nothing is owed
 
     bool stopped;
     char reason[REASON_BYTES];
@@ -98,14 +102,14 @@ static void persist(struct host *host, const struct host_io *io,
 
 // ---- the loop -------------------------------------------------------------------
 
-// Applies, and returns the last index applied, or 0.
-static raft_index apply(const struct host_io *io, const struct raft_output *output)
+static void apply(struct host *host, const struct host_io *io,
+                  const struct raft_output *output)
 {
     if (output->apply_count == 0)
-        return 0;
+        return;
     const struct state_machine *machine = &io->machine;
     machine->apply(machine->context, output->apply, output->apply_count);
-    return output->apply[output->apply_count - 1].index;
+    host->applied = output->apply[output->apply_count - 1].index;
 }
 
 static void answer_reads(const struct host_io *io, const struct raft_output *output)
@@ -115,43 +119,55 @@ static void answer_reads(const struct host_io *io, const struct raft_output *out
                                output->reads[i].status);
 }
 
-// One event in, its effects out. Returns the last index applied, or 0.
-static raft_index step(struct host *host, const struct host_io *io,
-                       const struct raft_event *event, struct raft_output *output,
-                       enum raft_status *status)
+// One event in, its effects out.
+static enum raft_status step(struct host *host, const struct host_io *io,
+                             const struct raft_event *event, struct raft_output *output)
 {
-    *status = raft_step(core(host), event, output);
+    enum raft_status status = raft_step(core(host), event, output);
     host->deadline_ms = output->deadline_ms;
     persist(host, io, output);
     if (host->stopped)
-        return 0; // nothing may leave that hides the failure
+        return status; // nothing may leave that hides the failure
     if (output->message_count > 0)
         io->network.send(io->network.context, output->messages, output->message_count);
-    raft_index applied = apply(io, output);
+    apply(host, io, output);
     answer_reads(io, output);
     if (io->observer.stepped != NULL)
         io->observer.stepped(io->observer.context, core(host), event, output);
-    return applied;
+    return status;
 }
 
-// Feeds the core with what follows from its own outputs, until it is quiet.
-static void settle(struct host *host, const struct host_io *io, raft_index applied)
+// The next event that follows from the core's own outputs; false where it is quiet.
+static bool follow_up(struct host *host, struct raft_event *event)
+{
+    event->now_ms = host->now_ms;
+    if (host->applied != 0) {
+        event->type = RAFT_EVENT_APPLIED;
+        event->applied.index = host->applied;
+        host->applied = 0;
+        return true;
+    }
+    event->type = RAFT_EVENT_TICK;
+    return host->deadline_ms <= host->now_ms;
+}
+
+// Feeds the core until it is quiet, or until it is someone else's turn.
+static void settle(struct host *host, const struct host_io *io)
 {
     uint32_t ticks = 0;
+    uint32_t applies = 0;
     while (!host->stopped) {
-        struct raft_event event = {.now_ms = host->now_ms};
-        if (applied != 0) {
-            event.type = RAFT_EVENT_APPLIED;
-            event.applied.index = applied;
-        } else if (host->deadline_ms <= host->now_ms && ticks < TICKS_AT_ONCE_MAX) {
-            event.type = RAFT_EVENT_TICK;
-            ticks++;
-        } else {
+        if (ticks == TICKS_AT_ONCE_MAX || applies == APPLIES_AT_ONCE_MAX) {
+            host->deadline_ms = host->now_ms;
             return;
         }
+        struct raft_event event;
+        if (!follow_up(host, &event))
+            return;
+        ticks += event.type == RAFT_EVENT_TICK;
+        applies += event.type == RAFT_EVENT_APPLIED;
         struct raft_output output;
-        enum raft_status status;
-        applied = step(host, io, &event, &output, &status);
+        step(host, io, &event, &output);
     }
 }
 
@@ -160,11 +176,11 @@ static void settle(struct host *host, const struct host_io *io, raft_index appli
 static enum raft_status run(struct host *host, const struct host_io *io,
                             struct raft_event *event, struct raft_output *output)
 {
-    enum raft_status status;
     if (event->now_ms > host->now_ms)
         host->now_ms = event->now_ms;
     event->now_ms = host->now_ms;
-    settle(host, io, step(host, io, event, output, &status));
+    enum raft_status status = step(host, io, event, output);
+    settle(host, io);
     return status;
 }
 

@@ -391,6 +391,31 @@ TEST(a_restarted_node_applies_its_log_again)
     CHECK_EQ(world.first_byte[applied - 2], 'e');
 }
 
+// A long log must not keep the node from its messages and heartbeats.
+TEST(a_long_backlog_is_applied_in_turns_and_nothing_is_left_out)
+{
+    start(1);
+    lead();
+    for (int i = 0; i < 90; i++) {
+        CHECK_EQ(propose("backlog"), RAFT_OK);
+        end_all_syncs();
+    }
+    raft_index last = view().last_index;
+    world.config.raft.message_entries_max = 1; // one entry an apply
+    CHECK(open_node());
+    uint32_t turns = 0;
+    while (world.applied_count < last) {
+        uint32_t before = world.applied_count;
+        CHECK(turns++ < 100);
+        world.now_ms = host_deadline_ms(world.host);
+        host_tick(world.host, &world.io, world.now_ms);
+        end_all_syncs();
+        CHECK(world.applied_count - before <= 48); // sixteen a call, of 90
+    }
+    CHECK(turns > 2);
+    CHECK_EQ(view().last_applied, view().last_index);
+}
+
 TEST(a_torn_tail_is_cut_on_open_and_counted)
 {
     start(1);
