@@ -9,7 +9,7 @@
 #include "kvserver/service/keys.h"
 #include "kvserver/service/resp.h"
 #include "kvserver/service/session.h"
-#include "kvserver/service/strings.h"
+#include "kvserver/service/values.h"
 
 #include "kvserver/service/command_table.h"
 

@@ -1,8 +1,8 @@
-// strings.c: commands on values that are byte strings; see strings.h.
+// values.c: commands on values that are byte strings; see values.h.
 //
 // Each handler reads its words, looks, decides and stores, in this order, so that an
 // error changes nothing.
-#include "kvserver/service/strings.h"
+#include "kvserver/service/values.h"
 
 #include <string.h>
 
@@ -141,7 +141,7 @@ static bool read_set(const struct bytes *words, uint32_t count,
     return !(options->flags & SET_TIMED) || read_set_time(options, time, "set", error);
 }
 
-bool strings_check_set(const struct bytes *words, uint32_t count, struct buffer *error)
+bool values_check_set(const struct bytes *words, uint32_t count, struct buffer *error)
 {
     struct set_options options;
     return read_set(words, count, &options, error);
@@ -161,7 +161,7 @@ static bool set_deadline(const struct command_call *call,
     return *deadline_ms <= INT64_MAX;
 }
 
-void strings_set(struct command_call *call)
+void values_set(struct command_call *call)
 {
     struct set_options options;
     if (!read_set(call->words, call->count, &options, call->reply) ||
@@ -204,16 +204,15 @@ static bool read_setex(const struct bytes *words, unsigned flag,
     return read_set_time(options, words[2], command, error);
 }
 
-bool strings_check_setex(const struct bytes *words, uint32_t count,
-                         struct buffer *error)
+bool values_check_setex(const struct bytes *words, uint32_t count, struct buffer *error)
 {
     struct set_options options;
     (void)count;
     return read_setex(words, SET_EX, &options, error);
 }
 
-bool strings_check_psetex(const struct bytes *words, uint32_t count,
-                          struct buffer *error)
+bool values_check_psetex(const struct bytes *words, uint32_t count,
+                         struct buffer *error)
 {
     struct set_options options;
     (void)count;
@@ -236,25 +235,25 @@ static void setex(struct command_call *call, unsigned flag)
     resp_simple(call->reply, "OK");
 }
 
-void strings_setex(struct command_call *call)
+void values_setex(struct command_call *call)
 {
     setex(call, SET_EX);
 }
 
-void strings_psetex(struct command_call *call)
+void values_psetex(struct command_call *call)
 {
     setex(call, SET_PX);
 }
 
 // ---- the other ways to read and to replace --------------------------------------
 
-void strings_get(struct command_call *call)
+void values_get(struct command_call *call)
 {
     struct store_value value;
     reply_found(call, find(call, call->words[1], &value), &value);
 }
 
-void strings_getdel(struct command_call *call)
+void values_getdel(struct command_call *call)
 {
     struct store_value value;
     enum finding finding = find(call, call->words[1], &value);
@@ -263,7 +262,7 @@ void strings_getdel(struct command_call *call)
         store_remove(call->store, call->words[1]);
 }
 
-void strings_getset(struct command_call *call)
+void values_getset(struct command_call *call)
 {
     struct store_value value;
     if (!fits(call, call->words[2].size))
@@ -275,7 +274,7 @@ void strings_getset(struct command_call *call)
     put(call, call->words[1], call->words[2], 0);
 }
 
-void strings_setnx(struct command_call *call)
+void values_setnx(struct command_call *call)
 {
     struct store_value value;
     if (!fits(call, call->words[2].size))
@@ -286,14 +285,14 @@ void strings_setnx(struct command_call *call)
     resp_integer(call->reply, !found);
 }
 
-void strings_strlen(struct command_call *call)
+void values_strlen(struct command_call *call)
 {
     struct store_value value;
     if (find(call, call->words[1], &value) != WRONG_TYPE)
         resp_integer(call->reply, (int64_t)value.payload.size);
 }
 
-void strings_mget(struct command_call *call)
+void values_mget(struct command_call *call)
 {
     resp_array(call->reply, call->count - 1);
     for (uint32_t i = 1; i < call->count; i++) {
@@ -306,7 +305,7 @@ void strings_mget(struct command_call *call)
     }
 }
 
-bool strings_check_mset(const struct bytes *words, uint32_t count, struct buffer *error)
+bool values_check_mset(const struct bytes *words, uint32_t count, struct buffer *error)
 {
     if (count % 2 == 1)
         return true;
@@ -314,9 +313,9 @@ bool strings_check_mset(const struct bytes *words, uint32_t count, struct buffer
     return false;
 }
 
-void strings_mset(struct command_call *call)
+void values_mset(struct command_call *call)
 {
-    if (!strings_check_mset(call->words, call->count, call->reply))
+    if (!values_check_mset(call->words, call->count, call->reply))
         return;
     for (uint32_t i = 2; i < call->count; i += 2)
         if (!fits(call, call->words[i].size))
@@ -326,7 +325,7 @@ void strings_mset(struct command_call *call)
     resp_simple(call->reply, "OK");
 }
 
-void strings_append(struct command_call *call)
+void values_append(struct command_call *call)
 {
     struct bytes key = call->words[1];
     struct bytes tail = call->words[2];
@@ -381,40 +380,40 @@ static bool read_step(struct bytes text, bool down, int64_t *step, struct buffer
     return true;
 }
 
-bool strings_check_incrby(const struct bytes *words, uint32_t count,
-                          struct buffer *error)
+bool values_check_incrby(const struct bytes *words, uint32_t count,
+                         struct buffer *error)
 {
     int64_t step;
     (void)count;
     return read_step(words[2], false, &step, error);
 }
 
-bool strings_check_decrby(const struct bytes *words, uint32_t count,
-                          struct buffer *error)
+bool values_check_decrby(const struct bytes *words, uint32_t count,
+                         struct buffer *error)
 {
     int64_t step;
     (void)count;
     return read_step(words[2], true, &step, error);
 }
 
-void strings_incr(struct command_call *call)
+void values_incr(struct command_call *call)
 {
     add(call, 1);
 }
 
-void strings_decr(struct command_call *call)
+void values_decr(struct command_call *call)
 {
     add(call, -1);
 }
 
-void strings_incrby(struct command_call *call)
+void values_incrby(struct command_call *call)
 {
     int64_t step;
     if (read_step(call->words[2], false, &step, call->reply))
         add(call, step);
 }
 
-void strings_decrby(struct command_call *call)
+void values_decrby(struct command_call *call)
 {
     int64_t step;
     if (read_step(call->words[2], true, &step, call->reply))
