@@ -2,10 +2,7 @@
 #include "kvserver/service/entry.h"
 
 #include <assert.h>
-#include <string.h>
-
 #include "kvserver/service/number.h"
-#include "kvserver/service/resp.h"
 
 static void append_number(struct buffer *out, uint64_t value)
 {
@@ -26,31 +23,20 @@ void entry_encode(struct buffer *out, const struct entry *entry,
         buffer_append(out, ".", 1);
         append_number(out, entry->sequence);
     }
-    buffer_append(out, "\r\n", 2);
-    if (entry->count == 0)
-        return;
-    resp_array(out, entry->count);
-    for (uint32_t i = 0; i < entry->count; i++)
-        resp_bulk(out, words[i]);
+    buffer_append(out, " *", 2);
+    append_number(out, entry->count);
+    for (uint32_t i = 0; i < entry->count; i++) {
+        buffer_append(out, " ", 1);
+        append_number(out, words[i].size);
+        buffer_append(out, ":", 1);
+        buffer_append(out, words[i].data, words[i].size);
+    }
 }
 
 struct reader {
     const char *at;
     const char *end;
 };
-
-// The digits up to `stop`, which is passed over.
-static bool read_number(struct reader *reader, char stop, uint64_t *value)
-{
-    size_t left = (size_t)(reader->end - reader->at);
-    size_t most = left < NUMBER_TEXT_MAX ? left : NUMBER_TEXT_MAX;
-    const char *found = most == 0 ? NULL : memchr(reader->at, stop, most);
-    if (found == NULL)
-        return false;
-    struct bytes digits = {reader->at, (size_t)(found - reader->at)};
-    reader->at = found + 1;
-    return number_parse_unsigned(digits, value);
-}
 
 static bool read_byte(struct reader *reader, char expected)
 {
@@ -60,31 +46,48 @@ static bool read_byte(struct reader *reader, char expected)
     return true;
 }
 
+static bool read_number(struct reader *reader, uint64_t *value)
+{
+    const char *begin = reader->at;
+    while (reader->at < reader->end && *reader->at >= '0' && *reader->at <= '9')
+        reader->at++;
+    struct bytes digits = {begin, (size_t)(reader->at - begin)};
+    return number_parse_unsigned(digits, value);
+}
+
+static bool next_is_digit(const struct reader *reader)
+{
+    return reader->at < reader->end && *reader->at >= '0' && *reader->at <= '9';
+}
+
+// "@<time> [<session>.<sequence> ]*<count>"
 static bool read_head(struct reader *reader, struct entry *entry)
 {
-    const char *line_end = memchr(reader->at, '\r', (size_t)(reader->end - reader->at));
-    if (line_end == NULL || !read_byte(reader, '@'))
+    uint64_t count;
+    if (!read_byte(reader, '@') || !read_number(reader, &entry->time_ms) ||
+        entry->time_ms > INT64_MAX || !read_byte(reader, ' '))
         return false;
-    bool has_session = memchr(reader->at, ' ', (size_t)(line_end - reader->at)) != NULL;
-    if (!read_number(reader, has_session ? ' ' : '\r', &entry->time_ms))
+    if (next_is_digit(reader) &&
+        (!read_number(reader, &entry->session) || !read_byte(reader, '.') ||
+         !read_number(reader, &entry->sequence) || !read_byte(reader, ' ') ||
+         entry->session == 0 || entry->sequence == 0))
         return false;
-    if (has_session && (!read_number(reader, '.', &entry->session) ||
-                        !read_number(reader, '\r', &entry->sequence) ||
-                        entry->session == 0 || entry->sequence == 0))
+    if (!read_byte(reader, '*') || !read_number(reader, &count) || count > UINT32_MAX)
         return false;
-    return read_byte(reader, '\n') && entry->time_ms <= INT64_MAX;
+    entry->count = (uint32_t)count;
+    return count > 0 || entry->session == 0;
 }
 
 static bool read_word(struct reader *reader, struct buffer *words)
 {
     uint64_t size;
-    if (!read_byte(reader, '$') || !read_number(reader, '\r', &size) ||
-        !read_byte(reader, '\n') || size > (uint64_t)(reader->end - reader->at))
+    if (!read_byte(reader, ' ') || !read_number(reader, &size) ||
+        !read_byte(reader, ':') || size > (uint64_t)(reader->end - reader->at))
         return false;
     struct bytes word = {reader->at, size};
     reader->at += size;
     buffer_append(words, &word, sizeof(word));
-    return read_byte(reader, '\r') && read_byte(reader, '\n');
+    return true;
 }
 
 bool entry_decode(const void *data, size_t size, struct entry *entry,
@@ -97,13 +100,6 @@ bool entry_decode(const void *data, size_t size, struct entry *entry,
     struct reader reader = {data, (const char *)data + size};
     if (!read_head(&reader, entry))
         return false;
-    if (reader.at == reader.end)
-        return entry->session == 0;
-    uint64_t count;
-    if (!read_byte(&reader, '*') || !read_number(&reader, '\r', &count) ||
-        !read_byte(&reader, '\n') || count == 0 || count > UINT32_MAX)
-        return false;
-    entry->count = (uint32_t)count;
     for (uint32_t i = 0; i < entry->count; i++)
         if (!read_word(&reader, words))
             return false;

@@ -9,7 +9,7 @@
 // in ms and, optionally, a client session and sequence (dissertation 6.3), then the
 // words:
 //
-//     "@<time_ms> [<session>.<sequence>]\r\n" followed by a RESP array of bulk strings
+//     "@<time_ms> [<session>.<sequence> ]*<words> <bytes>:<word> <bytes>:<word>..."
 //
 // Time never goes back: applying uses max(its clock, the entry's time). A key past its
 // deadline by that clock is gone. Reads see the clock of the last applied entry; a

@@ -18,8 +18,8 @@
 enum {
     FILES_MAX = 8,
     NAME_BYTES = 64,
-    ZEROS_BYTES = 64 * 1024, // in one call
-    ZEROS_AHEAD_BYTES_DEFAULT = 4 << 20,
+    ZEROS_BYTES = 64 * 1024,             // in one call
+    ZEROS_AHEAD_BYTES_DEFAULT = 1 << 20, // more would hold the loop up when it is due
 };
 
 static const char lock_name[] = "lock";

@@ -3,8 +3,6 @@
 
 #include "raft/host/crc32c.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 static const char magic[8] = {'r', 'a', 'f', 't', 'l', 'o', 'g', '\n'};
@@ -42,8 +40,12 @@ static uint64_t get_u64(const uint8_t *bytes)
 
 void log_format_name(char name[LOG_NAME_BYTES], uint64_t number)
 {
+    static_assert(NUMBER_DIGITS + sizeof suffix <= LOG_NAME_BYTES, "a name fits");
     assert(number != 0);
-    snprintf(name, LOG_NAME_BYTES, "%020" PRIu64 "%s", number, suffix);
+    // By hand: a name is asked for at each append.
+    for (int i = NUMBER_DIGITS - 1; i >= 0; i--, number /= 10)
+        name[i] = (char)('0' + number % 10);
+    memcpy(name + NUMBER_DIGITS, suffix, sizeof suffix);
 }
 
 uint64_t log_format_number(const char *name)
