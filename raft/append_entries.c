@@ -196,6 +196,14 @@ enum raft_status append_entries_receive_reply(struct raft *raft,
     return RAFT_OK;
 }
 
+void append_entries_heartbeat(struct raft *raft)
+{
+    for (uint32_t i = 0; i < raft->configuration.count; i++) {
+        raft->peers[i].ping = true; // LEAD-1
+        raft->peers[i].probe_sent = false;
+    }
+}
+
 // How many entries from next_index on go into one message.
 static uint32_t batch_count(const struct raft *raft, raft_index next_index)
 {

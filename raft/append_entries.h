@@ -19,6 +19,9 @@ enum raft_status append_entries_receive_reply(struct raft *raft,
                                               const struct raft_message *message,
                                               struct raft_output *output);
 
+// As leader: owes every peer a message, be it empty.
+void append_entries_heartbeat(struct raft *raft);
+
 // As leader: sends each peer what is due and what its window allows.
 void append_entries_send(struct raft *raft, struct raft_output *output);
 

@@ -177,6 +177,18 @@ enum raft_status raft_load(struct raft *raft, const struct raft_entry *entry)
 
 // ---- one step -------------------------------------------------------------------
 
+static void tick(struct raft *raft, struct raft_output *output)
+{
+    if (timer_heartbeat_is_due(raft)) {
+        timer_reset_heartbeat(raft);
+        append_entries_heartbeat(raft);       // LEAD-1
+    } else if (timer_election_is_due(raft)) { // FOL-2, CAND-4
+        state_note(output, "election timeout -> pre-candidate");
+        role_become_pre_candidate(raft);
+        prevote_start(raft, output);
+    }
+}
+
 static enum raft_status propose(struct raft *raft, const struct raft_command *commands,
                                 uint32_t count, struct raft_output *output)
 {
@@ -261,7 +273,7 @@ static enum raft_status handle(struct raft *raft, const struct raft_event *event
 {
     switch (event->type) {
     case RAFT_EVENT_TICK:
-        timer_tick(raft, output);
+        tick(raft, output);
         return RAFT_OK;
     case RAFT_EVENT_MESSAGE:
         return receive(raft, event->message, output);

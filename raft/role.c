@@ -58,7 +58,7 @@ void role_become_leader(struct raft *raft, struct raft_output *output)
     assert(raft->role == RAFT_CANDIDATE);
     raft->role = RAFT_LEADER;
     raft->leader_id = raft->config.id;
-    raft->heartbeat_deadline_ms = raft->now_ms + raft->config.heartbeat_ms;
+    timer_reset_heartbeat(raft);
     for (uint32_t i = 0; i < raft->configuration.count; i++)
         progress_reset(&raft->peers[i],
                        raft->log.last_index); // STATE-6, STATE-7, LEAD-1

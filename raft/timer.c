@@ -1,8 +1,6 @@
 #include "raft/timer.h"
 
 #include "raft/membership.h"
-#include "raft/prevote.h"
-#include "raft/role.h"
 #include "raft/state.h"
 
 // splitmix64: one addition and a mix, every seed is a good one.
@@ -33,27 +31,20 @@ void timer_reset_election(struct raft *raft)
     raft->election_deadline_ms = raft->now_ms + timeout + draw(raft) % timeout;
 }
 
-static void leader_tick(struct raft *raft)
+bool timer_election_is_due(const struct raft *raft)
 {
-    if (raft->now_ms < raft->heartbeat_deadline_ms)
-        return;
-    raft->heartbeat_deadline_ms = raft->now_ms + raft->config.heartbeat_ms;
-    for (uint32_t i = 0; i < raft->configuration.count; i++) {
-        raft->peers[i].ping = true; // LEAD-1
-        raft->peers[i].probe_sent = false;
-    }
+    return raft->role != RAFT_LEADER && raft->now_ms >= raft->election_deadline_ms &&
+           membership_may_campaign(raft);
 }
 
-void timer_tick(struct raft *raft, struct raft_output *output)
+bool timer_heartbeat_is_due(const struct raft *raft)
 {
-    if (raft->role == RAFT_LEADER) {
-        leader_tick(raft);
-    } else if (raft->now_ms >= raft->election_deadline_ms &&
-               membership_may_campaign(raft)) {
-        state_note(output, "election timeout -> pre-candidate"); // FOL-2, CAND-4
-        role_become_pre_candidate(raft);
-        prevote_start(raft, output);
-    }
+    return raft->role == RAFT_LEADER && raft->now_ms >= raft->heartbeat_deadline_ms;
+}
+
+void timer_reset_heartbeat(struct raft *raft)
+{
+    raft->heartbeat_deadline_ms = raft->now_ms + raft->config.heartbeat_ms;
 }
 
 uint64_t timer_deadline(const struct raft *raft)

@@ -17,8 +17,14 @@ void timer_advance(struct raft *raft, uint64_t now_ms);
 // Begins a new election timeout.
 void timer_reset_election(struct raft *raft);
 
-// The time that passed may start a campaign, or a round of heartbeats.
-void timer_tick(struct raft *raft, struct raft_output *output);
+// Begins a new time of silence of a leader.
+void timer_reset_heartbeat(struct raft *raft);
+
+// Whether a follower or candidate has waited for long enough.
+bool timer_election_is_due(const struct raft *raft);
+
+// Whether a leader has.
+bool timer_heartbeat_is_due(const struct raft *raft);
 
 // When the next RAFT_EVENT_TICK is due.
 uint64_t timer_deadline(const struct raft *raft);

@@ -46,6 +46,13 @@ struct disk_posix {
 
 // ---- system calls that may be interrupted or fall short -------------------------
 
+// Always below 0: what went wrong in the system call just made.
+static int failure(void)
+{
+    assert(errno > 0);
+    return -errno;
+}
+
 static int write_all(int fd, const void *data, size_t size, uint64_t offset)
 {
     const char *bytes = data;
@@ -66,7 +73,7 @@ static int cut(int fd, uint64_t size)
 {
     while (ftruncate(fd, (off_t)size) != 0) {
         if (errno != EINTR)
-            return -errno;
+            return failure();
     }
     return 0;
 }
@@ -77,7 +84,7 @@ static int sync_all(int fd)
 {
     while (fsync(fd) != 0) {
         if (errno != EINTR)
-            return -errno;
+            return failure();
     }
     return 0;
 }
@@ -86,7 +93,7 @@ static int sync_data(int fd)
 {
     while (fdatasync(fd) != 0) {
         if (errno != EINTR)
-            return -errno;
+            return failure();
     }
     return 0;
 }
@@ -263,7 +270,7 @@ static int disk_sync(void *context, const char *name, uint64_t token)
     // A descriptor of its own: ours may be closed before the sync has begun.
     int fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
     if (fd < 0)
-        return -errno;
+        return failure();
     int directory_fd = posix->directory_changed_token ? posix->directory_fd : -1;
     status = posix->options.start_sync(posix->options.context, fd, directory_fd, token);
     if (status == 0)
@@ -314,7 +321,7 @@ static int disk_rename(void *context, const char *from, const char *to)
     if (status != 0)
         return status;
     if (renameat(posix->directory_fd, from, posix->directory_fd, to) != 0)
-        return -errno;
+        return failure();
     mark_directory(posix);
     struct file *replaced = find_open(posix, to);
     if (replaced != NULL && replaced != file)
@@ -403,7 +410,7 @@ static int disk_remove(void *context, const char *name)
     struct disk_posix *posix = context;
     struct file *file = find_open(posix, name);
     if (unlinkat(posix->directory_fd, name, 0) != 0)
-        return -errno;
+        return failure();
     if (file != NULL)
         forget(file);
     mark_directory(posix);
@@ -436,7 +443,7 @@ static int sync_above(const char *path)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return -errno;
+        return failure();
     int above = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int status = above < 0 ? -errno : sync_all(above);
     if (above >= 0)
@@ -484,10 +491,10 @@ static int lock_directory(struct disk_posix *posix)
     posix->lock_fd =
         openat(posix->directory_fd, lock_name, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (posix->lock_fd < 0)
-        return -errno;
+        return failure();
     while (flock(posix->lock_fd, LOCK_EX | LOCK_NB) != 0) {
         if (errno != EINTR)
-            return -errno;
+            return failure();
     }
     return 0;
 }
