@@ -18,7 +18,7 @@ static bool is_well_formed(const struct raft_message *message)
     for (uint32_t i = 0; i < request->count; i++) {
         const struct raft_entry *entry = &request->entries[i];
         if (entry->index != request->prev_log_index + 1 + i || entry->term < term ||
-            entry->term == 0)
+            entry->term == 0 || (unsigned)entry->type >= RAFT_ENTRY_TYPE_COUNT)
             return false;
         term = entry->term;
     }
@@ -26,12 +26,16 @@ static bool is_well_formed(const struct raft_message *message)
 }
 
 // AE-3 and AE-4. Returns the index of the last entry that is known to match: the last
-// of the message, or fewer where the log is full.
+// of the message, or fewer where the log is full, or where the sender's messages are
+// longer than ours, for which one step's write has no room.
 static raft_index take_entries(struct raft *raft,
                                const struct raft_append_entries *request,
                                struct raft_output *output)
 {
-    for (uint32_t i = 0; i < request->count; i++) {
+    uint32_t count = request->count;
+    if (count > raft->config.message_entries_max)
+        count = raft->config.message_entries_max;
+    for (uint32_t i = 0; i < count; i++) {
         const struct raft_entry *entry = &request->entries[i];
         if (entry->index <= raft->log.snapshot_index ||
             log_matches(&raft->log, entry->index, entry->term))
@@ -48,7 +52,7 @@ static raft_index take_entries(struct raft *raft,
         }
         state_persist_entries(raft, entry->index);
     }
-    return request->prev_log_index + request->count;
+    return request->prev_log_index + count;
 }
 
 // Whether a committed entry would have to go: then the sender is no correct leader.
@@ -59,7 +63,7 @@ static bool contradicts_committed(const struct raft *raft,
         const struct raft_entry *entry = &request->entries[i];
         if (entry->index > raft->commit_index)
             return false;
-        if (entry->index > raft->log.snapshot_index &&
+        if (entry->index >= raft->log.snapshot_index &&
             !log_matches(&raft->log, entry->index, entry->term))
             return true;
     }
@@ -112,10 +116,8 @@ enum raft_status append_entries_receive(struct raft *raft,
                                         struct raft_output *output)
 {
     const struct raft_append_entries *request = &message->append_entries;
-    struct raft_message reply = {.type = RAFT_APPEND_ENTRIES_REPLY,
-                                 .from = raft->config.id,
-                                 .to = message->from,
-                                 .term = raft->hard_state.current_term};
+    struct raft_message reply =
+        state_reply(raft, RAFT_APPEND_ENTRIES_REPLY, message->from);
     reply.append_entries_reply.prev_log_index = request->prev_log_index;
     reply.append_entries_reply.round = request->round;
     if (!is_well_formed(message))
@@ -157,6 +159,11 @@ static void back_up(struct raft *raft, struct progress *peer,
         next = refusal->prev_log_index;
     if (next <= peer->match_index)
         next = peer->match_index + 1;
+    if (next <= raft->log.snapshot_index)
+        next = raft->log.snapshot_index + 1;
+    // There is nothing else to offer: the next heartbeat asks again.
+    if (peer->state == RAFT_PROBE && next >= peer->next_index)
+        return;
     progress_become_probe(peer, next);
     peer->ping = true;
 }
@@ -166,8 +173,11 @@ static enum raft_status go_on(struct raft *raft, struct progress *peer,
 {
     if (reply->match_index > raft->log.last_index)
         return RAFT_INVALID;
-    bool found = reply->prev_log_index + 1 == peer->next_index ||
-                 reply->match_index + 1 >= peer->next_index;
+    // A peer that took nothing of what there is has no room: more would be wasted on
+    // it, and each heartbeat asks again.
+    bool found = reply->match_index >= peer->next_index ||
+                 (reply->match_index + 1 == peer->next_index &&
+                  peer->next_index > raft->log.last_index);
     progress_acknowledged(peer, reply->match_index); // LEAD-3a
     if (found && peer->state == RAFT_PROBE)
         progress_become_replicate(peer);

@@ -75,10 +75,8 @@ void prevote_receive(struct raft *raft, const struct raft_message *message,
                      struct raft_output *output)
 {
     bool granted = may_grant(raft, message, output);
-    struct raft_message reply = {.type = RAFT_REQUEST_VOTE_REPLY,
-                                 .from = raft->config.id,
-                                 .to = message->from,
-                                 .term = raft->hard_state.current_term};
+    struct raft_message reply =
+        state_reply(raft, RAFT_REQUEST_VOTE_REPLY, message->from);
     if (granted)
         reply.term = message->term;
     reply.request_vote_reply.pre_vote = true;

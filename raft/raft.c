@@ -181,9 +181,13 @@ static void tick(struct raft *raft, struct raft_output *output)
 {
     if (timer_heartbeat_is_due(raft)) {
         timer_reset_heartbeat(raft);
-        append_entries_heartbeat(raft);       // LEAD-1
-    } else if (timer_election_is_due(raft)) { // FOL-2, CAND-4
-        state_note(output, "election timeout -> pre-candidate");
+        append_entries_heartbeat(raft);
+    } else if (timer_election_is_due(raft)) {
+        if (!role_may_campaign_again(raft)) {
+            timer_reset_election(raft);
+            return;
+        }
+        state_note(output, "election timeout -> pre-candidate"); // FOL-2, CAND-4
         role_become_pre_candidate(raft);
         prevote_start(raft, output);
     }
@@ -231,7 +235,7 @@ static enum raft_status receive(struct raft *raft, const struct raft_message *me
                                 struct raft_output *output)
 {
     if (message->to != raft->config.id || message->from == raft->config.id ||
-        message->from == 0 || message->term == 0)
+        message->from == 0 || message->term == 0 || message->term > STATE_TERM_MAX)
         return RAFT_INVALID;
     if (message->type >= RAFT_INSTALL_SNAPSHOT)
         return message->type < RAFT_MESSAGE_TYPE_END ? RAFT_UNSUPPORTED : RAFT_INVALID;

@@ -13,6 +13,8 @@ enum raft_status read_index_ask(struct raft *raft, uint64_t id)
 {
     if (raft->role != RAFT_LEADER)
         return RAFT_NOT_LEADER;
+    if (raft->term_start_index > raft->log.last_index)
+        return RAFT_LOG_FULL; // the no-op had no room: nothing will be confirmed
     if (raft->reads_count == RAFT_READS_MAX)
         return RAFT_READS_FULL;
     uint32_t at = (raft->reads_first + raft->reads_count++) % RAFT_READS_MAX;

@@ -36,9 +36,7 @@ bool request_vote_is_up_to_date(const struct raft *raft,
 
 void request_vote_start(struct raft *raft, struct raft_output *output)
 {
-    struct raft_message message = {.type = RAFT_REQUEST_VOTE,
-                                   .from = raft->config.id,
-                                   .term = raft->hard_state.current_term};
+    struct raft_message message = state_reply(raft, RAFT_REQUEST_VOTE, 0);
     message.request_vote.last_log_index = raft->log.last_index;
     message.request_vote.last_log_term = log_last_term(&raft->log);
     for (uint32_t i = 0; i < raft->configuration.count; i++) {
@@ -83,10 +81,8 @@ void request_vote_receive(struct raft *raft, const struct raft_message *message,
         timer_reset_election(raft); // FOL-2: granting a vote counts as news
         state_note(output, "grant");
     }
-    struct raft_message reply = {.type = RAFT_REQUEST_VOTE_REPLY,
-                                 .from = raft->config.id,
-                                 .to = message->from,
-                                 .term = raft->hard_state.current_term};
+    struct raft_message reply =
+        state_reply(raft, RAFT_REQUEST_VOTE_REPLY, message->from);
     reply.request_vote_reply.vote_granted = granted;
     uint64_t needs = raft->durability.hard_state_write; // STATE-0, STATE-2
     durability_defer(raft, &reply, needs);
@@ -95,8 +91,10 @@ void request_vote_receive(struct raft *raft, const struct raft_message *message,
 static void count_votes(struct raft *raft, struct raft_output *output)
 {
     switch (request_vote_outcome(raft)) {
-    case REQUEST_VOTE_WON:
-        role_become_leader(raft, output); // CAND-2
+    case REQUEST_VOTE_WON: // CAND-2; votes may be early, but a term that leads is
+                           // durable
+        if (raft->durability.reported >= raft->campaign_write)
+            role_become_leader(raft, output);
         break;
     case REQUEST_VOTE_LOST:
         state_note(output, "election lost -> follower");

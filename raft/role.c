@@ -29,6 +29,14 @@ void role_adopt_term(struct raft *raft, raft_term term, struct raft_output *outp
     state_note(output, "term higher -> follower"); // ALL-2
 }
 
+bool role_may_campaign_again(const struct raft *raft)
+{
+    if (raft->hard_state.current_term == STATE_TERM_MAX)
+        return false;
+    return raft->role != RAFT_CANDIDATE ||
+           raft->durability.reported >= raft->campaign_write;
+}
+
 void role_become_pre_candidate(struct raft *raft)
 {
     assert(raft->role != RAFT_LEADER);

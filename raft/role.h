@@ -15,6 +15,11 @@ void role_become_follower(struct raft *raft, raft_id leader_id);
 // A message has shown a higher term: follower in that term, with no vote given (ALL-2).
 void role_adopt_term(struct raft *raft, raft_term term, struct raft_output *output);
 
+// False for a candidate whose vote is not on disk yet, and who has therefore asked
+// nobody: where the disk is slower than the timeout, a newer campaign would only wait
+// behind it, and so for ever. False, too, where there is no higher term.
+bool role_may_campaign_again(const struct raft *raft);
+
 // The term and the vote stay as they are.
 void role_become_pre_candidate(struct raft *raft);
 

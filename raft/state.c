@@ -1,5 +1,7 @@
 #include "raft/state.h"
 
+#include <string.h>
+
 void state_note(struct raft_output *output, const char *words)
 {
     if (output->note_count < RAFT_NOTES_MAX)
@@ -40,10 +42,19 @@ struct raft_message *state_message(struct raft *raft, struct raft_output *output
     struct raft_message *messages =
         (struct raft_message *)((uintptr_t)raft + raft->messages_offset);
     struct raft_message *message = &messages[output->message_count++];
-    *message = (struct raft_message){.type = type,
-                                     .from = raft->config.id,
-                                     .to = to,
-                                     .term = raft->hard_state.current_term};
+    *message = state_reply(raft, type, to);
+    return message;
+}
+
+struct raft_message state_reply(const struct raft *raft, enum raft_message_type type,
+                                raft_id to)
+{
+    struct raft_message message;
+    memset(&message, 0, sizeof message); // all of the union, whatever member is used
+    message.type = type;
+    message.from = raft->config.id;
+    message.to = to;
+    message.term = raft->hard_state.current_term;
     return message;
 }
 

@@ -11,6 +11,10 @@
 #include "raft/progress.h"
 #include "raft/raft.h"
 
+// No cluster that counts gets there. A message beyond it is refused, and no campaign
+// goes beyond it, so that a term never wraps around to 0.
+#define STATE_TERM_MAX ((raft_term)INT64_MAX)
+
 struct read_request {
     uint64_t id;
     raft_index index; // the state must be applied up to here
@@ -80,6 +84,10 @@ const struct raft_entry *state_view(struct raft *raft, raft_index first,
 // term; NULL where the output is full (the caller tries again in a later step).
 struct raft_message *state_message(struct raft *raft, struct raft_output *output,
                                    enum raft_message_type type, raft_id to);
+
+// A message for the outbox, with no field set beyond these.
+struct raft_message state_reply(const struct raft *raft, enum raft_message_type type,
+                                raft_id to);
 
 // What is known of member `id`; NULL where it is none.
 struct progress *state_peer(struct raft *raft, raft_id id);

@@ -61,7 +61,7 @@ static int write_all(int fd, const void *data, size_t size, uint64_t offset)
         if (done < 0 && errno == EINTR)
             continue;
         if (done <= 0)
-            return done < 0 ? -errno : -ENOSPC;
+            return done < 0 ? failure() : -ENOSPC;
         bytes += done;
         offset += (uint64_t)done;
         size -= (size_t)done;
@@ -161,7 +161,7 @@ static int open_fd(struct disk_posix *posix, const char *name, bool create)
         if (fd >= 0)
             mark_directory(posix);
     }
-    return fd < 0 ? -errno : fd;
+    return fd < 0 ? failure() : fd;
 }
 
 static int open_file(struct disk_posix *posix, const char *name, bool create,
@@ -179,7 +179,7 @@ static int open_file(struct disk_posix *posix, const char *name, bool create,
             return fd;
         struct stat about;
         if (fstat(fd, &about) != 0) {
-            status = -errno;
+            status = failure();
             close(fd);
             return status;
         }
@@ -306,7 +306,7 @@ static int64_t disk_read(void *context, const char *name, uint64_t offset, void 
     do {
         done = pread(file->fd, data, size, (off_t)offset);
     } while (done < 0 && errno == EINTR);
-    return done < 0 ? -errno : done;
+    return done < 0 ? failure() : done;
 }
 
 static int disk_rename(void *context, const char *from, const char *to)
@@ -362,7 +362,7 @@ static int read_names(struct disk_posix *posix, struct listing *listing)
     int fd = openat(posix->directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
     if (directory == NULL) {
-        int status = -errno;
+        int status = failure();
         if (fd >= 0)
             close(fd);
         return status;
@@ -372,7 +372,7 @@ static int read_names(struct disk_posix *posix, struct listing *listing)
         errno = 0;
         const struct dirent *entry = readdir(directory);
         if (entry == NULL) {
-            status = -errno;
+            status = failure();
             break;
         }
         status = add_name(listing, entry->d_name);
@@ -397,7 +397,7 @@ static int disk_list(void *context,
         if (file != NULL)
             visit(argument, name, file->size);
         else if (fstatat(posix->directory_fd, name, &about, 0) != 0)
-            status = -errno;
+            status = failure();
         else if (S_ISREG(about.st_mode))
             visit(argument, name, (uint64_t)about.st_size);
     }
@@ -445,7 +445,7 @@ static int sync_above(const char *path)
     if (fd < 0)
         return failure();
     int above = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int status = above < 0 ? -errno : sync_all(above);
+    int status = above < 0 ? failure() : sync_all(above);
     if (above >= 0)
         close(above);
     close(fd);
@@ -455,7 +455,7 @@ static int sync_above(const char *path)
 static int make_directory(const char *path)
 {
     if (mkdir(path, 0755) != 0)
-        return errno == EEXIST ? 0 : -errno;
+        return errno == EEXIST ? 0 : failure();
     return sync_above(path);
 }
 
@@ -483,7 +483,7 @@ static int open_directory(struct disk_posix *posix)
     if (status != 0)
         return status;
     posix->directory_fd = open(posix->options.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return posix->directory_fd < 0 ? -errno : 0;
+    return posix->directory_fd < 0 ? failure() : 0;
 }
 
 static int lock_directory(struct disk_posix *posix)

@@ -326,6 +326,8 @@ void host_synced(struct host *host, const struct host_io *io, uint64_t now_ms,
     host->counters.writes += host->write_syncing - host->write_durable;
     host->write_durable = host->write_syncing;
     start_sync(host, io); // at once: the disk works while the core does
+    if (host->stopped)
+        return;
     struct raft_event event = {.type = RAFT_EVENT_PERSISTED, .now_ms = now_ms};
     event.persisted.write = host->write_durable;
     struct raft_output output;

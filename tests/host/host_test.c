@@ -439,4 +439,20 @@ TEST(a_copy_of_the_memory_is_a_node_of_its_own)
     CHECK_EQ(fork.first_byte[fork.applied_count - 1], 'x');
 }
 
+TEST(a_node_that_could_not_start_its_next_sync_is_never_due_again)
+{
+    start(1);
+    lead();
+    CHECK_EQ(propose("x"), RAFT_OK);
+    CHECK_EQ(propose("y"), RAFT_OK); // goes with the next sync
+    uint64_t token = world.disk.pending_token;
+    CHECK_EQ(memory_disk_end_sync(&world.disk), 0);
+    world.disk.crashed = true; // from now on every call fails
+    uint32_t applied = world.applied_count;
+    host_synced(world.host, &world.io, world.now_ms, token, 0);
+    CHECK(host_stopped(world.host) != NULL);
+    CHECK_EQ(world.applied_count, applied);
+    CHECK_EQ(host_deadline_ms(world.host), UINT64_MAX);
+}
+
 TEST_MAIN

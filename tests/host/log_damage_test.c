@@ -90,7 +90,7 @@ TEST(zeros_written_ahead_are_no_tear)
     start(1 << 20);
     fixture_vote(&fixture, 1, 2);
     fixture_put(&fixture, 1, 1, 100);
-    struct memory_file *file = file_of(&fixture.disk, SEGMENT(1));
+    struct memory_file *file;
     for (uint64_t zeros = 1; zeros < 200; zeros++) {
         copy = fixture.disk;
         file = file_of(&copy, SEGMENT(1));
