@@ -1,5 +1,6 @@
 #include "sim/disk_files.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,6 +70,7 @@ static void set_entry(struct directory *directory, const char *name, uint32_t fi
         directory->count++;
         snprintf(at->name, sizeof(at->name), "%s", name);
     }
+    assert(directory->entries != NULL);
     directory->entries[position].file = file;
 }
 
@@ -377,11 +379,11 @@ void disk_files_copy(struct disk_files *to, const struct disk_files *from)
     to->damage_capacity = from->damage_count;
     to->damages = copied(from->damages, from->damage_count * sizeof(struct damage));
     for (uint32_t i = 0; i < to->file_count; i++) {
-        struct file *file = &to->files[i];
-        file->capacity = file->size;
-        file->data = copied(file->data, file->size);
+        const struct file *file = &from->files[i];
+        to->files[i].capacity = file->size;
+        to->files[i].data = copied(file->data, file->size);
         if (file->old != NULL) {
-            file->old = copied(file->old, file->durable_size - file->old_from);
+            to->files[i].old = copied(file->old, file->durable_size - file->old_from);
         }
     }
 }

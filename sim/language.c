@@ -162,7 +162,7 @@ static bool is_blank(char c)
 // Splits a line. The words' places are offsets until the text stands still.
 static bool split(struct language *language, const char *line, size_t size)
 {
-    size_t starts[LANGUAGE_WORDS_MAX];
+    size_t starts[LANGUAGE_WORDS_MAX] = {0};
     size_t at = 0;
 
     buffer_clear(&language->text);

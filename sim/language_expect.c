@@ -296,8 +296,9 @@ static bool expect_entry(struct language *language)
         buffer_append(&wanted, language->words[at].data, language->words[at].size);
     }
     holds = entry.term == term &&
-            (language->count == 5 || (wanted.size == text.size &&
-                                      memcmp(wanted.data, text.data, text.size) == 0));
+            (language->count == 5 ||
+             (wanted.size == text.size && wanted.data != NULL && text.data != NULL &&
+              memcmp(wanted.data, text.data, text.size) == 0));
     if (!holds)
         language_fail(language,
                       "entry %" PRIu64 " of node %u is of term %" PRIu64 ": %.*s",

@@ -128,7 +128,7 @@ static bool read_link(struct language *language, struct link *link)
 static bool set_cut(struct language *language, bool cut)
 {
     struct links *links = &language->world->links;
-    struct link link;
+    struct link link = {0};
 
     if (!read_link(language, &link))
         return false;
@@ -155,7 +155,7 @@ bool language_faults_heal(struct language *language)
 
 bool language_faults_hold(struct language *language)
 {
-    struct link link;
+    struct link link = {0};
 
     if (!read_link(language, &link))
         return false;
@@ -168,7 +168,7 @@ bool language_faults_hold(struct language *language)
 
 static bool let_go(struct language *language, bool deliver)
 {
-    struct link link;
+    struct link link = {0};
     uint32_t count;
 
     if (!read_link(language, &link))

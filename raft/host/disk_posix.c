@@ -49,8 +49,9 @@ struct disk_posix {
 // Always below 0: what went wrong in the system call just made.
 static int failure(void)
 {
-    assert(errno > 0);
-    return -errno;
+    int status = -errno;
+    assert(status < 0);
+    return status;
 }
 
 static int write_all(int fd, const void *data, size_t size, uint64_t offset)

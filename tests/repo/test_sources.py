@@ -10,6 +10,7 @@ import pytest
 from raftlab import build, tree
 
 FILE_LINES_MAX = 600
+TEST_LINES_MAX = 700  # a list of claims is read claim by claim
 FUNCTION_LINES_MAX = 70
 
 CODE = tree.named(".c", ".h")
@@ -22,7 +23,8 @@ TEXT = [name for name in tree.files() if name.suffix not in tree.BINARY]
 @pytest.mark.parametrize("source", CODE + tree.named(".py"), ids=str)
 def test_a_file_fits_into_the_head(source: pathlib.Path) -> None:
     lines = tree.read(source).count("\n")
-    assert lines <= FILE_LINES_MAX, f"{source} has {lines} lines"
+    limit = TEST_LINES_MAX if source.parts[0] == "tests" else FILE_LINES_MAX
+    assert lines <= limit, f"{source} has {lines} lines"
 
 
 def functions(text: str) -> list[tuple[str, int, int]]:
