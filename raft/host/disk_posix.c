@@ -373,7 +373,7 @@ static int read_names(struct disk_posix *posix, struct listing *listing)
         errno = 0;
         const struct dirent *entry = readdir(directory);
         if (entry == NULL) {
-            status = failure();
+            status = -errno; // 0 at the end of the directory
             break;
         }
         status = add_name(listing, entry->d_name);
