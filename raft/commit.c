@@ -19,7 +19,7 @@ void commit_advance(struct raft *raft, struct raft_output *output)
     raft_term term;
     if (!log_term(&raft->log, quorum, &term) || term != raft->hard_state.current_term)
         return;                  // Figure 8
-    raft->commit_index = quorum; // LEAD-4
+    raft->commit_index = quorum; // LEAD-4, STATE-4
     state_note(output, "quorum -> commit");
 }
 
@@ -60,6 +60,6 @@ enum raft_status commit_applied(struct raft *raft, raft_index index)
     if (index > raft->apply_given)
         return RAFT_INVALID;
     if (index > raft->last_applied)
-        raft->last_applied = index;
+        raft->last_applied = index; // STATE-5
     return RAFT_OK;
 }

@@ -144,7 +144,7 @@ bool log_append(struct log *log, raft_term term, enum raft_entry_type type,
     if (size > 0)
         memcpy(bytes_at(log, slot->at), data, size);
     log->bytes_tail = slot->at + size;
-    log->last_index++;
+    log->last_index++; // STATE-3
     return true;
 }
 

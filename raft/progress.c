@@ -2,7 +2,7 @@
 
 void progress_reset(struct progress *progress, raft_index last_index)
 {
-    progress->match_index = 0;
+    progress->match_index = 0; // STATE-7
     progress->acked_round = 0;
     progress->ping = true;
     progress_become_probe(progress, last_index + 1);
@@ -11,7 +11,7 @@ void progress_reset(struct progress *progress, raft_index last_index)
 void progress_become_probe(struct progress *progress, raft_index next_index)
 {
     progress->state = RAFT_PROBE;
-    progress->next_index = next_index;
+    progress->next_index = next_index; // STATE-6
     progress->probe_sent = false;
     progress->inflight_count = 0;
 }

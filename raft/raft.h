@@ -6,18 +6,19 @@
 //
 // The host's loop:
 //
+// clang-format off
 //     for (;;) {
 //         event = next event: a message, a proposal, a read, a finished write,
 //                 or RAFT_EVENT_TICK once output.deadline_ms has come;
 //         status = raft_step(raft, &event, &output);
-//         if (output.write != 0)              // one ordered write, started, not
-//         awaited
-//             append output.hard_state (if changed) and output.entries to stable
-//             storage; when they are durable: RAFT_EVENT_PERSISTED with that number;
-//         send output.messages;               // now: the core held back what may not
-//         go apply output.apply in order;        // then: RAFT_EVENT_APPLIED answer
-//         output.reads from the applied state;
+//         if (output.write != 0)          // one ordered write: started, not awaited
+//             append output.hard_state (if changed) and output.entries to the disk;
+//             once durable, report RAFT_EVENT_PERSISTED with that number;
+//         send output.messages;           // now: the core held back what may not go
+//         apply output.apply in order;    // then report RAFT_EVENT_APPLIED
+//         answer output.reads;            // from the applied state
 //     }
+// clang-format on
 //
 // Durability. The core enforces it: a vote or an acknowledgement appears in
 // output.messages only after RAFT_EVENT_PERSISTED has reported the write that it

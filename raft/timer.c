@@ -31,12 +31,14 @@ void timer_reset_election(struct raft *raft)
     raft->election_deadline_ms = raft->now_ms + timeout + draw(raft) % timeout;
 }
 
+// FOL-2, CAND-4
 bool timer_election_is_due(const struct raft *raft)
 {
     return raft->role != RAFT_LEADER && raft->now_ms >= raft->election_deadline_ms &&
            membership_may_campaign(raft);
 }
 
+// LEAD-1
 bool timer_heartbeat_is_due(const struct raft *raft)
 {
     return raft->role == RAFT_LEADER && raft->now_ms >= raft->heartbeat_deadline_ms;

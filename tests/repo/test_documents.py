@@ -37,6 +37,16 @@ def test_every_rule_of_figure_2_has_code() -> None:
     assert not missing, f"no code in raft/ cites {missing}"
 
 
+def test_every_rule_of_figure_2_stands_in_the_files_that_the_table_names() -> None:
+    rows = re.findall(
+        r"^\|\s*([A-Z]{2,}-\d+[a-z]?)\s*\|.*\|([^|]*)\|\s*$", tree.read(FIGURE), re.MULTILINE
+    )
+    assert {label for label, _ in rows} == listed()
+    for label, where in rows:
+        for name in re.findall(r"`([^`]+)`", where):
+            assert re.search(rf"\b{label}\b", tree.read(pathlib.Path(name))), (label, name)
+
+
 def test_every_rule_of_figure_2_has_a_test() -> None:
     tests = cited([n for n in tree.named(".c", ".py") if str(n).startswith("tests/")])
     missing = sorted(listed() - set(tests))
