@@ -107,8 +107,9 @@ static bool session_params(struct json_call *call)
     if (session == NULL && sequence == NULL)
         return true;
     if (!json_u64(session, &call->session) || !json_u64(sequence, &call->sequence) ||
-        call->session == 0)
-        return refuse(call, "session and sequence are whole numbers and go together");
+        call->session == 0 || call->sequence == 0)
+        return refuse(call, "session and sequence are positive whole numbers and go "
+                            "together");
     return true;
 }
 

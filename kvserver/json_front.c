@@ -101,15 +101,17 @@ static void call_take(struct connection *connection,
 {
     const struct json_method *method = json_call_method(message->method);
     struct json_call call;
+    bool answered = message->kind != JSONRPC_NOTIFICATION;
 
     if (method == NULL) {
-        error_reply(connection, &message->id, JSONRPC_METHOD_NOT_FOUND,
-                    "no such method");
+        if (answered)
+            error_reply(connection, &message->id, JSONRPC_METHOD_NOT_FOUND,
+                        "no such method");
         return;
     }
     if (json_call_read(&call, method, message->params, line_size))
         call_run(connection, method, message, &call);
-    else
+    else if (answered)
         error_reply(connection, &message->id, JSONRPC_INVALID_PARAMS, call.problem);
     json_call_release(&call);
 }

@@ -21,6 +21,7 @@
 #include "rpc/transport.h"
 
 #define NOT_DONE "TRYAGAIN the leader changed and the write was not done"
+#define UNKNOWN  "TIMEOUT not committed yet; the outcome of this write is unknown"
 
 struct node {
     uv_loop_t *loop;
@@ -103,8 +104,7 @@ static void give_up(struct node *node, struct request *request)
     if (request->kind == REQUEST_READ)
         answer(node, request, "TIMEOUT no majority confirmed the read in time");
     else
-        answer(node, request,
-               "TIMEOUT not committed yet; the outcome of this write is unknown");
+        answer(node, request, UNKNOWN);
 }
 
 // Answers what has waited for too long, and what an earlier leadership left behind.
@@ -241,7 +241,7 @@ static void proposal_placed(struct node *node, struct request *request,
     request->term = term;
     loser = pending_add(&node->pending, request);
     if (loser != NULL)
-        answer(node, loser, NOT_DONE);
+        answer(node, loser, UNKNOWN); // pending.h: another node may still commit it
 }
 
 static void proposal_failed(struct node *node, struct request *request,

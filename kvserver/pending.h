@@ -17,8 +17,9 @@ struct pending {
 void pending_init(struct pending *pending);
 void pending_release(struct pending *pending);
 
-// Returns the request that waited for the same index in an earlier term, or NULL: a
-// leader that gives an index out again does not hold that entry, so it is lost.
+// Returns the request that waited for the same index in an earlier term, or NULL. This
+// node lost its entry, but that is not yet the end of it: until the index is committed,
+// a node that still holds the entry may come to lead and commit it (Figure 8).
 struct request *pending_add(struct pending *pending, struct request *request);
 
 // Takes out who waits for this index, or NULL. Indices are asked for in order.

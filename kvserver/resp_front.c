@@ -75,7 +75,7 @@ static void session_ask(struct connection *connection, const struct bytes *words
     struct session session;
 
     if (!number_parse_unsigned(words[1], &session.id) || session.id == 0 ||
-        !number_parse_unsigned(words[2], &session.sequence)) {
+        !number_parse_unsigned(words[2], &session.sequence) || session.sequence == 0) {
         resp_error(connection_reply(connection),
                    "ERR session and sequence must be positive whole numbers");
         return;

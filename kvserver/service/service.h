@@ -61,10 +61,10 @@ void service_encode(struct buffer *out, uint64_t time_ms, uint64_t session,
 // is not NULL. An index at or below the last applied one changes nothing. Bytes that
 // no service_encode() made change nothing but the index, and the reply says so.
 //
-// Sessions: RAFT.REGISTER (a write) answers with a new session's number. A write with
-// session S and sequence N: N one beyond the last is executed and its reply kept; the
-// last one again gives the kept reply without executing; anything else, or a session
-// that is not known, is refused with -SESSION and changes nothing.
+// Sessions: RAFT.REGISTER (a write, in no session) answers with a new one's number. A
+// write with session S and sequence N: N one beyond the last is executed and its reply
+// kept; the last one again gives the kept reply without executing; anything else, or a
+// session that is not known, is refused with -SESSION and changes nothing.
 void service_apply(struct service *service, uint64_t index, const void *command,
                    size_t size, struct buffer *reply);
 

@@ -81,6 +81,12 @@ void session_run(struct command_call *call, const struct entry *entry)
         refuse_sequence(call->reply, &session, entry->sequence);
         return;
     }
+    // The new session and this one would be last used by the same entry, and its index
+    // is how the idlest is found.
+    if (command_word_is(call->words[0], "RAFT.REGISTER")) {
+        resp_error(call->reply, "ERR RAFT.REGISTER is not run within a session");
+        return;
+    }
     size_t start = call->reply->size;
     command_run(call, true);
     session.used_index = call->index;

@@ -66,6 +66,23 @@ TEST(the_session_longest_unused_makes_room)
     teardown(&f);
 }
 
+TEST(a_session_opens_no_other_so_that_their_number_keeps_its_bound)
+{
+    struct fixture f;
+    struct service_limits limits;
+    service_limits_default(&limits);
+    limits.sessions_max = 3;
+    setup_limited(&f, &limits);
+    for (uint64_t i = 0; i < 10; i++) {
+        uint64_t session = f.index + 1;
+        apply(&f, "RAFT.REGISTER");
+        CHECK(strncmp(apply_in(&f, session, 1, "RAFT.REGISTER"), "-ERR ", 5) == 0);
+        CHECK_TEXT(apply_in(&f, session, 1, "SET k v"), "+OK\r\n");
+        CHECK(service_session_count(f.service) <= 3);
+    }
+    teardown(&f);
+}
+
 TEST(a_session_idle_for_too_long_is_dropped_in_log_time)
 {
     struct fixture f;

@@ -159,6 +159,7 @@ def test_a_browser_is_closed_in_silence(server: Single, second: bytes) -> None:
         (b"SET k v FOO", b"ERR syntax error"),
         (b"INCRBY k x", b"ERR value is not an integer or out of range"),
         (b"RAFT.SESSION 0 1 SET a b", b"ERR session and sequence must be positive"),
+        (b"RAFT.SESSION 1 0 SET a b", b"ERR session and sequence must be positive"),
     ],
 )
 def test_a_refusal_reads_as_in_redis(server: Single, line: bytes, reply: bytes) -> None:

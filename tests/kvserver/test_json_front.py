@@ -113,6 +113,7 @@ def test_a_session_makes_a_retry_harmless(server: Single) -> None:
         ("kv.set", {"key": "a", "value": "b", "nx": 1}, -32602),
         ("kv.set", {"key": "a", "value": "b", "ex": "1"}, -32602),
         ("kv.set", {"key": "a", "value": "b", "session": 1}, -32602),
+        ("kv.incr", {"key": "a", "session": 1, "sequence": 0}, -32602),
         ("kv.set", {"key": "a", "value": "b", "ex": 0}, -32000),
         ("kv.set", {"key": "a", "value": "b", "nx": True, "xx": True}, -32000),
         ("kv.command", {"words": []}, -32602),
@@ -158,6 +159,11 @@ def test_a_notification_is_done_and_not_answered(server: Single) -> None:
     assert exchange(server, line) == []
     with server.client() as client:
         assert client.do("GET", "quiet") == b"1"
+
+
+@pytest.mark.parametrize("call", ['"kv.get"', '"kv.nonsense"', '"kv.get","params":[]'])
+def test_not_even_a_bad_notification_is_answered(server: Single, call: str) -> None:
+    assert exchange(server, b'{"jsonrpc":"2.0","method":%s}\n' % call.encode()) == []
 
 
 def test_lines_are_answered_in_order(server: Single) -> None:
