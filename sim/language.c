@@ -75,7 +75,8 @@ static const struct command commands[] = {
     {"hash", language_show_hash, false, 1, 1, "hash"},
     {"history", language_show_history, false, 1, 2, "history [FILE]"},
     {"check", language_show_check, false, 1, 1, "check"},
-    {"expect", language_expect_claim, false, 2, ANY, "expect CLAIM"},
+    {"expect", language_expect_claim, false, 2, ANY,
+     "expect CLAIM, which is one of: " LANGUAGE_EXPECT_CLAIMS},
     {"help", help, true, 1, 2, "help [COMMAND]"},
     {"quit", quit, true, 1, 1, "quit"},
 };

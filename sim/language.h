@@ -25,8 +25,9 @@ struct language {
     struct bytes words[LANGUAGE_WORDS_MAX];
     uint32_t count;
     struct buffer reply; // the newest reply of the store
+    bool replied;        // whether this world has given one
     struct buffer *out;  // the answer under way
-    char error[400];
+    char error[480];
 };
 
 void language_init(struct language *language);

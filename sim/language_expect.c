@@ -336,6 +336,8 @@ static bool expect_reply(struct language *language)
 
     if (language->count != 3)
         return language_fail(language, "usage: expect reply TEXT");
+    if (!language->replied)
+        return language_fail(language, "there is no reply yet");
     if (reply->size != language->words[2].size ||
         memcmp(reply->data, language->words[2].data, reply->size) != 0)
         return language_fail(language, "the reply was %.*s",
@@ -398,11 +400,5 @@ bool language_expect_claim(struct language *language)
         return expect_value(language, false);
     if (strcmp(name, "absent") == 0 && language->count >= 3)
         return expect_value(language, true);
-    return language_fail(language,
-                         "unknown claim; there are: leader [N], no leader, one leader, "
-                         "role N ROLE, committed K V [at N], absent K [at N], same, "
-                         "entry N INDEX TERM [WORDS], ticket N STATE, reply TEXT, "
-                         "violations N, up|down|stopped N, term|commit_index|"
-                         "applied_index|last_index|last_term|durable_index [N] OP "
-                         "NUMBER");
+    return language_fail(language, "unknown claim; there are: " LANGUAGE_EXPECT_CLAIMS);
 }

@@ -79,12 +79,12 @@ static void show_node(const struct node *node, struct buffer *out)
 bool language_show_status(struct language *language)
 {
     const struct world *world = language->world;
-    struct node *one;
+    struct node *one = NULL;
 
+    if (language->count > 1 && !language_node(language, 1, &one))
+        return false;
     json_number(language->out, "time_us", world->now_us);
-    if (language->count > 1) {
-        if (!language_node(language, 1, &one))
-            return false;
+    if (one != NULL) {
         show_node(one, language->out);
         return true;
     }

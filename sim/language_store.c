@@ -13,6 +13,7 @@ enum {
 static void show_reply(struct language *language, const char *resp, size_t size)
 {
     buffer_clear(&language->reply);
+    language->replied = true;
     language_plain(resp, size, &language->reply);
     json_bytes(language->out, "reply", language->reply.data, language->reply.size);
 }

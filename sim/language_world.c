@@ -94,6 +94,7 @@ bool language_world_cluster(struct language *language)
         return language_fail(language, "%s", error);
     world_free(language->world);
     language->world = world;
+    language->replied = false;
     world->trace.file = language->trace;
     if (setup.clients > 0)
         clients_start(world, (uint32_t)setup.clients, (uint32_t)setup.keys);

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "raft/version.h"
 #include "sim/json.h"
 #include "sim/options.h"
 #include "sim/run.h"
@@ -40,7 +41,7 @@ static bool open_file(const char *name, FILE **file)
     return *file != NULL;
 }
 
-static int command_run(int count, char **arguments)
+static int command_run(char **arguments)
 {
     struct options_run options;
     struct buffer out = {0};
@@ -48,7 +49,7 @@ static int command_run(int count, char **arguments)
     char error[300];
     bool ok;
 
-    if (!options_read_run(&options, count, arguments, error, sizeof(error)))
+    if (!options_read_run(&options, arguments, error, sizeof(error)))
         return complain(error);
     if (!open_file(options.trace, &options.run.trace) ||
         !open_file(options.history, &options.run.history))
@@ -104,6 +105,10 @@ static int command_linearize(const char *name)
         return EXIT_USAGE;
     }
     read = history_read(&history, file, error, sizeof(error));
+    if (read && ferror(file)) { // such as a directory
+        snprintf(error, sizeof(error), "cannot be read");
+        read = false;
+    }
     fclose(file);
     if (!read) {
         fprintf(stderr, "raftsim: %s: %s\n", name, error);
@@ -125,7 +130,7 @@ static const char help_text[] =
     "  raftsim run [FLAGS]      a seeded run; ends in one line of JSON\n"
     "    --seed N               the run's name: the same seed, the same run (1)\n"
     "    --nodes K              1 to 15 (5)\n"
-    "    --duration D           virtual time under load, such as 500ms, 60s, 5m (60s)\n"
+    "    --duration D           virtual time under load: 500ms, 60s, 5m, 1h (60s)\n"
     "    --faults LIST          all, none, or partition,oneway,loss,duplicate,delay,\n"
     "                           crash,pause,disk,clock (none)\n"
     "    --clients C            clients that work all the time (5)\n"
@@ -135,7 +140,7 @@ static const char help_text[] =
     "  raftsim repl             commands, one a line; answers, one line of JSON each\n"
     "  raftsim script FILE...   runs scenario files; stops at the first failed claim\n"
     "  raftsim linearize FILE   checks a history\n"
-    "  raftsim --help\n"
+    "  raftsim --help, --version\n"
     "\n"
     "Exit code 0: all is well; 1: a violation, a failed claim or an unknown verdict;\n"
     "2: something was asked for that cannot be done. docs/simulator.md tells more.\n";
@@ -143,9 +148,26 @@ static const char help_text[] =
 static int command_script(int count, char **names)
 {
     for (int i = 0; i < count; i++)
-        if (!script_run(names[i], stdout, stderr))
+        switch (script_run(names[i], stdout, stderr)) {
+        case SCRIPT_HELD:
+            break;
+        case SCRIPT_FAILED:
             return EXIT_FAILURE;
+        case SCRIPT_UNREADABLE:
+            return EXIT_USAGE;
+        }
     return EXIT_SUCCESS;
+}
+
+// Whether help is asked for: first of all, or for one command.
+static bool asks_help(int count, char **arguments)
+{
+    if (count > 1 && strcmp(arguments[1], "help") == 0)
+        return true;
+    for (int i = 1; i < count && i < 3; i++)
+        if (strcmp(arguments[i], "--help") == 0 || strcmp(arguments[i], "-h") == 0)
+            return true;
+    return false;
 }
 
 int main(int count, char **arguments)
@@ -153,12 +175,16 @@ int main(int count, char **arguments)
     const char *command = count > 1 ? arguments[1] : "";
     char error[200];
 
-    if (strcmp(command, "--help") == 0 || strcmp(command, "help") == 0) {
+    if (asks_help(count, arguments)) {
         fputs(help_text, stdout);
         return EXIT_SUCCESS;
     }
+    if (strcmp(command, "--version") == 0) {
+        puts("raftsim " RAFT_VERSION);
+        return EXIT_SUCCESS;
+    }
     if (strcmp(command, "run") == 0)
-        return command_run(count - 2, arguments + 2);
+        return command_run(arguments + 2);
     if (strcmp(command, "script") == 0 && count > 2)
         return command_script(count - 2, arguments + 2);
     if (strcmp(command, "linearize") == 0 && count == 3)

@@ -113,9 +113,9 @@ static const char *read_flag(struct options_run *options, const char *flag,
         return read_count(value, 100000, &run->keys) ? NULL
                                                      : "a number from 1 to 100000";
     if (strcmp(flag, "--duration") == 0)
-        return options_duration(value, &run->duration_us)
+        return options_duration(value, &run->duration_us) && run->duration_us > 0
                    ? NULL
-                   : "a duration such as 500ms, 60s or 5m";
+                   : "a duration above zero, such as 500ms, 60s or 5m";
     if (strcmp(flag, "--faults") == 0)
         return faults_parse(value, &run->faults)
                    ? NULL
@@ -132,28 +132,37 @@ static const char *read_flag(struct options_run *options, const char *flag,
     return "";
 }
 
-bool options_read_run(struct options_run *options, int count, char **arguments,
-                      char *error, size_t size)
+// "--seed 7" takes two arguments, "--seed=7" one.
+static bool read_argument(struct options_run *options, char **at, char *error,
+                          size_t size)
+{
+    size_t length = strcspn(at[0], "=");
+    const char *value = at[0][length] == '=' ? at[0] + length + 1 : at[1];
+    char flag[16]; // longer than any that is known
+    const char *expected;
+
+    snprintf(flag, sizeof(flag), "%.*s", (int)(length < 100 ? length : 100), at[0]);
+    expected = read_flag(options, flag, value != NULL ? value : "");
+    if (expected != NULL && *expected == '\0')
+        snprintf(error, size, "unknown flag %s (see raftsim --help)", at[0]);
+    else if (value == NULL)
+        snprintf(error, size, "%s needs a value", flag);
+    else if (expected != NULL)
+        snprintf(error, size, "%s must be %s, not \"%s\"", flag, expected, value);
+    else
+        return true;
+    return false;
+}
+
+bool options_read_run(struct options_run *options, char **arguments, char *error,
+                      size_t size)
 {
     run_options_default(&options->run);
     options->trace = options->history = NULL;
-    for (int i = 0; i < count; i += 2) {
-        const char *value = i + 1 < count ? arguments[i + 1] : NULL;
-        const char *expected = read_flag(options, arguments[i], value ? value : "");
-
-        if (expected != NULL && *expected == '\0') {
-            snprintf(error, size, "unknown flag %s (see raftsim --help)", arguments[i]);
+    for (char **at = arguments; *at != NULL; at++) {
+        if (!read_argument(options, at, error, size))
             return false;
-        }
-        if (value == NULL) {
-            snprintf(error, size, "%s needs a value", arguments[i]);
-            return false;
-        }
-        if (expected != NULL) {
-            snprintf(error, size, "%s must be %s, not \"%s\"", arguments[i], expected,
-                     value);
-            return false;
-        }
+        at += strchr(*at, '=') == NULL;
     }
     return true;
 }

@@ -8,7 +8,7 @@
 
 #include "sim/run.h"
 
-// "250us", "150ms", "2s", "1m", in microseconds; false where it is none.
+// "250us", "150ms", "2s", "1m", "1h", in microseconds; false where it is none.
 bool options_duration(const char *text, uint64_t *us);
 
 // A decimal number in [low, high]; false where it is none.
@@ -24,8 +24,9 @@ struct options_run {
     const char *history; // a file's name, or NULL
 };
 
-// Reads the flags of `raftsim run`; false, with one clear line, where one is wrong.
-bool options_read_run(struct options_run *options, int count, char **arguments,
-                      char *error, size_t size);
+// Reads the flags of `raftsim run`, up to a NULL; false, with one clear line, where one
+// is wrong.
+bool options_read_run(struct options_run *options, char **arguments, char *error,
+                      size_t size);
 
 #endif

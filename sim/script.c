@@ -40,36 +40,41 @@ static void print_line(FILE *out, const struct buffer *line)
     fputc('\n', out);
 }
 
-bool script_run(const char *name, FILE *out, FILE *errors)
+enum script_result script_run(const char *name, FILE *out, FILE *errors)
 {
     struct language language;
     struct buffer line = {0}, answer = {0};
     FILE *file = fopen(name, "r");
     unsigned number = 0;
-    bool ok = true;
+    enum script_result result = SCRIPT_HELD;
 
     if (file == NULL) {
         fprintf(errors, "raftsim: cannot read %s: %s\n", name, strerror(errno));
-        return false;
+        return SCRIPT_UNREADABLE;
     }
     language_init(&language);
-    while (ok && !language.quit && read_line(file, &line)) {
+    while (result == SCRIPT_HELD && !language.quit && read_line(file, &line)) {
         number++;
         print_line(out, &line);
         if (is_empty(&line))
             continue;
         buffer_clear(&answer);
-        ok = language_execute(&language, line.data, line.size, &answer);
+        if (!language_execute(&language, line.data, line.size, &answer))
+            result = SCRIPT_FAILED;
         fputs("    ", out);
         print_line(out, &answer);
     }
-    if (!ok)
+    if (result == SCRIPT_FAILED) {
         fprintf(errors, "raftsim: %s:%u: %s\n", name, number, language.error);
+    } else if (ferror(file)) { // such as a directory
+        fprintf(errors, "raftsim: cannot read %s\n", name);
+        result = SCRIPT_UNREADABLE;
+    }
     language_release(&language);
     buffer_free(&line);
     buffer_free(&answer);
     fclose(file);
-    return ok;
+    return result;
 }
 
 void script_converse(FILE *in, FILE *out, bool prompt)

@@ -5,9 +5,15 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-// Runs a scenario file; prints each command and its answer. False, with the line
-// number, at the first command that fails.
-bool script_run(const char *name, FILE *out, FILE *errors);
+enum script_result {
+    SCRIPT_HELD,       // every command was answered with ok
+    SCRIPT_FAILED,     // one was not; `errors` has its line number
+    SCRIPT_UNREADABLE, // `errors` says why
+};
+
+// Runs a scenario file up to its end or the first command that fails; prints each
+// command and its answer.
+enum script_result script_run(const char *name, FILE *out, FILE *errors);
 
 // A command a line in, exactly one JSON line out; with a prompt where `prompt` is set.
 void script_converse(FILE *in, FILE *out, bool prompt);

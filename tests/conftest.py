@@ -91,6 +91,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--rounds", type=int, default=5, help="rounds of kill -9 in tests/cluster"
     )
+    parser.addoption(
+        "--record",
+        action="store_true",
+        help="write what raftsim prints into the documents that show it",
+    )
     parser.addoption("--seed", type=int, default=None, help="the seed of those rounds")
 
 

@@ -186,6 +186,26 @@ def test_the_example_of_the_design_works() -> None:
     assert [a["ok"] for a in answers] == [True] * 11
 
 
+def test_an_answer_that_is_not_ok_is_an_error_and_nothing_else() -> None:
+    *_, answer = tell("cluster 3", "status 9")
+    assert set(answer) == {"ok", "error"} and "no node" in answer["error"]
+
+
+def test_help_for_expect_lists_the_claims() -> None:
+    (answer,) = tell("help expect")
+    for claim in ("one leader", "committed K V", "ticket NUMBER", "last_index"):
+        assert claim in answer["help"][0]
+
+
+def test_before_there_is_a_reply_a_claim_about_it_says_so() -> None:
+    answers = tell(
+        *("cluster 1", 'expect reply ""', 'set x ""', "get x", 'expect reply ""'),
+        *("cluster 1", 'expect reply ""'),
+    )
+    assert [a["ok"] for a in answers] == [True, False, True, True, True, True, False]
+    assert answers[1]["error"] == answers[6]["error"] == "there is no reply yet"
+
+
 def test_every_line_has_one_answer() -> None:
     answers = tell("", "# nothing", "nonsense", "cluster 3", "quit")
     assert [a["ok"] for a in answers] == [True, True, False, True, True]
@@ -329,22 +349,53 @@ def test_help_names_every_command() -> None:
     assert not missing, f"docs/simulator.md does not tell of {missing}"
 
 
-def shape(answer: str) -> str:
-    """Without what depends on the seed's draws."""
-    return re.sub(r'"(time_us|events|operations|leader|lost_bytes)":\d+', r'"\1":_', answer)
+# ---- what the documents show ---------------------------------------------------------
+#
+# A seed replays the same run, so that documents can be exact. Where a change of the code
+# moves the figures: /usr/bin/python3 -m pytest tests/sim -k document --record
+
+DOCUMENT = build.ROOT / "docs" / "simulator.md"
+README = build.ROOT / "README.md"
 
 
 def test_the_conversation_in_the_document_is_what_raftsim_says(
-    tmp_path: pathlib.Path,
+    tmp_path: pathlib.Path, pytestconfig: pytest.Config
 ) -> None:
-    text = (build.ROOT / "docs" / "simulator.md").read_text()
+    text = DOCUMENT.read_text()
     (told,) = re.findall(r"^```raftsim\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     script = tmp_path / "conversation"
     lines = [line for line in told.splitlines() if not line.startswith("    ")]
     script.write_text("\n".join(lines) + "\n")
     done = raftsim("script", script)
     assert done.returncode == 0, done.stderr
-    assert shape(done.stdout) == shape(told)
+    if pytestconfig.getoption("record"):
+        DOCUMENT.write_text(text.replace(told, done.stdout))
+    else:
+        assert done.stdout == told
+
+
+def test_the_report_in_the_readme_document_is_what_raftsim_says(
+    pytestconfig: pytest.Config,
+) -> None:
+    """Of the fields that it shows; the rest stands for `...`."""
+    text = README.read_text()
+    command, told = re.search(
+        r"^ +\$ build/raftsim (run .*)\n\n +(\{[^}]*), \.\.\.\}$", text, re.MULTILINE
+    ).groups()
+    shown = json.loads(told + "}")
+    assert {"trace_hash", "elections", "committed", "linearizable"} <= set(shown)
+    report = run(*command.split()[1:])
+    real = {name: report[name] for name in shown}
+    if pytestconfig.getoption("record"):
+        fresh = told
+        for name in shown:
+            field = f'"{name}":'
+            fresh = fresh.replace(
+                field + json.dumps(shown[name]), field + json.dumps(real[name])
+            )
+        README.write_text(text.replace(told, fresh))
+    else:
+        assert shown == real
 
 
 # ---- bad input -----------------------------------------------------------------------
@@ -411,17 +462,22 @@ BAD_FLAGS = [
     (["run", "--seed", "18446744073709551616"], "--seed must be a number"),
     (["run", "--nodes", "0"], "from 1 to 15"),
     (["run", "--nodes", "16"], "from 1 to 15"),
-    (["run", "--duration", "60"], "a duration such as"),
+    (["run", "--seed="], "--seed must be a number"),
+    (["run", "--duration", "60"], "a duration above zero, such as"),
+    (["run", "--duration", "0s"], "a duration above zero, such as"),
     (["run", "--faults", "rain"], "all, none or a list"),
     (["run", "--faults", "loss,"], "all, none or a list"),
     (["run", "--colour", "red"], "unknown flag --colour"),
+    (["run", "--colour=red"], "unknown flag --colour=red"),
     (["run", "extra"], "unknown flag extra"),
     (["run", "--trace", "/no/such/folder/file"], "cannot write"),
     (["script"], "file's name is missing"),
     (["script", "/no/such/file"], "cannot read"),
+    (["script", "sim"], "cannot read sim"),
     (["linearize"], "file's name is missing"),
     (["linearize", "/no/such/file"], "cannot read"),
     (["linearize", "Makefile"], "Makefile: "),
+    (["linearize", "sim"], "sim: cannot be read"),
     (["dance"], 'cannot do "dance"'),
     ([], "say what to do"),
 ]
@@ -430,12 +486,28 @@ BAD_FLAGS = [
 @pytest.mark.parametrize("arguments, reason", BAD_FLAGS, ids=lambda v: str(v)[:40])
 def test_a_bad_flag_gets_one_clear_line(arguments: list[str], reason: str) -> None:
     done = raftsim(*arguments)
-    assert done.returncode != 0
+    assert done.returncode == 2
     assert done.stdout == ""
     assert reason in done.stderr
     assert done.stderr.startswith("raftsim: ") and done.stderr.count("\n") == 1
 
 
-def test_help_goes_to_standard_output() -> None:
-    done = raftsim("--help")
+@pytest.mark.parametrize("words", ["--help", "help", "run --help", "repl --help"])
+def test_help_goes_to_standard_output(words: str) -> None:
+    done = raftsim(*words.split())
     assert done.returncode == 0 and "raftsim run" in done.stdout and not done.stderr
+
+
+def test_the_version_is_told() -> None:
+    done = raftsim("--version")
+    assert done.returncode == 0 and re.fullmatch(r"raftsim \d+\.\d+\.\d+\n", done.stdout)
+
+
+def test_a_flag_and_its_value_may_be_one_word() -> None:
+    one, two = run("--seed=3", "--duration=1s"), run("--seed", 3, "--duration", "1s")
+    assert one["trace_hash"] == two["trace_hash"] and one["seed"] == 3
+
+
+def test_an_hour_is_a_duration() -> None:
+    report = run("--nodes", 1, "--duration", "0.001h")
+    assert 3600 <= report["virtual_ms"] < 60000
