@@ -7,6 +7,7 @@
 #include "kvserver/service/command.h"
 #include "kvserver/service/resp.h"
 #include "kvserver/status.h"
+#include "raft/version.h"
 
 // ---- sections -------------------------------------------------------------------
 
@@ -19,7 +20,7 @@ static void info_server(struct server *server, struct buffer *text)
                   "raftkv_version:%s\r\nos:Linux\r\narch_bits:%d\r\n"
                   "multiplexing_api:libuv %s\r\nprocess_id:%d\r\ntcp_port:%u\r\n"
                   "uptime_in_seconds:%llu\r\nuptime_in_days:%llu\r\n",
-                  OPTIONS_VERSION, (int)sizeof(void *) * 8, uv_version_string(),
+                  RAFT_VERSION, (int)sizeof(void *) * 8, uv_version_string(),
                   (int)getpid(), server->client_port, (unsigned long long)up,
                   (unsigned long long)up / 86400);
 }

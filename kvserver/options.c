@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "raft/version.h"
+
 enum setting_kind { SETTING_TEXT, SETTING_U32, SETTING_U64, SETTING_YES_NO };
 
 struct setting {
@@ -59,10 +61,6 @@ static const struct setting settings[] = {
      SETTING_U64, AT(output_bytes_max), 1024, UINT64_C(1) << 40},
     {"value-bytes-max", "BYTES", "the longest value or word", SETTING_U32,
      AT(value_bytes_max), 16, UINT32_C(64) << 20},
-    {"sessions-max", "N", "client sessions kept; the least used is dropped",
-     SETTING_U32, AT(sessions_max), 1, 100000000},
-    {"session-idle-ms-max", "MS", "drop a session unused for so long", SETTING_U64,
-     AT(session_idle_ms_max), 1, UINT64_C(1) << 50},
 };
 enum { SETTINGS = sizeof settings / sizeof settings[0] };
 
@@ -97,8 +95,6 @@ static void options_default(struct options *options)
     options->pipeline_max = 1024;
     options->output_bytes_max = UINT64_C(64) << 20;
     options->value_bytes_max = 1 << 20;
-    options->sessions_max = 100000;
-    options->session_idle_ms_max = UINT64_C(24) * 3600 * 1000;
 }
 
 static const struct setting *setting_find(const char *name, size_t size)
@@ -359,8 +355,42 @@ static void single_node(struct options *options)
 
 // ---- the command line -----------------------------------------------------------
 
+// " (64m)": what counts where nothing is said, if there is such a thing.
+static void default_print(const struct setting *setting, const struct options *defaults)
+{
+    const char *field = (const char *)defaults + setting->offset;
+    static const char *const units[] = {"", "k", "m", "g"};
+    uint64_t value = 0;
+    int unit = 0;
+
+    switch (setting->kind) {
+    case SETTING_TEXT:
+        if (field[0] != '\0')
+            printf(" (%s)", field);
+        return;
+    case SETTING_YES_NO:
+        printf(" (%s)", *(const bool *)field ? "yes" : "no");
+        return;
+    case SETTING_U32:
+        value = *(const uint32_t *)field;
+        break;
+    case SETTING_U64:
+        value = *(const uint64_t *)field;
+        break;
+    }
+    while (strcmp(setting->value, "BYTES") == 0 && value % 1024 == 0 && unit < 3) {
+        value /= 1024;
+        unit++;
+    }
+    if (value > 0)
+        printf(" (%llu%s)", (unsigned long long)value, units[unit]);
+}
+
 static void help_print(void)
 {
+    static struct options defaults;
+
+    options_default(&defaults);
     printf("raftkv: one node of a replicated key-value store (RESP and JSON-RPC)\n\n"
            "  raftkv --dir data                      a single node on port 7001\n"
            "  raftkv --id 1 --dir data/1 --cluster "
@@ -369,7 +399,9 @@ static void help_print(void)
         char flag[64];
 
         snprintf(flag, sizeof flag, "--%s %s", settings[i].name, settings[i].value);
-        printf("  %-28s %s\n", flag, settings[i].help);
+        printf("  %-28s %s", flag, settings[i].help);
+        default_print(&settings[i], &defaults);
+        putchar('\n');
     }
     printf("  %-28s %s\n  %-28s %s\n", "--help", "print this", "--version",
            "print the version");
@@ -427,7 +459,7 @@ enum options_result options_parse(struct options *options, int argc, char **argv
             return OPTIONS_DONE;
         }
         if (strcmp(argv[i], "--version") == 0) {
-            printf("raftkv %s\n", OPTIONS_VERSION);
+            puts("raftkv " RAFT_VERSION);
             return OPTIONS_DONE;
         }
     }

@@ -15,8 +15,6 @@ enum {
     OPTIONS_ERROR_MAX = 512,
 };
 
-#define OPTIONS_VERSION "0.1.0"
-
 struct options_member {
     raft_id id;
     char host[OPTIONS_HOST_MAX];
@@ -50,8 +48,6 @@ struct options {
     uint32_t pipeline_max;
     uint64_t output_bytes_max;
     uint32_t value_bytes_max;
-    uint32_t sessions_max;
-    uint64_t session_idle_ms_max;
 };
 
 enum options_result {

@@ -148,7 +148,17 @@ static int resolve(uv_loop_t *loop, const char *host, uint16_t port,
     return 0;
 }
 
-static bool listen_for_clients(struct server *server)
+static bool refused(const struct server *server, int status)
+{
+    notice_line("cannot listen for clients on %s:%u: %s",
+                options_address(server->options),
+                options_self(server->options)->client_port, uv_strerror(status));
+    return false;
+}
+
+// The port is asked for before a log is made or opened: a second server beside a first
+// leaves nothing behind.
+static bool bind_for_clients(struct server *server)
 {
     const struct options *options = server->options;
     const struct options_member *self = options_self(options);
@@ -161,19 +171,22 @@ static bool listen_for_clients(struct server *server)
     server->listener.data = server;
     if (status == 0)
         status = uv_tcp_bind(&server->listener, (struct sockaddr *)&address, 0);
-    if (status == 0)
-        status = uv_listen((uv_stream_t *)&server->listener, BACKLOG, on_connection);
+    // This also tells what libuv keeps to itself until then: that the port is taken.
     if (status == 0)
         status =
             uv_tcp_getsockname(&server->listener, (struct sockaddr *)&address, &length);
-    if (status != 0) {
-        notice_line("cannot listen for clients on %s:%u: %s", host, self->client_port,
-                    uv_strerror(status));
-        return false;
-    }
+    if (status != 0)
+        return refused(server, status);
     // The port lies at the same place for both families.
     server->client_port = ntohs(((struct sockaddr_in *)&address)->sin_port);
     return true;
+}
+
+static bool listen_for_clients(struct server *server)
+{
+    int status = uv_listen((uv_stream_t *)&server->listener, BACKLOG, on_connection);
+
+    return status == 0 || refused(server, status);
 }
 
 static void handles_start(struct server *server)
@@ -237,23 +250,32 @@ static void spare_requests_free(struct server *server)
     }
 }
 
+// What was bound, and the node where there is one, go; nothing was served.
+static int start_failed(struct server *server)
+{
+    uv_close((uv_handle_t *)&server->listener, NULL);
+    if (server->node != NULL)
+        node_close(server->node);
+    uv_run(server->loop, UV_RUN_DEFAULT);
+    if (server->node != NULL)
+        node_free(server->node);
+    return 1;
+}
+
 static int server_serve(struct server *server)
 {
     char error[OPTIONS_ERROR_MAX];
 
+    if (!bind_for_clients(server))
+        return start_failed(server);
     server->node = node_open(server->loop, server->options, &connection_node_client,
                              error, sizeof error);
     if (server->node == NULL) {
         notice_line("cannot start: %s", error);
-        return 1;
+        return start_failed(server);
     }
-    if (!listen_for_clients(server)) {
-        uv_close((uv_handle_t *)&server->listener, NULL);
-        node_close(server->node);
-        uv_run(server->loop, UV_RUN_DEFAULT);
-        node_free(server->node);
-        return 1;
-    }
+    if (!listen_for_clients(server))
+        return start_failed(server);
     handles_start(server);
     tell_start(server);
     uv_run(server->loop, UV_RUN_DEFAULT);

@@ -480,9 +480,6 @@ static int make_directories(const char *path)
 
 static int open_directory(struct disk_posix *posix)
 {
-    int status = make_directories(posix->options.path);
-    if (status != 0)
-        return status;
     posix->directory_fd = open(posix->options.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return posix->directory_fd < 0 ? failure() : 0;
 }
@@ -515,14 +512,18 @@ struct disk_posix *disk_posix_open(const struct disk_posix_options *options,
     posix->options.path = path;
     posix->directory_fd = -1;
     posix->lock_fd = -1;
-    int status = open_directory(posix);
+    int status = make_directories(path);
+    bool made = status == 0;
+    if (made)
+        status = open_directory(posix);
     if (status == 0)
         status = lock_directory(posix);
     if (status == 0)
         return posix;
     const char *why = status == -EWOULDBLOCK ? "another process uses this directory"
                                              : strerror(-status);
-    snprintf(error, error_size, "%s: %s", options->path, why);
+    snprintf(error, error_size, "%s: %s%s", options->path,
+             made ? "" : "cannot create the directory: ", why);
     disk_posix_close(posix);
     return NULL;
 }

@@ -92,6 +92,10 @@ def test_help_and_version_go_to_stdout() -> None:
     assert done.returncode == 0 and done.stderr == ""
     for flag in ("--id", "--cluster", "--dir", "--config", "--fsync", "--bind"):
         assert flag in done.stdout
+    for shown in ("absent (data)", "node (7001)", "stops (yes)", "campaign (300)"):
+        assert shown in done.stdout
+    for shown in ("bytes (2g)", "word (1m)", "in entries (4194304)"):
+        assert shown in done.stdout
     done = run("--dir", "data", "--version")
     assert done.returncode == 0 and done.stdout.startswith("raftkv ")
 
@@ -113,7 +117,8 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: pathlib.Path) -> Non
     port = str(free_ports(1)[0])
     done = run("--dir", str(tmp_path / "file" / "data"), "--port", port)
     assert done.returncode == 1 and "cannot start" in done.stderr
-    assert str(tmp_path / "file") in done.stderr
+    named = f"{tmp_path / 'file' / 'data'}: cannot create the directory: Not a directory"
+    assert named in done.stderr
 
 
 def test_a_directory_in_use_is_refused() -> None:
@@ -123,11 +128,12 @@ def test_a_directory_in_use_is_refused() -> None:
         assert done.returncode == 1 and "cannot start" in done.stderr
 
 
-def test_a_port_in_use_is_named(tmp_path: pathlib.Path) -> None:
+def test_a_port_in_use_is_named_and_nothing_is_left_behind(tmp_path: pathlib.Path) -> None:
     with single("--fsync", "no") as server:
         done = run("--dir", str(tmp_path / "data"), "--port", str(server.port))
         assert done.returncode == 1
         assert f"cannot listen for clients on 127.0.0.1:{server.port}" in done.stderr
+        assert not (tmp_path / "data").exists()
 
 
 def test_a_log_of_another_cluster_is_refused() -> None:
