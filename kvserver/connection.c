@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "kvserver/json_front.h"
 #include "kvserver/resp_front.h"
@@ -13,6 +14,7 @@ enum {
     BUFFER_KEPT_BYTES = 64 << 10, // of an idle connection's buffers
     REQUEST_ROOM = 256,           // behind a request that is kept for reuse
     REQUESTS_KEPT = 4096,
+    UNREAD_READS_MAX = 4096, // when a connection ends
 };
 
 // ---- requests -------------------------------------------------------------------
@@ -394,6 +396,22 @@ static void resume(struct connection *connection)
     uv_read_start((uv_stream_t *)&connection->tcp, read_room, read_done);
 }
 
+// A socket that is closed with bytes unread resets the connection, and the replies that
+// are still on their way are lost with it.
+static void leave_politely(struct connection *connection)
+{
+    char unread[4096];
+    uv_os_fd_t fd;
+
+    if (uv_fileno((uv_handle_t *)&connection->tcp, &fd) != 0)
+        return;
+    for (int i = 0; i < UNREAD_READS_MAX; i++) {
+        if (recv(fd, unread, sizeof unread, MSG_DONTWAIT) <= 0)
+            break;
+    }
+    shutdown(fd, SHUT_WR);
+}
+
 void connection_flush(struct connection *connection)
 {
     struct server *server = connection->server;
@@ -407,8 +425,10 @@ void connection_flush(struct connection *connection)
     if (!connection->closed)
         resume(connection);
     if (connection->ending && connection->first == NULL &&
-        connection->output.size == 0 && !connection->writing)
+        connection->output.size == 0 && !connection->writing && !connection->closed) {
+        leave_politely(connection);
         connection_close(connection);
+    }
     if (connection->closed && !uv_is_closing((uv_handle_t *)&connection->tcp))
         uv_close((uv_handle_t *)&connection->tcp, connection_gone);
 }

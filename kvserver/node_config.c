@@ -44,9 +44,7 @@ struct service *node_config_service(const struct options *options)
     struct service *service;
 
     service_limits_default(&limits);
-    limits.sessions_max = options->sessions_max;
-    limits.session_idle_ms_max = options->session_idle_ms_max;
-    limits.value_bytes_max = options->value_bytes_max;
+    limits.reply_bytes_max = options->output_bytes_max;
     service = engine != NULL ? service_new(engine, &limits) : NULL;
     if (service == NULL)
         abort();

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "kvserver/service/expiry.h"
@@ -69,6 +70,17 @@ bool command_word_is(struct bytes word, const char *text)
         if (lower(letters[i]) != lower(text[i]))
             return false;
     return true;
+}
+
+bool command_reply_fits(struct command_call *call, size_t start, size_t more)
+{
+    if (call->reply->size - start + more <= call->limits->reply_bytes_max)
+        return true;
+    call->reply->size = start;
+    resp_error_format(call->reply,
+                      "ERR the reply would be longer than %" PRIu64 " bytes",
+                      call->limits->reply_bytes_max);
+    return false;
 }
 
 bool command_arity_ok(const struct command *command, uint32_t count)

@@ -53,6 +53,10 @@ const struct command *command_find(struct bytes name);
 uint32_t command_count(void);
 const struct command *command_at(uint32_t position);
 
+// Whether `more` bytes still fit into a read's reply, which began at `start`. Where
+// not, what there is of it becomes an error.
+bool command_reply_fits(struct command_call *call, size_t start, size_t more);
+
 bool command_arity_ok(const struct command *command, uint32_t count);
 void command_error_arity(struct buffer *error, const struct command *command);
 void command_error_unknown(struct buffer *error, const struct bytes *words,

@@ -110,10 +110,13 @@ static void collect(struct found *found, const struct filter *filter,
     found->count++;
 }
 
-static void reply_found(struct command_call *call, struct found *found)
+// The rest of a reply that began at `start`.
+static void reply_found(struct command_call *call, size_t start, struct found *found)
 {
-    resp_array(call->reply, found->count);
-    buffer_append(call->reply, found->text.data, found->text.size);
+    if (command_reply_fits(call, start, found->text.size)) {
+        resp_array(call->reply, found->count);
+        buffer_append(call->reply, found->text.data, found->text.size);
+    }
     buffer_free(&found->text);
 }
 
@@ -122,9 +125,10 @@ void keys_keys(struct command_call *call)
     struct filter filter = {.pattern = call->words[1]};
     struct found found = {0};
     struct store_walk walk = {0};
-    while (store_walk_next(call->store, &walk))
+    while (store_walk_next(call->store, &walk) &&
+           found.text.size <= call->limits->reply_bytes_max)
         collect(&found, &filter, &walk);
-    reply_found(call, &found);
+    reply_found(call, call->reply->size, &found);
 }
 
 struct scan_options {
@@ -209,7 +213,8 @@ void keys_scan(struct command_call *call)
         last_hash = walk.hash;
     }
     char text[NUMBER_TEXT_MAX];
+    size_t start = call->reply->size;
     resp_array(call->reply, 2);
     resp_bulk(call->reply, (struct bytes){text, number_write_unsigned(text, cursor)});
-    reply_found(call, &found);
+    reply_found(call, start, &found);
 }

@@ -25,8 +25,9 @@ void service_limits_default(struct service_limits *limits)
 {
     *limits = (struct service_limits){
         .sessions_max = 100000,
-        .session_idle_ms_max = 60 * 60 * 1000,
+        .session_idle_ms_max = 24 * 60 * 60 * 1000,
         .value_bytes_max = 512u << 20,
+        .reply_bytes_max = 512u << 20,
     };
 }
 

@@ -26,9 +26,14 @@
 #include "kvserver/service/buffer.h"
 
 struct service_limits {
+    // What an entry does depends on these: they must be the same on every replica, and
+    // stay so for as long as the log lives. A server takes the defaults.
     uint32_t sessions_max;        // the least recently used is dropped beyond
     uint64_t session_idle_ms_max; // dropped after so long without a write, in log time
     uint32_t value_bytes_max;     // as proto-max-bulk-len
+
+    // Of one read's reply; each replica may have its own.
+    uint64_t reply_bytes_max;
 };
 
 struct service; // opaque

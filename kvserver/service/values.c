@@ -294,14 +294,18 @@ void values_strlen(struct command_call *call)
 
 void values_mget(struct command_call *call)
 {
+    size_t start = call->reply->size;
     resp_array(call->reply, call->count - 1);
     for (uint32_t i = 1; i < call->count; i++) {
         struct store_value value;
-        if (store_get(call->store, call->words[i], &value) &&
-            value.type == STORE_STRING)
-            resp_bulk(call->reply, value.payload);
-        else
+        if (!store_get(call->store, call->words[i], &value) ||
+            value.type != STORE_STRING) {
             resp_null(call->reply);
+            continue;
+        }
+        if (!command_reply_fits(call, start, value.payload.size))
+            return;
+        resp_bulk(call->reply, value.payload);
     }
 }
 

@@ -147,6 +147,26 @@ TEST(a_value_beyond_the_limit_is_refused_and_nothing_changes)
     teardown(&f);
 }
 
+// One short command could ask for more bytes than there is memory.
+TEST(a_read_whose_reply_would_be_too_long_is_refused)
+{
+    struct fixture f;
+    struct service_limits limits;
+    service_limits_default(&limits);
+    limits.reply_bytes_max = 40;
+    setup_limited(&f, &limits);
+    static const char error[] = "-ERR the reply would be longer than 40 bytes\r\n";
+    CHECK_TEXT(apply(&f, "SET k 1234567890"), "+OK\r\n");
+    CHECK_TEXT(read(&f, "MGET k k"),
+               "*2\r\n$10\r\n1234567890\r\n$10\r\n1234567890\r\n");
+    CHECK_TEXT(read(&f, "MGET k k k"), error);
+    CHECK_TEXT(apply(&f, "MSET aaaaaaaaaa 1 bbbbbbbbbb 1 cccccccccc 1"), "+OK\r\n");
+    CHECK_TEXT(read(&f, "KEYS aaaa*"), "*1\r\n$10\r\naaaaaaaaaa\r\n");
+    CHECK_TEXT(read(&f, "KEYS *"), error);
+    CHECK_TEXT(read(&f, "SCAN 0"), error);
+    teardown(&f);
+}
+
 TEST(keys_and_values_may_hold_any_bytes_and_be_long)
 {
     enum { SIZE = 70000 };

@@ -108,13 +108,24 @@ def test_a_client_that_does_not_read_is_not_read_from(server: Single) -> None:
 def test_more_output_than_the_limit_closes() -> None:
     with single("--fsync", "no", "--output-bytes-max", "100k") as server:
         with server.client() as client:
-            for number in range(200):
-                client.do("SET", f"key{number:01000}", "v")
+            client.do("SET", "k", "x" * 90_000)
+        with socket.create_connection(("127.0.0.1", server.port)) as raw:
             with pytest.raises(ConnectionError):
-                client.do("KEYS", "*")
+                for _ in range(100_000):  # far more replies than any socket buffers
+                    raw.sendall(b"GET k\r\n" * 10)
         with server.client() as client:
             info = client.do("INFO", "stats").decode()
             assert "client_output_buffer_limit_disconnections:1" in info
+
+
+def test_one_reply_beyond_the_limit_is_refused() -> None:
+    with single("--fsync", "no", "--output-bytes-max", "100k") as server:
+        with server.client() as client:
+            client.do("SET", "k", "x" * 90_000)
+            assert client.do("MGET", "k") == [b"x" * 90_000]
+            with pytest.raises(RespError, match="the reply would be longer than 102400"):
+                client.do("MGET", "k", "k")
+            assert client.do("STRLEN", "k") == 90_000
 
 
 def test_a_word_longer_than_the_limit_closes() -> None:
