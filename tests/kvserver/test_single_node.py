@@ -31,10 +31,10 @@ def test_a_killed_node_keeps_what_it_acknowledged() -> None:
 
 
 def test_sigterm_finishes_what_is_under_way_and_exits_0() -> None:
-    with single(durable=True, sanitized=True) as server:
+    with single("--pipeline-max", "64", durable=True, sanitized=True) as server:
         with server.client() as client, server.client() as idle:
             assert idle.do("PING") == "PONG"
-            client.send(encode("INCR", "n") * 3000)
+            client.send(encode("INCR", "n") * 20_000)
             assert client.read_reply() == 1
             assert server.terminate() == 0, server.text()
             answered = 1
