@@ -283,6 +283,9 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\n  stopped")
         return 130
+    except (AssertionError, OSError) as error:  # while the servers started
+        print(f"\n  the demo did not start: {str(error).strip()}", file=sys.stderr)
+        return 1
     return 0 if good else 1
 
 
