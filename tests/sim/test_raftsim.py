@@ -153,8 +153,10 @@ def test_a_history_that_is_not_linearizable_is_refused(tmp_path: pathlib.Path) -
 # ---- scenarios -----------------------------------------------------------------------
 
 
-def test_there_are_scenarios() -> None:
-    assert len(SCENARIOS) >= 8
+def test_the_document_lists_the_scenarios() -> None:
+    text = (build.ROOT / "docs" / "simulator.md").read_text()
+    listed = re.findall(r"^\| `([\w-]+\.scenario)` \|", text, re.MULTILINE)
+    assert sorted(listed) == [path.name for path in SCENARIOS] and len(listed) >= 8
 
 
 @pytest.mark.parametrize("sanitized", [False, True], ids=["plain", "sanitized"])
