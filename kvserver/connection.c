@@ -14,7 +14,8 @@ enum {
     BUFFER_KEPT_BYTES = 64 << 10, // of an idle connection's buffers
     REQUEST_ROOM = 256,           // behind a request that is kept for reuse
     REQUESTS_KEPT = 4096,
-    UNREAD_READS_MAX = 4096, // when a connection ends
+    UNREAD_READS_MAX = 4096,      // when a connection ends
+    WAITING_BYTES_MAX = 16 << 20, // of words: beyond, no further requests are taken
 };
 
 // ---- requests -------------------------------------------------------------------
@@ -76,6 +77,7 @@ static struct request *queue(struct connection *connection, size_t room)
         connection->first = request;
     connection->last = request;
     connection->depth++;
+    connection->waiting_bytes += request->room;
     return request;
 }
 
@@ -137,6 +139,7 @@ static void pop(struct connection *connection)
     if (connection->first == NULL)
         connection->last = NULL;
     connection->depth--;
+    connection->waiting_bytes -= request->room;
     request_free(connection->server, request);
 }
 
@@ -268,6 +271,7 @@ bool connection_paused(const struct connection *connection)
     const struct options *options = connection->server->options;
 
     return connection->depth >= options->pipeline_max ||
+           connection->waiting_bytes >= WAITING_BYTES_MAX ||
            connection->output.size + connection->sending.size >= OUTPUT_PAUSE_BYTES;
 }
 

@@ -53,7 +53,8 @@ struct connection {
 
     struct request *first;
     struct request *last;
-    uint32_t depth; // requests in the queue
+    uint32_t depth;       // requests in the queue
+    size_t waiting_bytes; // of their words
 
     struct buffer output;
     struct buffer sending; // with libuv while `writing`
