@@ -107,7 +107,7 @@ def test_replicas_that_were_parted_have_equal_hashes_once_healed(
 def test_a_follower_that_hears_nothing_but_can_speak_does_not_unseat_the_leader(
     cluster: Cluster,
 ) -> None:
-    """Pre-vote and check-quorum: a one-way cut must not cost the cluster its leader."""
+    """Pre-vote: a one-way cut must not cost the cluster its leader."""
     cluster.set("x", "1")
     leader = cluster.leader()
     deaf = others(cluster, leader)[0]

@@ -47,6 +47,37 @@ def test_sigterm_finishes_what_is_under_way_and_exits_0() -> None:
             assert int(client.do("GET", "n")) == answered
 
 
+def test_sigterm_delivers_the_replies_that_are_on_their_way() -> None:
+    """Requests that nobody will read must not cost the answered ones their replies."""
+    with single("--fsync", "no", sanitized=True) as server:
+        with server.client() as client:
+            client.do("SET", "big", "x" * 4_000)
+        with socket.socket() as raw:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+            raw.settimeout(30)
+            raw.connect(("127.0.0.1", server.port))
+            raw.sendall((encode("INCR", "n") + encode("GET", "big")) * 20_000)
+            received = raw.recv(16)  # it has begun, and then waits for its reader
+            server.process.signal(signal.SIGTERM)
+            received += all_of(raw)
+        assert server.process.child.wait(30) == 0
+        server.start()
+        with server.client() as client:
+            done = int(client.do("GET", "n"))
+            assert done < 20_000  # the rest was never taken
+            assert received.count(b"\r\n:") + 1 == done
+
+
+def all_of(raw: socket.socket) -> bytes:
+    received = b""
+    try:
+        while chunk := raw.recv(1 << 16):
+            received += chunk
+    except ConnectionError:
+        pass
+    return received
+
+
 def maybe_reply(client) -> object:
     try:
         return client.read_reply()
