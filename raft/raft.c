@@ -35,7 +35,12 @@ const char *raft_status_text(enum raft_status status)
         [RAFT_READS_FULL] = "too many reads are under way",
         [RAFT_TOO_LARGE] = "the command is too large",
         [RAFT_INVALID] = "no correct host or peer says this",
-        [RAFT_UNSUPPORTED] = "this version does not know how",
+        [RAFT_TRANSFERRING] = "leadership is being handed over",
+        [RAFT_BACKLOG_FULL] = "too many bytes wait to be committed",
+        [RAFT_CHANGE_PENDING] = "another membership change is under way",
+        [RAFT_NOT_READY] = "the leader has committed nothing in its term yet",
+        [RAFT_NOT_CAUGHT_UP] = "the voter-to-be has not caught up",
+        [RAFT_DISK_FULL] = "the disk is full",
     };
     bool known = (unsigned)status < RAFT_STATUS_COUNT;
     return known ? texts[status] : "an unknown status";
@@ -61,6 +66,10 @@ void raft_config_default(struct raft_config *config)
         .message_entries_max = 256,
         .message_bytes_max = 256 << 10,
         .inflight_max = 8,
+        .inflight_bytes_max = 4 << 20,
+        .uncommitted_bytes_max = 64 << 20,
+        .pre_vote = true,
+        .check_quorum = true,
     };
 }
 
@@ -238,7 +247,7 @@ static enum raft_status receive(struct raft *raft, const struct raft_message *me
         message->from == 0 || message->term == 0 || message->term > STATE_TERM_MAX)
         return RAFT_INVALID;
     if (message->type >= RAFT_INSTALL_SNAPSHOT)
-        return message->type < RAFT_MESSAGE_TYPE_END ? RAFT_UNSUPPORTED : RAFT_INVALID;
+        return RAFT_INVALID;
     if (tells_a_term(message) && message->term > raft->hard_state.current_term)
         role_adopt_term(raft, message->term, output); // ALL-2
     switch (message->type) { // FOL-1: a follower answers, and asks nothing
@@ -290,10 +299,10 @@ static enum raft_status handle(struct raft *raft, const struct raft_event *event
     case RAFT_EVENT_APPLIED:
         return commit_applied(raft, event->applied.index);
     case RAFT_EVENT_SNAPSHOT_TAKEN:
-    case RAFT_EVENT_SNAPSHOT_INSTALLED:
+    case RAFT_EVENT_SNAPSHOT_RECEIVED:
     case RAFT_EVENT_CHANGE_MEMBERSHIP:
     case RAFT_EVENT_TRANSFER_LEADERSHIP:
-        return RAFT_UNSUPPORTED;
+        return RAFT_INVALID;
     case RAFT_EVENT_TYPE_END:
         break;
     }
@@ -371,7 +380,7 @@ void raft_observe(const struct raft *raft, struct raft_view *view)
         .elections = raft->elections,
         .log_bytes = log_bytes_used(&raft->log),
         .reads_pending = raft->reads_count,
-        .configuration = raft->configuration,
+        .configuration = &raft->configuration,
     };
     observe_peers(raft, view);
 }

@@ -17,6 +17,7 @@
 //         send output.messages;           // now: the core held back what may not go
 //         apply output.apply in order;    // then report RAFT_EVENT_APPLIED
 //         answer output.reads;            // from the applied state
+//         send, store or restore the snapshot that the output names, if any;
 //     }
 // clang-format on
 //
@@ -52,6 +53,8 @@ enum {
     RAFT_WRITES_MAX = 64,          // writes under way that are told apart
     RAFT_OUTPUT_MESSAGES_MAX = 96, // messages out of one step
     RAFT_NOTES_MAX = 16,           // decisions told of one step
+    RAFT_ADDRESS_BYTES = 128,      // of a member's address, with its NUL
+    RAFT_CONFIGURATION_BYTES_MAX = RAFT_MEMBERS_MAX * (RAFT_ADDRESS_BYTES + 32),
 };
 static_assert(RAFT_OUTPUT_MESSAGES_MAX >= RAFT_OUTBOX_MAX + RAFT_MEMBERS_MAX,
               "one step can empty the outbox and speak to every peer");
@@ -60,12 +63,17 @@ static_assert(RAFT_OUTPUT_MESSAGES_MAX >= RAFT_OUTBOX_MAX + RAFT_MEMBERS_MAX,
 
 enum raft_status {
     RAFT_OK = 0,
-    RAFT_NOT_LEADER,  // ask output.leader_hint
-    RAFT_LOG_FULL,    // capacity for entries or bytes is used up; nothing was taken
-    RAFT_READS_FULL,  // too many reads under way; nothing was taken
-    RAFT_TOO_LARGE,   // a command, or their number, is beyond the configuration's limit
-    RAFT_INVALID,     // an event that no correct host or peer produces; ignored
-    RAFT_UNSUPPORTED, // an event whose mechanism this version does not have
+    RAFT_NOT_LEADER, // ask output.leader_hint
+    RAFT_LOG_FULL,   // capacity for entries or bytes is used up; nothing was taken
+    RAFT_READS_FULL, // too many reads under way; nothing was taken
+    RAFT_TOO_LARGE,  // a command, or their number, is beyond the configuration's limit
+    RAFT_INVALID,    // an event that no correct host or peer produces; ignored
+    RAFT_TRANSFERRING,   // leadership is being handed over; nothing was taken
+    RAFT_BACKLOG_FULL,   // too many bytes wait to be committed; nothing was taken
+    RAFT_CHANGE_PENDING, // another membership change is under way
+    RAFT_NOT_READY,      // the leader has committed nothing in its own term yet
+    RAFT_NOT_CAUGHT_UP,  // a voter-to-be lacks too many entries: add it as RAFT_JOINING
+    RAFT_DISK_FULL,      // the host's: nothing was taken, reads go on
     RAFT_STATUS_COUNT,
 };
 
@@ -97,15 +105,19 @@ struct raft_command {
 // ---- membership (section 6; dissertation 4) -------------------------------------
 
 enum raft_member_role {
-    RAFT_VOTER = 1, // counts in the new majority
-    RAFT_LEAVING,   // counts in the old majority only (joint consensus)
-    RAFT_STAYING,   // counts in both majorities (joint consensus)
-    RAFT_LEARNER,   // receives entries, counts in none
+    RAFT_REMOVED = 0, // in a change only: no member any more
+    RAFT_VOTER,       // counts in the new majority
+    RAFT_LEAVING,     // counts in the old majority only (joint consensus)
+    RAFT_STAYING,     // counts in both majorities (joint consensus)
+    RAFT_LEARNER,     // receives entries, counts in none
+    RAFT_JOINING,     // a learner that becomes a voter once it has caught up (4.2.1)
 };
 
 struct raft_member {
     raft_id id;
     enum raft_member_role role;
+    uint32_t priority;                // a hint: the higher ones are to lead
+    char address[RAFT_ADDRESS_BYTES]; // for the host; printable, without spaces
 };
 
 // Joint while any member is RAFT_LEAVING or RAFT_STAYING.
@@ -113,6 +125,17 @@ struct raft_configuration {
     uint32_t count;
     struct raft_member members[RAFT_MEMBERS_MAX];
 };
+
+// The data of a RAFT_ENTRY_CONFIGURATION: a line "<id> <role> <priority> <address>\n"
+// for each member, "-" for no address. Returns the bytes written (at most
+// RAFT_CONFIGURATION_BYTES_MAX).
+uint32_t raft_configuration_encode(const struct raft_configuration *configuration,
+                                   char *text);
+
+// False where these bytes are none that raft_configuration_encode() writes of a
+// configuration without problems.
+bool raft_configuration_decode(const void *data, uint32_t size,
+                               struct raft_configuration *configuration);
 
 // ---- what is durable ------------------------------------------------------------
 
@@ -174,20 +197,22 @@ struct raft_append_entries_reply {
     uint64_t round;            // the request's, echoed
 };
 
+// One chunk (Figure 13). What is sent is the leader's snapshot file as it stands on its
+// disk, which tells the configuration, too.
 struct raft_install_snapshot {
-    struct raft_snapshot_meta meta;
+    raft_index last_included_index;
+    raft_term last_included_term;
     uint64_t offset;   // of this chunk, in bytes
     uint64_t total;    // of the whole snapshot, in bytes
-    uint64_t checksum; // of the whole snapshot
+    uint64_t checksum; // of the whole snapshot; chosen by the host
     uint32_t size;
-    bool done;
     const void *data;
 };
 
 struct raft_install_snapshot_reply {
     raft_index last_included_index;
     uint64_t next_offset; // where the follower wants to go on
-    bool installed;
+    bool installed;       // its durable state covers last_included_index
 };
 
 struct raft_read_index {
@@ -215,14 +240,14 @@ struct raft_message {
 // ---- events ---------------------------------------------------------------------
 
 enum raft_event_type {
-    RAFT_EVENT_TICK = 1,  // time passed
-    RAFT_EVENT_MESSAGE,   // one arrived from a peer
-    RAFT_EVENT_PROPOSE,   // commands for the log: all are taken, or none
-    RAFT_EVENT_READ,      // a linearizable read is asked for
-    RAFT_EVENT_PERSISTED, // every write up to this number is durable
-    RAFT_EVENT_APPLIED,   // entries up to this index were applied
-    RAFT_EVENT_SNAPSHOT_TAKEN,
-    RAFT_EVENT_SNAPSHOT_INSTALLED,
+    RAFT_EVENT_TICK = 1,          // time passed
+    RAFT_EVENT_MESSAGE,           // one arrived from a peer
+    RAFT_EVENT_PROPOSE,           // commands for the log: all are taken, or none
+    RAFT_EVENT_READ,              // a linearizable read is asked for
+    RAFT_EVENT_PERSISTED,         // every write up to this number is durable
+    RAFT_EVENT_APPLIED,           // entries up to this index were applied
+    RAFT_EVENT_SNAPSHOT_TAKEN,    // one of the own state is durable
+    RAFT_EVENT_SNAPSHOT_RECEIVED, // output.snapshot_store's last chunk: it is durable
     RAFT_EVENT_CHANGE_MEMBERSHIP,
     RAFT_EVENT_TRANSFER_LEADERSHIP,
     RAFT_EVENT_TYPE_END,
@@ -247,10 +272,23 @@ struct raft_event {
         struct {
             raft_index index;
         } applied;
-        struct raft_snapshot_meta snapshot;
-        struct raft_configuration configuration;
         struct {
-            raft_id to;
+            raft_index index;     // its last entry, which has been applied
+            raft_index keep_from; // older entries are dropped; those up to `index` may
+        } snapshot_taken;         // stay for followers that are a little behind
+        struct {
+            struct raft_snapshot_meta meta; // as the file tells it
+            bool failed; // it was damaged, or could not be stored: ask for it again
+        } snapshot_received;
+        struct {
+            // Each names a member and the role (VOTER, LEARNER, JOINING or REMOVED),
+            // priority and address that it is to have. One voter more or less is one
+            // entry; several go through joint consensus.
+            const struct raft_member *members;
+            uint32_t count;
+        } change;
+        struct {
+            raft_id to; // 0: whoever is best
         } transfer;
     };
 };
@@ -261,6 +299,13 @@ struct raft_read {
     uint64_t id;
     raft_index index;        // the state that may answer; already applied
     enum raft_status status; // RAFT_NOT_LEADER: ask again, elsewhere
+};
+
+// The chunk of the newest snapshot but one, or the newest, that a peer waits for.
+struct raft_snapshot_send {
+    raft_id to;
+    raft_index last_included_index;
+    uint64_t offset;
 };
 
 struct raft_output {
@@ -283,14 +328,24 @@ struct raft_output {
     const struct raft_read *reads;
     uint32_t read_count;
 
-    // A proposal's place: its first command stands here, the others behind it.
+    // The place of a proposal (its first command; the others stand behind it) or of a
+    // membership change.
     raft_index proposed_index;
     raft_term proposed_term;
     raft_id leader_hint; // who leads, as far as this node knows; 0: unknown
 
-    // A snapshot to send to a peer (0: none), or to install here.
-    raft_id snapshot_send_to;
-    const struct raft_install_snapshot *snapshot_install;
+    // Read each of these chunks from the disk and send it as RAFT_INSTALL_SNAPSHOT.
+    const struct raft_snapshot_send *snapshot_sends;
+    uint32_t snapshot_send_count;
+
+    // Store this chunk aside (offset 0: begin anew); behind the last one, check and
+    // sync the whole and report RAFT_EVENT_SNAPSHOT_RECEIVED. Borrowed from the event.
+    const struct raft_install_snapshot *snapshot_store;
+
+    // Replace the state machine's state by this received snapshot, then report
+    // RAFT_EVENT_APPLIED with its index. In `write`, and before its entries, the log
+    // begins anew behind it.
+    const struct raft_snapshot_meta *snapshot_restore;
 
     // When to call with RAFT_EVENT_TICK, at the latest.
     uint64_t deadline_ms;
@@ -304,17 +359,27 @@ struct raft_output {
 
 struct raft_config {
     raft_id id;
-    uint64_t seed;                // may be the same on all nodes: the id is mixed in
-    uint64_t start_ms;            // now
-    uint32_t election_timeout_ms; // drawn from [this, twice this)
-    uint32_t heartbeat_ms;        // well below the election timeout
-    uint32_t log_entries_max;     // capacity; rounded up to a power of two
-    uint64_t log_bytes_max;       // capacity for data; rounded up to a power of two
-    uint32_t command_bytes_max;   // of one command
-    uint32_t message_entries_max; // entries in one AppendEntries or one proposal
-    uint32_t message_bytes_max;   // in one AppendEntries, unless it is a single entry
-    uint32_t inflight_max;        // AppendEntries under way to one peer
-    struct raft_configuration configuration; // of the first start
+    uint64_t seed;     // may be the same on all nodes, but not at two starts of one
+    uint64_t start_ms; // now
+    uint32_t election_timeout_ms;   // drawn from [this, twice this)
+    uint32_t heartbeat_ms;          // well below the election timeout
+    uint32_t log_entries_max;       // capacity; rounded up to a power of two
+    uint64_t log_bytes_max;         // capacity for data; rounded up to a power of two
+    uint32_t command_bytes_max;     // of one command
+    uint32_t message_entries_max;   // entries in one AppendEntries or one proposal
+    uint32_t message_bytes_max;     // in one AppendEntries, unless it is a single entry
+    uint32_t inflight_max;          // AppendEntries under way to one peer
+    uint64_t inflight_bytes_max;    // in them, unless it is a single message
+    uint64_t uncommitted_bytes_max; // of proposals that wait for their majority
+    bool pre_vote;                  // ask before a campaign whether it can be won (9.6)
+    bool check_quorum;              // a leader that hears no majority steps down (6.2)
+
+    // Lease reads (6.4.1): 0: off. Otherwise the most, in percent, by which two clocks
+    // of the cluster may differ in rate; the same on all nodes, and with check_quorum.
+    uint32_t lease_drift_percent;
+
+    // Of the first start. Without members: a node that waits to be added.
+    struct raft_configuration configuration;
 };
 
 // Fills in every tunable with its default, leaving id, seed and configuration empty.
@@ -366,6 +431,11 @@ struct raft_peer_view {
     raft_index match_index;
     enum raft_progress_state state;
     uint32_t inflight;
+    uint64_t inflight_bytes;
+    raft_index snapshot_index; // SNAPSHOT: the one that is being sent,
+    uint64_t snapshot_offset;  // and how far the peer has it
+    uint64_t contact_ms;       // when it was last heard in this term
+    bool caught_up;            // it could be a voter
 };
 
 // A copy of what tests, checkers and `raft.status` may want to know.
@@ -377,16 +447,21 @@ struct raft_view {
     raft_id voted_for;
     raft_index commit_index;
     raft_index last_applied; // as reported by the host
-    raft_index first_index;  // of the entries held; snapshot index + 1
+    raft_index first_index;  // of the entries held
     raft_index last_index;
     raft_term last_term;
     raft_index durable_index; // entries up to here are on disk
     raft_term durable_term;   // the hard state on disk: its term
     uint64_t elections;       // campaigns started here
     uint64_t log_bytes;       // in use
+    uint64_t uncommitted_bytes;
     uint32_t reads_pending;
-    struct raft_configuration configuration;
-    uint32_t peer_count; // filled in on a leader only
+    raft_index snapshot_index;      // of the newest durable snapshot; 0: none
+    raft_id transfer_to;            // leadership is being handed to it; 0: it is not
+    bool lease;                     // as leader: reads need no round now
+    raft_index configuration_index; // 0: that of the first start
+    const struct raft_configuration *configuration; // borrowed until the next step
+    uint32_t peer_count;                            // filled in on a leader only
     struct raft_peer_view peers[RAFT_MEMBERS_MAX];
 };
 
@@ -395,8 +470,14 @@ void raft_observe(const struct raft *raft, struct raft_view *view);
 // The entry at `index`, borrowed until the next step; false where it is not held.
 bool raft_entry_at(const struct raft *raft, raft_index index, struct raft_entry *entry);
 
-// The term at `index` (also the snapshot's last); false where it is not known.
+// The term at `index` (also of the entry before the first); false where it is not
+// known.
 bool raft_term_at(const struct raft *raft, raft_index index, raft_term *term);
+
+// What a snapshot of the state at `index`, which is applied and held in the log, is to
+// tell of itself. False where it is not.
+bool raft_snapshot_meta_at(const struct raft *raft, raft_index index,
+                           struct raft_snapshot_meta *meta);
 
 // The first internal invariant that does not hold, in words, or NULL. Constant time.
 const char *raft_check(const struct raft *raft);

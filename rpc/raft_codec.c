@@ -57,18 +57,14 @@ const struct raft_codec_method raft_codec_methods[] = {
         U64(append_entries_reply., conflict_index),
         U64(append_entries_reply., conflict_term),
         U64(append_entries_reply., round)}},
-    {"install_snapshot", RAFT_INSTALL_SNAPSHOT, false, 11, {
+    {"install_snapshot", RAFT_INSTALL_SNAPSHOT, false, 8, {
         FROM_AND_TERM,
-        U64(install_snapshot.meta., last_included_index),
-        U64(install_snapshot.meta., last_included_term),
-        U64(install_snapshot.meta., configuration_index),
-        {"configuration", RAFT_CODEC_CONFIGURATION,
-         offsetof(struct raft_message, install_snapshot.meta.configuration)},
+        U64(install_snapshot., last_included_index),
+        U64(install_snapshot., last_included_term),
         U64(install_snapshot., offset),
         U64(install_snapshot., total),
         {"checksum", RAFT_CODEC_HEX,
          offsetof(struct raft_message, install_snapshot.checksum)},
-        BOOL(install_snapshot., done),
         {"data", RAFT_CODEC_CHUNK, 0}}},
     {"install_snapshot_reply", RAFT_INSTALL_SNAPSHOT_REPLY, false, 5, {
         FROM_AND_TERM,
@@ -94,13 +90,6 @@ const char *const raft_codec_entry_words[RAFT_ENTRY_TYPE_COUNT] = {
     [RAFT_ENTRY_NOOP] = "noop",
     [RAFT_ENTRY_COMMAND] = "command",
     [RAFT_ENTRY_CONFIGURATION] = "configuration",
-};
-
-const char *const raft_codec_role_words[RAFT_CODEC_ROLE_COUNT] = {
-    [RAFT_VOTER - 1] = "voter",
-    [RAFT_LEAVING - 1] = "leaving",
-    [RAFT_STAYING - 1] = "staying",
-    [RAFT_LEARNER - 1] = "learner",
 };
 
 const struct raft_codec_method *raft_codec_method_named(const char *name)
@@ -252,21 +241,6 @@ static bool same_entries(const struct raft_append_entries *a,
     return true;
 }
 
-static bool same_configuration(const struct raft_configuration *a,
-                               const struct raft_configuration *b)
-{
-    if (a->count != b->count) {
-        return false;
-    }
-    for (uint32_t i = 0; i < a->count; i++) {
-        if (a->members[i].id != b->members[i].id ||
-            a->members[i].role != b->members[i].role) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool same_payload(const struct raft_message *a, const struct raft_message *b)
 {
     if (a->type == RAFT_APPEND_ENTRIES) {
@@ -275,8 +249,7 @@ static bool same_payload(const struct raft_message *a, const struct raft_message
     if (a->type == RAFT_INSTALL_SNAPSHOT) {
         const struct raft_install_snapshot *x = &a->install_snapshot;
         const struct raft_install_snapshot *y = &b->install_snapshot;
-        return x->data == y->data && x->size == y->size &&
-               same_configuration(&x->meta.configuration, &y->meta.configuration);
+        return x->data == y->data && x->size == y->size;
     }
     return true;
 }
@@ -301,8 +274,7 @@ bool raft_codec_same_frame(const struct raft_message *a, const struct raft_messa
 size_t raft_codec_line_bytes_max(uint32_t entries_max, size_t bytes_max)
 {
     enum {
-        // The longest method's names and numbers, and a full configuration.
-        ENVELOPE = 512 + RAFT_MEMBERS_MAX * 64,
+        ENVELOPE = 512, // the longest method's names and numbers
         // {"term":<16 digits>,"type":"configuration","data_base64":"===="},
         ENTRY = 80,
     };

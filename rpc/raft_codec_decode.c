@@ -150,46 +150,6 @@ static bool take_entries(struct decoding *d, const cJSON *array)
     return true;
 }
 
-static bool take_member(struct decoding *d, const cJSON *item,
-                        struct raft_configuration *configuration)
-{
-    static const char *const names[] = {"id", "role"};
-    const cJSON *members[2] = {NULL};
-    struct raft_member *member = &configuration->members[configuration->count];
-    if (!sort_members(item, names, 2, members) || !take_id(members[0], &member->id)) {
-        return bad_params(d, "a member is {id, role}");
-    }
-    uint32_t role = word_of(members[1], raft_codec_role_words, RAFT_CODEC_ROLE_COUNT);
-    if (role == RAFT_CODEC_ROLE_COUNT) {
-        return bad_params(d, "a role is voter, leaving, staying or learner");
-    }
-    member->role = (enum raft_member_role)(RAFT_VOTER + role);
-    for (uint32_t i = 0; i < configuration->count; i++) {
-        if (configuration->members[i].id == member->id) {
-            return bad_params(d, "a member stands twice in the configuration");
-        }
-    }
-    configuration->count++;
-    return true;
-}
-
-static bool take_configuration(struct decoding *d, const cJSON *array,
-                               struct raft_configuration *configuration)
-{
-    if (!cJSON_IsArray(array)) {
-        return bad_params(d, "configuration is not an array");
-    }
-    for (const cJSON *item = array->child; item != NULL; item = item->next) {
-        if (configuration->count == RAFT_MEMBERS_MAX) {
-            return bad_params(d, "too many members");
-        }
-        if (!take_member(d, item, configuration)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool take_hex(const cJSON *item, uint64_t *value)
 {
     const char *text;
@@ -234,8 +194,6 @@ static bool take_field(struct decoding *d, const struct raft_codec_field *field,
         return take_hex(item, at) || bad_params(d, "checksum is not 16 hex digits");
     case RAFT_CODEC_ENTRIES:
         return take_entries(d, item);
-    case RAFT_CODEC_CONFIGURATION:
-        return take_configuration(d, item, at);
     case RAFT_CODEC_CHUNK:
         return true; // has two names: read by take_chunk()
     }

@@ -43,26 +43,6 @@ static bool add_entries(struct frame *frame, const struct raft_append_entries *a
     return append->prev_log_index + append->count <= JSON_WHOLE_MAX;
 }
 
-static void add_configuration(struct frame *frame,
-                              const struct raft_configuration *configuration)
-{
-    assert(configuration->count <= RAFT_MEMBERS_MAX);
-    LITERAL(frame, "\"configuration\":[");
-    for (uint32_t i = 0; i < configuration->count; i++) {
-        const struct raft_member *member = &configuration->members[i];
-        assert(member->role >= RAFT_VOTER && member->role <= RAFT_LEARNER);
-        if (i > 0) {
-            LITERAL(frame, ",");
-        }
-        LITERAL(frame, "{\"id\":");
-        json_add_u64(frame, member->id);
-        LITERAL(frame, ",\"role\":\"");
-        frame_append_text(frame, raft_codec_role_words[member->role - RAFT_VOTER]);
-        LITERAL(frame, "\"}");
-    }
-    LITERAL(frame, "]");
-}
-
 static void add_hex(struct frame *frame, uint64_t value)
 {
     char digits[16];
@@ -108,9 +88,6 @@ static bool add_field(struct frame *frame, const struct raft_codec_field *field,
         return true;
     case RAFT_CODEC_ENTRIES:
         return add_entries(frame, &message->append_entries);
-    case RAFT_CODEC_CONFIGURATION:
-        add_configuration(frame, at);
-        return true;
     case RAFT_CODEC_CHUNK:
         json_add_bytes(frame, field->name, message->install_snapshot.data,
                        message->install_snapshot.size);

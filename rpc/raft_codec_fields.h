@@ -8,13 +8,12 @@
 #include "rpc/raft_codec.h"
 
 enum raft_codec_kind {
-    RAFT_CODEC_U64 = 1,       // a whole number
-    RAFT_CODEC_ID,            // a whole number that fits raft_id, not 0
-    RAFT_CODEC_BOOL,          // true or false
-    RAFT_CODEC_HEX,           // a uint64_t as 16 lower-case hexadecimal digits
-    RAFT_CODEC_ENTRIES,       // of append_entries
-    RAFT_CODEC_CONFIGURATION, // of install_snapshot
-    RAFT_CODEC_CHUNK,         // of install_snapshot: data or data_base64
+    RAFT_CODEC_U64 = 1, // a whole number
+    RAFT_CODEC_ID,      // a whole number that fits raft_id, not 0
+    RAFT_CODEC_BOOL,    // true or false
+    RAFT_CODEC_HEX,     // a uint64_t as 16 lower-case hexadecimal digits
+    RAFT_CODEC_ENTRIES, // of append_entries
+    RAFT_CODEC_CHUNK,   // of install_snapshot: data or data_base64
 };
 
 struct raft_codec_field {
@@ -45,10 +44,8 @@ raft_codec_method_of(const struct raft_message *message);
 void raft_codec_begin(struct raft_message *message,
                       const struct raft_codec_method *method);
 
-// The words for enum raft_entry_type and enum raft_member_role (from RAFT_VOTER on).
-enum { RAFT_CODEC_ROLE_COUNT = RAFT_LEARNER };
+// The words for enum raft_entry_type.
 extern const char *const raft_codec_entry_words[RAFT_ENTRY_TYPE_COUNT];
-extern const char *const raft_codec_role_words[RAFT_CODEC_ROLE_COUNT];
 
 // Room in the arena; false where the limit is reached. Growing the bytes moves them.
 bool raft_codec_arena_entries(struct raft_codec_arena *arena, uint32_t count);

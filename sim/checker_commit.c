@@ -26,8 +26,8 @@ static bool is_majority_durable(const struct checker *checker,
     uint32_t voters = 0, hold = 0, old_voters = 0, old_hold = 0;
     bool joint = false;
 
-    for (uint32_t i = 0; i < view->configuration.count; i++) {
-        const struct raft_member *member = &view->configuration.members[i];
+    for (uint32_t i = 0; i < view->configuration->count; i++) {
+        const struct raft_member *member = &view->configuration->members[i];
         const struct shadow *shadow = &checker->nodes[member->id];
         bool held = shadow->durable_index >= index &&
                     checker_holds_committed(checker, shadow, index);

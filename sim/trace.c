@@ -48,10 +48,10 @@ static uint64_t fold_append_reply(uint64_t hash,
 
 static uint64_t fold_snapshot(uint64_t hash, const struct raft_install_snapshot *chunk)
 {
-    hash = fold_u64(hash, chunk->meta.last_included_index);
-    hash = fold_u64(hash, chunk->meta.last_included_term);
+    hash = fold_u64(hash, chunk->last_included_index);
+    hash = fold_u64(hash, chunk->last_included_term);
     hash = fold_u64(hash, chunk->offset);
-    hash = fold_u64(hash, chunk->done);
+    hash = fold_u64(hash, chunk->total);
     return fold_bytes(hash, chunk->data, chunk->size);
 }
 

@@ -15,6 +15,7 @@ struct bytes {
     size_t size;
 };
 
+struct engine_view; // opaque
 struct engine; // every engine's struct begins with a `const struct engine_ops *ops`
 
 struct engine_ops {
@@ -36,9 +37,16 @@ struct engine_ops {
 
     uint64_t (*count)(struct engine *engine);
 
-    // Writes a consistent copy under the given name, for snapshots (section 7).
-    // -ENOTSUP where the engine has none.
-    int (*checkpoint)(struct engine *engine, const char *name);
+    // A view of all keys as they are now, which stays as it is while the engine
+    // changes. Made in constant time; what it costs is paid by later changes. NULL
+    // where memory is out. One at a time.
+    struct engine_view *(*freeze)(struct engine *engine);
+
+    // The first key > `after` (NULL: the very first) in the view; borrowed until the
+    // next call that takes the view, whatever happens to the engine.
+    bool (*view_next)(struct engine_view *view, const struct bytes *after,
+                      struct bytes *key, struct bytes *value);
+    void (*thaw)(struct engine_view *view); // before the engine is freed
 
     void (*free)(struct engine *engine);
 };

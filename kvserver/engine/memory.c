@@ -457,13 +457,6 @@ static uint64_t memory_count(struct engine *engine)
     return ((struct memory *)engine)->count;
 }
 
-static int memory_checkpoint(struct engine *engine, const char *name)
-{
-    (void)engine;
-    (void)name;
-    return -ENOTSUP;
-}
-
 // Depth first with a stack of its own; a node is freed once its last child is.
 static void memory_free(struct engine *engine)
 {
@@ -503,7 +496,6 @@ static const struct engine_ops memory_ops = {
     .erase = memory_erase,
     .seek = memory_seek,
     .count = memory_count,
-    .checkpoint = memory_checkpoint,
     .free = memory_free,
 };
 

@@ -81,6 +81,29 @@ void service_skip(struct service *service, uint64_t index);
 void service_read(struct service *service, const struct bytes *words, uint32_t count,
                   uint64_t now_ms, struct buffer *reply);
 
+// ---- snapshots (section 7) ------------------------------------------------------
+//
+// The bytes of a state: its clock, applied index and records in order. Equal states
+// have equal bytes. Their format stands in snapshot.c.
+
+struct service_snapshot; // opaque
+
+// The state as it is now; it stays so while entries are applied. Constant time. NULL
+// where memory is out. One at a time.
+struct service_snapshot *service_snapshot_begin(struct service *service);
+
+// The next bytes, up to `size` (at least 1); 0 once all were read. In bounded memory.
+size_t service_snapshot_read(struct service_snapshot *snapshot, void *data,
+                             size_t size);
+void service_snapshot_end(struct service_snapshot *snapshot);
+
+// Replaces the whole state, in pieces of any size, with no snapshot begun. Between
+// begin and end nothing else may be called. Each returns 0 or -errno; -EBADMSG where
+// the bytes are no state. After a failure the service is empty, with applied index 0.
+int service_restore_begin(struct service *service);
+int service_restore_write(struct service *service, const void *data, size_t size);
+int service_restore_end(struct service *service);
+
 // ---- observing ------------------------------------------------------------------
 
 // A hash of the whole state: data, deadlines, sessions, clock. Equal wherever the same

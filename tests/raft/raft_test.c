@@ -110,7 +110,7 @@ TEST(events_of_mechanisms_to_come_are_refused_and_change_nothing)
     node_start(&node, 1, 3);
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         node_step(&node, (struct raft_event){.type = types[i]});
-        CHECK_EQ(node.status, RAFT_UNSUPPORTED);
+        CHECK_EQ(node.status, RAFT_INVALID);
     }
     node_step(&node, (struct raft_event){.type = (enum raft_event_type)99});
     CHECK_EQ(node.status, RAFT_INVALID);
