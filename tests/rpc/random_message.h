@@ -106,21 +106,11 @@ static inline void random_append(struct random_message *r)
 static inline void random_snapshot(struct random_message *r)
 {
     struct raft_install_snapshot *install = &r->message.install_snapshot;
-    struct raft_configuration *members = &install->meta.configuration;
-    install->meta.last_included_index = random_number(r);
-    install->meta.last_included_term = random_number(r);
-    install->meta.configuration_index = random_number(r);
-    members->count = (uint32_t)random_below(r, RAFT_MEMBERS_MAX + 1);
-    uint32_t id = 0;
-    for (uint32_t i = 0; i < members->count; i++) {
-        id += 1 + (uint32_t)random_below(r, 1000);
-        members->members[i].id = id;
-        members->members[i].role = (enum raft_member_role)(1 + random_below(r, 4));
-    }
+    install->last_included_index = random_number(r);
+    install->last_included_term = random_number(r);
     install->offset = random_number(r);
     install->total = random_number(r);
     install->checksum = random_draw(r);
-    install->done = random_bool(r);
     install->data = random_bytes(r, &install->size);
 }
 
@@ -218,20 +208,9 @@ static inline bool same_append(const struct raft_append_entries *a,
 static inline bool same_snapshot(const struct raft_install_snapshot *a,
                                  const struct raft_install_snapshot *b)
 {
-    const struct raft_configuration *x = &a->meta.configuration;
-    const struct raft_configuration *y = &b->meta.configuration;
-    for (uint32_t i = 0; i < x->count && x->count == y->count; i++) {
-        if (x->members[i].id != y->members[i].id ||
-            x->members[i].role != y->members[i].role) {
-            return false;
-        }
-    }
-    return x->count == y->count &&
-           a->meta.last_included_index == b->meta.last_included_index &&
-           a->meta.last_included_term == b->meta.last_included_term &&
-           a->meta.configuration_index == b->meta.configuration_index &&
-           a->offset == b->offset && a->total == b->total &&
-           a->checksum == b->checksum && a->done == b->done &&
+    return a->last_included_index == b->last_included_index &&
+           a->last_included_term == b->last_included_term && a->offset == b->offset &&
+           a->total == b->total && a->checksum == b->checksum &&
            same_bytes(a->data, a->size, b->data, b->size);
 }
 
