@@ -1,5 +1,5 @@
 // raft_codec_canonical.c: a message exactly as the encoder spells it, read in one pass
-// without a tree. All but snapshots.
+// without a tree.
 //
 // Invariant: what is accepted here, cJSON's way accepts with the same result; whatever
 // looks unusual in any way is left to that way. Tests compare the two on random lines.
@@ -198,10 +198,42 @@ static bool take_id(struct cursor *c, raft_id *id)
     return true;
 }
 
+static bool take_hex(struct cursor *c, uint64_t *value)
+{
+    if (!TAKE(c, "\"") || c->end - c->at < 16) {
+        return false;
+    }
+    *value = 0;
+    for (int i = 0; i < 16; i++) {
+        char digit = *c->at++;
+        bool letter = digit >= 'a' && digit <= 'f';
+        if (!letter && (digit < '0' || digit > '9')) {
+            return false;
+        }
+        *value = *value << 4 | (uint64_t)(digit - (letter ? 'a' - 10 : '0'));
+    }
+    return TAKE(c, "\"");
+}
+
+// Has two names, so it is read with them.
+static bool take_chunk(struct cursor *c, struct raft_install_snapshot *install)
+{
+    char *start = c->to;
+    bool good = TAKE(c, "\"data\":\"")
+                    ? take_text(c)
+                    : TAKE(c, "\"data_base64\":\"") && take_base64(c);
+    install->size = (uint32_t)(c->to - start);
+    install->data = install->size > 0 ? start : NULL;
+    return good;
+}
+
 static bool take_field(struct cursor *c, const struct raft_codec_field *field,
                        struct raft_codec_arena *arena, struct raft_message *message)
 {
     void *at = (char *)message + field->offset;
+    if (field->kind == RAFT_CODEC_CHUNK) {
+        return take_chunk(c, &message->install_snapshot);
+    }
     if (!TAKE(c, "\"") || !take(c, field->name, strlen(field->name)) ||
         !TAKE(c, "\":")) {
         return false;
@@ -215,9 +247,12 @@ static bool take_field(struct cursor *c, const struct raft_codec_field *field,
         return take_bool(c, at);
     case RAFT_CODEC_ENTRIES:
         return take_entries(c, arena, &message->append_entries);
-    default:
-        return false; // snapshots are rare
+    case RAFT_CODEC_HEX:
+        return take_hex(c, at);
+    case RAFT_CODEC_CHUNK:
+        break; // above
     }
+    return false;
 }
 
 static const struct raft_codec_method *take_method(struct cursor *c)

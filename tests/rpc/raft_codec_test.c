@@ -2,6 +2,7 @@
 // refused and why, and that no damaged line does harm.
 #include "rpc/raft_codec.h"
 
+#include "rpc/raft_codec_fields.h"
 #include "tests/rpc/random_message.h"
 #include "tests/test.h"
 
@@ -209,6 +210,77 @@ TEST(a_number_beyond_2_to_the_53_is_not_encoded)
     message.append_entries.entries = &entry;
     CHECK(!raft_codec_encode(frame, &message));
     CHECK_EQ(frame->size, 0);
+    frame_release(frame);
+}
+
+TEST(no_method_sends_a_number_beyond_2_to_the_53)
+{
+    struct frame *frame = frame_new(16);
+    uint32_t numbers = 0;
+    for (size_t i = 0; i < raft_codec_method_count; i++) {
+        const struct raft_codec_method *method = &raft_codec_methods[i];
+        for (uint32_t f = 0; f < method->count; f++) {
+            struct raft_message message = {.from = 1};
+            raft_codec_begin(&message, method);
+            if (method->fields[f].kind != RAFT_CODEC_U64) {
+                continue;
+            }
+            uint64_t *number =
+                (uint64_t *)(void *)((char *)&message + method->fields[f].offset);
+            *number = JSON_WHOLE_MAX;
+            frame->size = 0;
+            CHECK(raft_codec_encode(frame, &message));
+            *number = JSON_WHOLE_MAX + 1;
+            frame->size = 0;
+            CHECK(!raft_codec_encode(frame, &message));
+            CHECK_EQ(frame->size, 0);
+            numbers++;
+        }
+    }
+    CHECK(numbers > 25);
+    frame_release(frame);
+}
+
+// ---- chunks of a snapshot ---------------------------------------------------------
+
+enum { CHUNK_BYTES = 256 << 10 };
+
+static void fill_chunk(char *data, const char *kind)
+{
+    struct random_message r = {.state = 5};
+    for (size_t i = 0; i < CHUNK_BYTES; i++) {
+        data[i] = *kind != '\0' ? kind[i % strlen(kind)] : (char)random_draw(&r);
+    }
+}
+
+TEST(a_large_chunk_takes_the_short_cut_and_keeps_to_the_bound_of_a_line)
+{
+    static const char *const kinds[] = {"", "plain text ", "\"", "\"\\\n\xc3\xa9"};
+    static char data[CHUNK_BYTES];
+    struct raft_message back, message = {.type = RAFT_INSTALL_SNAPSHOT, .from = 1};
+    struct raft_install_snapshot *install = &message.install_snapshot;
+    size_t bound = raft_codec_line_bytes_max(0, CHUNK_BYTES);
+    struct raft_codec_arena arena;
+    struct frame *frame = frame_new(16);
+    *install = (struct raft_install_snapshot){JSON_WHOLE_MAX,
+                                              JSON_WHOLE_MAX,
+                                              JSON_WHOLE_MAX,
+                                              JSON_WHOLE_MAX,
+                                              UINT64_MAX,
+                                              CHUNK_BYTES,
+                                              data};
+    message.from = UINT32_MAX;
+    message.term = JSON_WHOLE_MAX;
+    raft_codec_arena_init(&arena, bound, 0);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        fill_chunk(data, kinds[i]);
+        encoded(frame, &message);
+        CHECK(frame->size <= bound);
+        CHECK_EQ(raft_codec_canonical(&arena, frame->data, frame->size - 1, &back),
+                 RAFT_CODEC_DECODED);
+        CHECK(same_message(&message, &back));
+    }
+    raft_codec_arena_release(&arena);
     frame_release(frame);
 }
 
