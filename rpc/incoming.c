@@ -67,7 +67,14 @@ static void take_hello(struct incoming *in, const char *text, size_t size)
     struct jsonrpc_problem problem;
     struct frame *frame = frame_new(256);
     bool good = hello_take(text, size, in->owner->self, frame, &caller, &problem);
-    answer(in, frame);
+    if (good && !in->owner->admits(in->owner->context, caller.node)) {
+        good = false;
+        problem = (struct jsonrpc_problem){(enum jsonrpc_code)HELLO_REFUSED,
+                                           "this node was removed from the cluster"};
+        answer_error(in, text, size, &problem);
+    } else {
+        answer(in, frame);
+    }
     frame_release(frame);
     if (!good) {
         incoming_close(in);

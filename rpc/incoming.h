@@ -27,6 +27,8 @@ struct incoming_owner {
     const struct hello *self;
     struct raft_codec_arena *arena;
     void *context;
+    // Whether a node of this cluster may come in.
+    bool (*admits)(void *context, raft_id node);
     void (*greeted)(void *context, struct incoming *incoming);
     void (*refused)(void *context, const char *why);
     void (*received)(void *context, const struct raft_message *message, size_t bytes);

@@ -326,19 +326,22 @@ static void become_ready(struct outgoing *o)
 static void take_line(struct outgoing *o, const char *text, size_t size)
 {
     struct jsonrpc_problem problem;
+    char complaint[320];
+    int shown = (int)(size < 200 ? size : 200);
     if (o->state == OUTGOING_READY && o->complained) {
         return;
     }
     if (o->state == OUTGOING_READY) {
-        char complaint[256];
         o->complained = true;
-        snprintf(complaint, sizeof complaint, "it says %.*s",
-                 (int)(size < 200 ? size : 200), text);
+        snprintf(complaint, sizeof complaint, "it says %.*s", shown, text);
         tell(o, complaint);
     } else if (hello_check(text, size, o->owner.self, o->peer, &problem)) {
         become_ready(o);
     } else {
-        failed(o, problem.text);
+        snprintf(complaint, sizeof complaint, "%s: %.*s", problem.text, shown, text);
+        o->told = o->told && o->complained; // also where the call before failed
+        o->complained = true;
+        failed(o, complaint);
     }
 }
 

@@ -10,10 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BACKLOG = 64, SHARED_MAX = 4 };
+enum { BACKLOG = 64, SHARED_MAX = 4, REMOVED_MAX = 256 };
 
 struct peer {
-    raft_id id;
+    struct peer *next;
+    raft_id id; // 0: removed, and only waits for its handles to close
     struct outgoing *outgoing;
     struct transport_peer_counters counters;
 };
@@ -31,8 +32,12 @@ struct transport {
     struct incoming *incoming; // all that are not yet freed
     struct raft_codec_arena arena;
 
-    uint32_t peer_count;
-    struct peer peers[TRANSPORT_PEERS_MAX];
+    struct peer *peers;  // in the order of their setting
+    uint32_t peer_count; // of them, without the removed ones
+
+    // Whose hello is refused; a ring, so that many removals cost no more than these.
+    raft_id removed[REMOVED_MAX];
+    uint32_t removed_next;
 
     bool closing;
     uint32_t open; // handles and connections that must still close
@@ -69,15 +74,30 @@ static bool worth_telling(uint64_t count)
 
 static struct peer *find(const struct transport *t, raft_id id)
 {
-    for (uint32_t i = 0; i < t->peer_count; i++) {
-        if (t->peers[i].id == id) {
-            return (struct peer *)&t->peers[i];
-        }
+    struct peer *peer = t->peers;
+    while (peer != NULL && peer->id != id) {
+        peer = peer->next;
     }
-    return NULL;
+    return id != 0 ? peer : NULL;
+}
+
+// Its place among the removed, or REMOVED_MAX.
+static uint32_t find_removed(const struct transport *t, raft_id id)
+{
+    uint32_t at = 0;
+    while (at < REMOVED_MAX && t->removed[at] != id) {
+        at++;
+    }
+    return at;
 }
 
 // ---- receiving ------------------------------------------------------------------
+
+// Who was never named is let in: a node that joins is not known everywhere yet.
+static bool on_hello(void *context, raft_id node)
+{
+    return find_removed(context, node) == REMOVED_MAX;
+}
 
 // A peer that calls again has lost its older connection, whether or not we saw it.
 static void on_greeted(void *context, struct incoming *newest)
@@ -133,9 +153,6 @@ static void free_all(struct transport *t)
 {
     void (*done)(void *) = t->done;
     void *context = t->done_context;
-    for (uint32_t i = 0; i < t->peer_count; i++) {
-        outgoing_free(t->peers[i].outgoing);
-    }
     raft_codec_arena_release(&t->arena);
     free(t);
     if (done != NULL) {
@@ -165,8 +182,16 @@ static void on_incoming_closed(void *context, struct incoming *closed)
 
 static void on_outgoing_closed(void *context, struct outgoing *outgoing)
 {
-    (void)outgoing;
-    one_less(context);
+    struct transport *t = context;
+    struct peer **link = &t->peers;
+    while ((*link)->outgoing != outgoing) {
+        link = &(*link)->next;
+    }
+    struct peer *peer = *link;
+    *link = peer->next;
+    outgoing_free(outgoing);
+    free(peer);
+    one_less(t);
 }
 
 static void on_handle_closed(uv_handle_t *handle)
@@ -182,8 +207,10 @@ void transport_close(struct transport *t, void (*done)(void *context), void *con
     t->done_context = context;
     uv_close((uv_handle_t *)&t->listener, on_handle_closed);
     uv_close((uv_handle_t *)&t->flusher, on_handle_closed);
-    for (uint32_t i = 0; i < t->peer_count; i++) {
-        outgoing_close(t->peers[i].outgoing);
+    for (struct peer *peer = t->peers; peer != NULL; peer = peer->next) {
+        if (peer->id != 0) {
+            outgoing_close(peer->outgoing);
+        }
     }
     for (struct incoming *in = t->incoming; in != NULL; in = in->next) {
         incoming_close(in);
@@ -274,6 +301,7 @@ struct transport *transport_new(uv_loop_t *loop, const struct transport_config *
         .self = &t->self,
         .arena = &t->arena,
         .context = t,
+        .admits = on_hello,
         .greeted = on_greeted,
         .refused = on_refused,
         .received = on_received,
@@ -310,18 +338,8 @@ uint16_t transport_port(const struct transport *t)
                : ntohs(((struct sockaddr_in *)&address)->sin_port);
 }
 
-bool transport_set_peer(struct transport *t, raft_id id, const char *host,
-                        uint16_t port)
+static struct peer *add_peer(struct transport *t, raft_id id)
 {
-    assert(!t->closing && id != 0 && id != t->config.node);
-    struct peer *peer = find(t, id);
-    if (peer != NULL) {
-        return outgoing_move(peer->outgoing, host, port);
-    }
-    if (t->peer_count == TRANSPORT_PEERS_MAX) {
-        return false;
-    }
-    peer = &t->peers[t->peer_count++];
     const struct outgoing_owner owner = {
         .config = &t->config,
         .self = &t->self,
@@ -329,10 +347,55 @@ bool transport_set_peer(struct transport *t, raft_id id, const char *host,
         .log = note,
         .closed = on_outgoing_closed,
     };
+    struct peer *peer = socket_alloc(sizeof *peer);
+    struct peer **link = &t->peers;
+    while (*link != NULL) {
+        link = &(*link)->next;
+    }
+    *link = peer;
     peer->id = id;
     peer->outgoing = outgoing_new(t->loop, &owner, id, &peer->counters);
+    t->peer_count++;
     t->open++;
+    return peer;
+}
+
+bool transport_set_peer(struct transport *t, raft_id id, const char *host,
+                        uint16_t port)
+{
+    assert(!t->closing && id != 0 && id != t->config.node);
+    struct peer *peer = find(t, id);
+    uint32_t removed = find_removed(t, id);
+    if (removed < REMOVED_MAX) {
+        t->removed[removed] = 0;
+    }
+    if (peer != NULL) {
+        return outgoing_move(peer->outgoing, host, port);
+    }
+    if (t->peer_count == TRANSPORT_PEERS_MAX) {
+        return false;
+    }
+    peer = add_peer(t, id);
     return outgoing_move(peer->outgoing, host, port);
+}
+
+void transport_remove_peer(struct transport *t, raft_id id)
+{
+    assert(!t->closing && id != 0);
+    struct peer *peer = find(t, id);
+    if (find_removed(t, id) == REMOVED_MAX) {
+        t->removed[t->removed_next++ % REMOVED_MAX] = id;
+    }
+    for (struct incoming *in = t->incoming; in != NULL; in = in->next) {
+        if (in->node == id) {
+            incoming_close(in);
+        }
+    }
+    if (peer != NULL) {
+        peer->id = 0;
+        t->peer_count--;
+        outgoing_close(peer->outgoing);
+    }
 }
 
 // ---- sending --------------------------------------------------------------------
@@ -396,8 +459,8 @@ void transport_send(struct transport *t, const struct raft_message *messages,
 void transport_flush(struct transport *t)
 {
     uv_idle_stop(&t->flusher);
-    for (uint32_t i = 0; i < t->peer_count; i++) {
-        outgoing_flush(t->peers[i].outgoing);
+    for (struct peer *peer = t->peers; peer != NULL; peer = peer->next) {
+        outgoing_flush(peer->outgoing);
     }
 }
 

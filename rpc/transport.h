@@ -64,6 +64,13 @@ enum { TRANSPORT_PEERS_MAX = 2 * RAFT_MEMBERS_MAX };
 bool transport_set_peer(struct transport *transport, raft_id id, const char *host,
                         uint16_t port);
 
+// Ends what goes on with this peer: both connections are closed and what waits for it
+// is dropped. Its hello is refused from now on, until transport_set_peer() names it
+// again; other nodes that were never named are let in, since a node that joins is not
+// known everywhere at once. It need not have been set. Of very many removed nodes
+// (256), the first are forgotten.
+void transport_remove_peer(struct transport *transport, raft_id id);
+
 // Queues messages for their receivers. Borrowed for the call.
 void transport_send(struct transport *transport, const struct raft_message *messages,
                     uint32_t count);
@@ -94,7 +101,7 @@ struct transport_peer_counters {
 struct transport_counters {
     uint64_t frames_encoded;
     uint64_t frames_shared;    // sent without encoding anew
-    uint64_t unroutable;       // messages to a node that was never set
+    uint64_t unroutable;       // messages to a node that is not set
     uint64_t unencodable;      // messages with a number beyond 2^53 - 1, or too long
     uint64_t lines_refused;    // from all peers, also unknown ones
     uint64_t hellos_refused;   // callers that are no peers
@@ -102,7 +109,7 @@ struct transport_counters {
     uint32_t incoming_open;
 };
 
-// False where the peer was never set.
+// False where the peer was never set, or was removed.
 bool transport_count_peer(const struct transport *transport, raft_id id,
                           struct transport_peer_counters *counters);
 void transport_count(const struct transport *transport,
