@@ -12,10 +12,16 @@
 #include "raft/host/disk.h"
 #include "tests/test.h"
 
+#ifndef MEMORY_FILES_MAX
+#define MEMORY_FILES_MAX 10
+#endif
+#ifndef MEMORY_FILE_BYTES
+#define MEMORY_FILE_BYTES (40 * 1024)
+#endif
+
 enum {
-    MEMORY_FILES_MAX = 10,
-    MEMORY_FILE_BYTES = 40 * 1024,
     MEMORY_SECTOR_BYTES = 512,
+    MEMORY_SYNCS_MAX = 3, // under way
 };
 
 // Bits of a crash's mask above those of the sectors (0: what was not synced is lost).
@@ -34,6 +40,19 @@ struct memory_file {
     struct memory_content now;
     struct memory_content durable;
     uint64_t durable_at; // the operation that the durable bytes are as of
+
+    // It was renamed, and that is not durable: where from (1 + the slot), and when.
+    uint32_t renamed_from;
+    uint64_t renamed_at;
+};
+
+// A sync under way, and what there was when it began.
+struct memory_sync {
+    uint64_t token;
+    uint64_t at;
+    uint32_t file;
+    bool exists[MEMORY_FILES_MAX];
+    struct memory_content content;
 };
 
 struct memory_disk {
@@ -44,15 +63,19 @@ struct memory_disk {
     uint64_t crash_at;   // the operation that is cut short; 0: none
     bool crashed;        // every call fails
 
-    // The sync under way.
-    uint64_t pending_token;
-    uint32_t pending_file;
-    uint64_t pending_at;
-    bool pending_exists[MEMORY_FILES_MAX];
-    struct memory_content pending;
+    // The syncs under way, the oldest first.
+    struct memory_sync pending[MEMORY_SYNCS_MAX];
+    uint32_t pending_count;
+    uint64_t pending_token;        // of the oldest; 0: none is under way
+    uint64_t directory_durable_at; // the operation that the durable names are as of
 
     int read_status; // what reads return, if not 0
     int sync_status; // what syncs return, if not 0
+
+    // Bytes of all files together that fit; 0: no bound.
+    uint64_t capacity;
+    uint64_t full_at; // the append that finds the disk full, whatever it holds; 0: none
+    uint64_t bytes_appended;
     uint64_t appends;
     uint64_t syncs_waited_for;
     uint64_t syncs_started;
@@ -76,10 +99,32 @@ static inline bool memory_disk_goes_on(struct memory_disk *disk)
     return !disk->crashed;
 }
 
+// A slot that no name and no sync needs any more.
+static inline struct memory_file *memory_disk_spare(struct memory_disk *disk)
+{
+    if (disk->pending_count > 0)
+        return NULL;
+    for (uint32_t i = 0; i < disk->file_count; i++) {
+        struct memory_file *file = &disk->files[i];
+        bool needed = file->now.exists || file->durable.exists;
+        for (uint32_t j = 0; j < disk->file_count; j++)
+            needed = needed || disk->files[j].renamed_from == i + 1;
+        if (!needed)
+            return file;
+    }
+    return NULL;
+}
+
 static inline struct memory_file *memory_disk_create(struct memory_disk *disk,
                                                      const char *name)
 {
     struct memory_file *file = memory_disk_find(disk, name);
+    if (file == NULL && disk->file_count == MEMORY_FILES_MAX) {
+        file = memory_disk_spare(disk);
+        CHECK(file != NULL); // too many files
+        memset(file, 0, sizeof *file);
+        snprintf(file->name, sizeof file->name, "%s", name);
+    }
     if (file == NULL) {
         CHECK(disk->file_count < MEMORY_FILES_MAX);
         file = &disk->files[disk->file_count++];
@@ -91,6 +136,27 @@ static inline struct memory_file *memory_disk_create(struct memory_disk *disk,
     return file;
 }
 
+static inline uint64_t memory_disk_used(const struct memory_disk *disk)
+{
+    uint64_t used = 0;
+    for (uint32_t i = 0; i < disk->file_count; i++) {
+        if (disk->files[i].now.exists)
+            used += disk->files[i].now.size;
+    }
+    return used;
+}
+
+// How many bytes more fit at the end of this file.
+static inline uint64_t memory_disk_room(const struct memory_disk *disk,
+                                        const struct memory_file *file)
+{
+    uint64_t room = MEMORY_FILE_BYTES - file->now.size;
+    uint64_t used = memory_disk_used(disk);
+    if (disk->capacity != 0 && disk->capacity < used + room)
+        room = disk->capacity > used ? disk->capacity - used : 0;
+    return room;
+}
+
 static inline int memory_disk_append(void *context, const char *name, const void *data,
                                      size_t size)
 {
@@ -100,12 +166,35 @@ static inline int memory_disk_append(void *context, const char *name, const void
     bool whole = memory_disk_goes_on(disk);
     struct memory_file *file = memory_disk_create(disk, name);
     size_t part = whole ? size : size / 2;
-    if (part > MEMORY_FILE_BYTES - file->now.size)
-        return -ENOSPC;
+    disk->appends++;
+    bool full = part > memory_disk_room(disk, file) || disk->appends == disk->full_at;
+    if (full) // some of it was written, as a real disk may
+        part = part / 3 < memory_disk_room(disk, file) ? part / 3 : 0;
     memcpy(file->now.bytes + file->now.size, data, part);
     file->now.size += part;
-    disk->appends++;
+    disk->bytes_appended += part;
+    if (full)
+        return -ENOSPC;
     return whole ? 0 : -EIO;
+}
+
+// The names as they were at some operation are durable: renames first, with the bytes
+// that were durable under the name before.
+static inline void memory_disk_keep_names(struct memory_disk *disk, const bool *exists,
+                                          uint64_t at)
+{
+    if (at <= disk->directory_durable_at)
+        return;
+    disk->directory_durable_at = at;
+    for (uint32_t i = 0; i < disk->file_count; i++) {
+        struct memory_file *file = &disk->files[i];
+        if (file->renamed_from != 0 && file->renamed_at <= at) {
+            file->durable = disk->files[file->renamed_from - 1].durable;
+            file->renamed_from = 0;
+        }
+    }
+    for (uint32_t i = 0; i < disk->file_count; i++)
+        disk->files[i].durable.exists = exists[i];
 }
 
 static inline int memory_disk_sync(void *context, const char *name, uint64_t token)
@@ -116,44 +205,62 @@ static inline int memory_disk_sync(void *context, const char *name, uint64_t tok
     struct memory_file *file = memory_disk_find(disk, name);
     if (file == NULL || !file->now.exists)
         return -ENOENT;
+    bool exists[MEMORY_FILES_MAX];
+    for (uint32_t i = 0; i < disk->file_count; i++)
+        exists[i] = disk->files[i].now.exists;
     if (token == 0) {
         disk->syncs_waited_for++;
         if (disk->sync_status != 0)
             return disk->sync_status;
-        for (uint32_t i = 0; i < disk->file_count; i++)
-            disk->files[i].durable.exists = disk->files[i].now.exists;
+        memory_disk_keep_names(disk, exists, disk->operations);
         file->durable = file->now;
         file->durable_at = disk->operations;
         return 0;
     }
-    CHECK_EQ(disk->pending_token, 0); // one at a time
+    CHECK(disk->pending_count < MEMORY_SYNCS_MAX);
+    struct memory_sync *sync = &disk->pending[disk->pending_count++];
     disk->syncs_started++;
-    disk->pending_token = token;
-    disk->pending_file = (uint32_t)(file - disk->files);
-    disk->pending_at = disk->operations;
-    disk->pending = file->now;
-    for (uint32_t i = 0; i < disk->file_count; i++)
-        disk->pending_exists[i] = disk->files[i].now.exists;
+    sync->token = token;
+    sync->file = (uint32_t)(file - disk->files);
+    sync->at = disk->operations;
+    sync->content = file->now;
+    memcpy(sync->exists, exists, sizeof exists);
+    disk->pending_token = disk->pending[0].token;
     return 0;
 }
 
-// The sync under way ends: returns its status, to be reported with its token.
-static inline int memory_disk_end_sync(struct memory_disk *disk)
+// One of the syncs under way ends: returns its status, to be reported with its token.
+static inline int memory_disk_end_one_sync(struct memory_disk *disk, uint32_t which,
+                                           uint64_t *token)
 {
-    CHECK(disk->pending_token != 0);
-    disk->pending_token = 0;
+    CHECK(which < disk->pending_count);
+    static struct memory_sync sync;
+    sync = disk->pending[which];
+    *token = sync.token;
+    disk->pending_count--;
+    for (uint32_t i = which; i < disk->pending_count; i++)
+        disk->pending[i] = disk->pending[i + 1];
+    disk->pending_token = disk->pending_count > 0 ? disk->pending[0].token : 0;
     if (!memory_disk_goes_on(disk))
         return -EIO;
     if (disk->sync_status != 0)
         return disk->sync_status;
-    struct memory_file *file = &disk->files[disk->pending_file];
-    if (file->durable_at < disk->pending_at) {
-        file->durable = disk->pending;
-        file->durable_at = disk->pending_at;
+    memory_disk_keep_names(disk, sync.exists, sync.at);
+    struct memory_file *file = &disk->files[sync.file];
+    if (file->durable_at < sync.at) {
+        bool exists = file->durable.exists;
+        file->durable = sync.content;
+        file->durable.exists = exists;
+        file->durable_at = sync.at;
     }
-    for (uint32_t i = 0; i < disk->file_count; i++)
-        disk->files[i].durable.exists |= disk->pending_exists[i];
     return 0;
+}
+
+// The oldest sync under way ends.
+static inline int memory_disk_end_sync(struct memory_disk *disk)
+{
+    uint64_t token;
+    return memory_disk_end_one_sync(disk, 0, &token);
 }
 
 static inline int64_t memory_disk_read(void *context, const char *name, uint64_t offset,
@@ -177,8 +284,18 @@ static inline int64_t memory_disk_read(void *context, const char *name, uint64_t
 
 static inline int memory_disk_rename(void *context, const char *from, const char *to)
 {
-    (void)context, (void)from, (void)to;
-    return -ENOTSUP; // the log renames nothing
+    struct memory_disk *disk = context;
+    if (!memory_disk_goes_on(disk))
+        return -EIO;
+    struct memory_file *source = memory_disk_find(disk, from);
+    if (source == NULL || !source->now.exists)
+        return -ENOENT;
+    struct memory_file *target = memory_disk_create(disk, to);
+    target->now = source->now;
+    source->now.exists = false;
+    target->renamed_from = (uint32_t)(source - disk->files) + 1;
+    target->renamed_at = disk->operations;
+    return 0;
 }
 
 static inline int memory_disk_list(void *context,
@@ -269,10 +386,31 @@ static inline uint32_t memory_file_crash(struct memory_file *file, uint64_t mask
     return bit;
 }
 
+// A rename that was not made durable has happened, or has not.
+static inline void memory_disk_crash_rename(struct memory_disk *disk,
+                                            struct memory_file *file, bool happened)
+{
+    struct memory_file *source = &disk->files[file->renamed_from - 1];
+    file->renamed_from = 0;
+    if (happened) {
+        file->durable = source->durable;
+        file->durable.exists = true;
+        source->durable.exists = false;
+        return;
+    }
+    if (source->durable.exists && !source->now.exists)
+        source->now = file->now;
+    file->now = file->durable;
+}
+
 // Power is lost and comes back.
 static inline void memory_disk_crash(struct memory_disk *disk, uint64_t mask)
 {
     uint32_t bit = 0;
+    for (uint32_t i = 0; i < disk->file_count; i++) {
+        if (disk->files[i].renamed_from != 0)
+            memory_disk_crash_rename(disk, &disk->files[i], mask & KEEP_NEW);
+    }
     for (uint32_t i = 0; i < disk->file_count; i++) {
         struct memory_file *file = &disk->files[i];
         bool was = file->durable.exists;
@@ -291,7 +429,9 @@ static inline void memory_disk_crash(struct memory_disk *disk, uint64_t mask)
         file->durable.exists = exists;
         file->durable_at = 0;
     }
+    disk->pending_count = 0;
     disk->pending_token = 0;
+    disk->directory_durable_at = 0;
     disk->operations = 0;
     disk->crash_at = 0;
     disk->crashed = false;
