@@ -2,12 +2,19 @@
 
 #include "raft/commit.h"
 #include "raft/durability.h"
+#include "raft/membership.h"
 #include "raft/read_index.h"
 #include "raft/role.h"
 #include "raft/state.h"
-#include "raft/timer.h"
 
 // ---- follower -------------------------------------------------------------------
+
+static bool data_is_well_formed(const struct raft_entry *entry)
+{
+    struct raft_configuration configuration;
+    return entry->type != RAFT_ENTRY_CONFIGURATION ||
+           raft_configuration_decode(entry->data, entry->size, &configuration);
+}
 
 static bool is_well_formed(const struct raft_message *message)
 {
@@ -18,7 +25,8 @@ static bool is_well_formed(const struct raft_message *message)
     for (uint32_t i = 0; i < request->count; i++) {
         const struct raft_entry *entry = &request->entries[i];
         if (entry->index != request->prev_log_index + 1 + i || entry->term < term ||
-            entry->term == 0 || (unsigned)entry->type >= RAFT_ENTRY_TYPE_COUNT)
+            entry->term == 0 || (unsigned)entry->type >= RAFT_ENTRY_TYPE_COUNT ||
+            !data_is_well_formed(entry))
             return false;
         term = entry->term;
     }
@@ -37,12 +45,13 @@ static raft_index take_entries(struct raft *raft,
         count = raft->config.message_entries_max;
     for (uint32_t i = 0; i < count; i++) {
         const struct raft_entry *entry = &request->entries[i];
-        if (entry->index <= raft->log.snapshot_index ||
+        if (entry->index <= raft->log.base_index ||
             log_matches(&raft->log, entry->index, entry->term))
             continue;
         if (entry->index <= raft->log.last_index) { // AE-3
             log_truncate(&raft->log, entry->index);
             durability_forget(raft, entry->index);
+            membership_entries_dropped(raft, entry->index);
             state_note(output, "conflict -> truncate");
         }
         if (!log_append(&raft->log, entry->term, entry->type, entry->data,
@@ -51,6 +60,8 @@ static raft_index take_entries(struct raft *raft,
             return entry->index - 1;
         }
         state_persist_entries(raft, entry->index);
+        if (entry->type == RAFT_ENTRY_CONFIGURATION)
+            membership_entry_added(raft, entry);
     }
     return request->prev_log_index + count;
 }
@@ -63,7 +74,7 @@ static bool contradicts_committed(const struct raft *raft,
         const struct raft_entry *entry = &request->entries[i];
         if (entry->index > raft->commit_index)
             return false;
-        if (entry->index >= raft->log.snapshot_index &&
+        if (entry->index >= raft->log.base_index &&
             !log_matches(&raft->log, entry->index, entry->term))
             return true;
     }
@@ -107,7 +118,7 @@ static void accept(struct raft *raft, const struct raft_message *message,
 static bool prev_matches(const struct raft *raft,
                          const struct raft_append_entries *request)
 {
-    return request->prev_log_index < raft->log.snapshot_index ||
+    return request->prev_log_index < raft->log.base_index ||
            log_matches(&raft->log, request->prev_log_index, request->prev_log_term);
 }
 
@@ -129,13 +140,8 @@ enum raft_status append_entries_receive(struct raft *raft,
     }
     if (raft->role == RAFT_LEADER || contradicts_committed(raft, request))
         return RAFT_INVALID;
-    if (raft->role != RAFT_FOLLOWER)
-        state_note(output, "leader heard -> follower"); // CAND-3
-    role_become_follower(raft, message->from);
-    raft->leader_heard = true;
-    raft->leader_contact_ms = raft->now_ms;
-    timer_reset_election(raft);         // FOL-2
-    if (!prev_matches(raft, request)) { // AE-2
+    role_follow(raft, message->from, output); // CAND-3
+    if (!prev_matches(raft, request)) {       // AE-2
         state_note(output, "no match at prev -> refuse");
         refuse(raft, message, &reply);
     } else {
@@ -159,8 +165,6 @@ static void back_up(struct raft *raft, struct progress *peer,
         next = refusal->prev_log_index;
     if (next <= peer->match_index)
         next = peer->match_index + 1;
-    if (next <= raft->log.snapshot_index)
-        next = raft->log.snapshot_index + 1;
     // There is nothing else to offer: the next heartbeat asks again.
     if (peer->state == RAFT_PROBE && next >= peer->next_index)
         return;
@@ -181,6 +185,12 @@ static enum raft_status go_on(struct raft *raft, struct progress *peer,
     progress_acknowledged(peer, reply->match_index); // LEAD-3a
     if (found && peer->state == RAFT_PROBE)
         progress_become_replicate(peer);
+    // It has got there without the snapshot, and the log goes on from there.
+    if (peer->state == RAFT_SNAPSHOT && peer->match_index > 0 &&
+        peer->match_index >= raft->log.base_index)
+        progress_become_probe(peer, peer->match_index + 1);
+    progress_advance_round(peer, raft->log.last_index, raft->now_ms,
+                           raft->config.election_timeout_ms);
     return RAFT_OK;
 }
 
@@ -212,6 +222,8 @@ void append_entries_heartbeat(struct raft *raft)
         raft->peers[i].ping = true; // LEAD-1
         raft->peers[i].probe_sent = false;
     }
+    raft->transfer_sent = false; // TimeoutNow may have been lost, too
+    read_index_heartbeat(raft);
 }
 
 // How many entries from next_index on go into one message.
@@ -231,17 +243,27 @@ static uint32_t batch_count(const struct raft *raft, raft_index next_index)
     return count;
 }
 
-// Sends up to `count` entries from next_index on; false where the output is full.
-static bool send_one(struct raft *raft, struct progress *peer, uint32_t count,
+static uint64_t bytes_of(const struct raft_entry *entries, uint32_t count)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < count; i++)
+        bytes += entries[i].size;
+    return bytes;
+}
+
+// Sends up to `count` entries behind prev_log_index; false where the output is full.
+static bool send_one(struct raft *raft, struct progress *peer,
+                     raft_index prev_log_index, uint32_t count,
                      struct raft_output *output)
 {
-    raft_index prev_log_index = peer->next_index - 1;
-    raft_term prev_log_term;
-    if (!log_term(&raft->log, prev_log_index, &prev_log_term))
-        return false;
+    raft_term prev_log_term = 0;
+    bool known =
+        prev_log_index == 0 || log_term(&raft->log, prev_log_index, &prev_log_term);
+    assert(known);
+    (void)known;
     const struct raft_entry *entries = NULL;
     if (count > 0) {
-        entries = state_view(raft, peer->next_index, &count);
+        entries = state_view(raft, prev_log_index + 1, &count);
         if (count == 0)
             return false;
     }
@@ -255,8 +277,14 @@ static bool send_one(struct raft *raft, struct progress *peer, uint32_t count,
     message->append_entries.round = raft->round_started;
     message->append_entries.entries = entries;
     message->append_entries.count = count;
-    progress_sent(peer, prev_log_index + count);
+    progress_sent(peer, prev_log_index + count, bytes_of(entries, count));
     return true;
+}
+
+// Section 7: where what comes before the next entry is known no more, a snapshot goes.
+static bool needs_snapshot(const struct raft *raft, const struct progress *peer)
+{
+    return peer->state != RAFT_SNAPSHOT && peer->next_index <= raft->log.base_index;
 }
 
 static void send_to(struct raft *raft, struct progress *peer,
@@ -264,15 +292,20 @@ static void send_to(struct raft *raft, struct progress *peer,
 {
     bool ping = peer->ping;
     bool probing = peer->state == RAFT_PROBE;
+    if (needs_snapshot(raft, peer))
+        progress_become_snapshot(peer, raft->snapshot_index);
     while (peer->next_index <= raft->log.last_index &&
-           progress_may_send(peer, raft->config.inflight_max)) { // LEAD-3
-        if (!send_one(raft, peer, batch_count(raft, peer->next_index), output))
+           progress_may_send(peer, &raft->config)) { // LEAD-3
+        if (!send_one(raft, peer, peer->next_index - 1,
+                      batch_count(raft, peer->next_index), output))
             return;
     }
     // LEAD-1. Without entries, so that the answer does not wait for a disk. A probe
-    // that has just gone out is as good.
+    // that has just gone out is as good. What is certain of a peer that waits for a
+    // snapshot is nothing, and index 0 matches everywhere.
+    bool unknown = peer->state == RAFT_SNAPSHOT;
     if (ping && !(probing && !peer->ping))
-        send_one(raft, peer, 0, output);
+        send_one(raft, peer, unknown ? 0 : peer->next_index - 1, 0, output);
 }
 
 void append_entries_send(struct raft *raft, struct raft_output *output)

@@ -28,7 +28,8 @@ void durability_defer(struct raft *raft, const struct raft_message *message,
 
 static bool step_persists(const struct raft *raft, const struct raft_output *output)
 {
-    return output->hard_state_changed || raft->durability.persist_from != 0;
+    return output->hard_state_changed || output->snapshot_restore != NULL ||
+           raft->durability.persist_from != 0;
 }
 
 uint64_t durability_newest_write(const struct raft *raft,
@@ -47,6 +48,14 @@ void durability_forget(struct raft *raft, raft_index index)
         if (pending->last_index >= index)
             pending->last_index = index - 1;
     }
+}
+
+void durability_restart(struct raft *raft, raft_index index)
+{
+    struct durability *durability = &raft->durability;
+    durability->durable_index = index;
+    for (uint32_t i = 0; i < durability->pending_count; i++)
+        pending_at(durability, i)->last_index = index;
 }
 
 static void remember(struct durability *durability, raft_index last_index)

@@ -51,6 +51,9 @@ uint64_t durability_newest_write(const struct raft *raft,
 // The log loses the entry at `index` and all behind it: no report vouches for them now.
 void durability_forget(struct raft *raft, raft_index index);
 
+// The log begins anew behind `index`, and a durable snapshot holds all up to there.
+void durability_restart(struct raft *raft, raft_index index);
+
 // Gives this step's write its number and puts it into the output, where there is one.
 void durability_issue(struct raft *raft, struct raft_output *output);
 

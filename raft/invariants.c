@@ -17,6 +17,12 @@ static const char *broken_in_log(const struct raft *raft)
         return "an entry was given for apply that is not durable";
     if (raft->last_applied > raft->apply_given)
         return "an entry was applied that was not given for it";
+    if (log->base_index > raft->snapshot_index)
+        return "entries were dropped that no snapshot holds";
+    if (raft->snapshot_index > raft->commit_index)
+        return "a snapshot holds what is not committed";
+    if (log->base_index > raft->apply_given)
+        return "entries were dropped that are not applied";
     if (log_bytes_used(log) > log->byte_count)
         return "the log holds more bytes than it has room for";
     return NULL;
@@ -47,6 +53,19 @@ static const char *broken_in_role(const struct raft *raft)
     return NULL;
 }
 
+static const char *broken_in_membership(const struct raft *raft)
+{
+    if (raft->configuration_index > raft->log.last_index)
+        return "the configuration in use is not in the log";
+    if (raft->base_configuration_index > raft->log.base_index)
+        return "the base's configuration is beyond the base";
+    if (raft->transfer_to != 0 && raft->role != RAFT_LEADER)
+        return "a node that does not lead hands leadership over";
+    if (raft->receipt.next_offset > raft->receipt.total)
+        return "more of a snapshot has arrived than there is";
+    return NULL;
+}
+
 static const char *broken_in_peers(const struct raft *raft)
 {
     if (raft->role != RAFT_LEADER)
@@ -70,6 +89,8 @@ const char *invariants_broken(const struct raft *raft)
     const char *broken = broken_in_log(raft);
     if (broken == NULL)
         broken = broken_in_role(raft);
+    if (broken == NULL)
+        broken = broken_in_membership(raft);
     if (broken == NULL)
         broken = broken_in_peers(raft);
     return broken;

@@ -43,18 +43,18 @@ static char *bytes_at(const struct log *log, uint64_t at)
 
 raft_index log_first_index(const struct log *log)
 {
-    return log->snapshot_index + 1;
+    return log->base_index + 1;
 }
 
 static bool holds(const struct log *log, raft_index index)
 {
-    return index > log->snapshot_index && index <= log->last_index;
+    return index > log->base_index && index <= log->last_index;
 }
 
 bool log_term(const struct log *log, raft_index index, raft_term *term)
 {
-    if (index == log->snapshot_index) {
-        *term = log->snapshot_term;
+    if (index == log->base_index) {
+        *term = log->base_term;
         return true;
     }
     if (!holds(log, index))
@@ -80,7 +80,7 @@ bool log_matches(const struct log *log, raft_index index, raft_term term)
 
 raft_index log_find_conflict(const struct log *log, raft_index index, raft_term term)
 {
-    raft_index low = log->snapshot_index;
+    raft_index low = log->base_index;
     raft_index high = index < log->last_index ? index : log->last_index;
     if (high <= low)
         return high;
@@ -97,14 +97,32 @@ raft_index log_find_conflict(const struct log *log, raft_index index, raft_term 
 
 static uint64_t bytes_head(const struct log *log)
 {
-    return log->last_index == log->snapshot_index
-               ? log->bytes_tail
-               : slot_of(log, log_first_index(log))->at;
+    return log->last_index == log->base_index ? log->bytes_tail
+                                              : slot_of(log, log_first_index(log))->at;
 }
 
 uint64_t log_bytes_used(const struct log *log)
 {
     return log->bytes_tail - bytes_head(log);
+}
+
+uint64_t log_bytes_after(const struct log *log, raft_index index)
+{
+    if (index >= log->last_index)
+        return 0;
+    raft_index first = index > log->base_index ? index + 1 : log_first_index(log);
+    return log->bytes_tail - slot_of(log, first)->at;
+}
+
+raft_index log_find_configuration(const struct log *log, raft_index index)
+{
+    if (index > log->last_index)
+        index = log->last_index;
+    for (; index > log->base_index; index--) {
+        if (slot_of(log, index)->type == RAFT_ENTRY_CONFIGURATION)
+            return index;
+    }
+    return 0;
 }
 
 // Where `size` bytes go when the next free position is `tail`: never across the end.
@@ -117,7 +135,7 @@ static uint64_t place(const struct log *log, uint64_t tail, uint32_t size)
 bool log_has_room(const struct log *log, const struct raft_command *commands,
                   uint32_t count)
 {
-    uint64_t used = log->last_index - log->snapshot_index;
+    uint64_t used = log->last_index - log->base_index;
     if (used + count > log->slot_count)
         return false;
     uint64_t tail = log->bytes_tail;
@@ -153,6 +171,20 @@ void log_truncate(struct log *log, raft_index index)
     assert(holds(log, index));
     log->bytes_tail = slot_of(log, index)->at;
     log->last_index = index - 1;
+}
+
+void log_compact(struct log *log, raft_index index)
+{
+    assert(holds(log, index));
+    log->base_term = slot_of(log, index)->term;
+    log->base_index = index;
+}
+
+void log_restart(struct log *log, raft_index index, raft_term term)
+{
+    log->base_index = index;
+    log->base_term = term;
+    log->last_index = index;
 }
 
 void log_entry(const struct log *log, raft_index index, struct raft_entry *entry)

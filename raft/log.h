@@ -2,8 +2,8 @@
 //
 // A ring of slots (term, type, size, place) and a ring of bytes. An entry's bytes are
 // never split: one that would pass the end of the ring starts at its beginning.
-// Terms never decrease from one index to the next; the last included entry of a
-// snapshot is remembered by index and term, as if it stood before the first entry.
+// Terms never decrease from one index to the next. Of the entry before the first one,
+// the *base*, index and term are remembered: a snapshot holds it and all before (7).
 // Offsets are relative to the struct, so that a copy of the whole memory is a copy of
 // the log.
 #ifndef RAFT_LOG_H
@@ -19,8 +19,8 @@ struct log_slot {
 };
 
 struct log {
-    raft_index snapshot_index; // last included by the snapshot; 0: none
-    raft_term snapshot_term;
+    raft_index base_index; // of the entry before the first; 0: nothing was dropped
+    raft_term base_term;
     raft_index last_index;
     uint64_t bytes_tail; // where the next entry's bytes may begin
     uint64_t slot_count; // capacities: powers of two
@@ -41,11 +41,17 @@ raft_index log_first_index(const struct log *log);
 raft_term log_last_term(const struct log *log);
 uint64_t log_bytes_used(const struct log *log);
 
+// The bytes that the entries behind `index` take.
+uint64_t log_bytes_after(const struct log *log, raft_index index);
+
+// The newest configuration among the entries up to `index`; 0 where there is none.
+raft_index log_find_configuration(const struct log *log, raft_index index);
+
 // The term at `index`; false where the log does not know it (compacted or beyond).
 bool log_term(const struct log *log, raft_index index, raft_term *term);
 
 // Whether the log holds an entry at `index` with this term (AE-2's question). True for
-// index 0 of an empty log, and for the snapshot's last entry.
+// index 0 of a log without a base, and for the base.
 bool log_matches(const struct log *log, raft_index index, raft_term term);
 
 // The largest index <= `index` whose term is <= `term`: above it nothing can match a
@@ -62,6 +68,12 @@ bool log_append(struct log *log, raft_term term, enum raft_entry_type type,
 
 // Drops the entry at `index` and all that follow.
 void log_truncate(struct log *log, raft_index index);
+
+// Drops the entries up to `index`, which becomes the base.
+void log_compact(struct log *log, raft_index index);
+
+// Drops everything: the log begins anew behind this base.
+void log_restart(struct log *log, raft_index index, raft_term term);
 
 // The entry at an index that the log holds; data borrowed until the log changes.
 void log_entry(const struct log *log, raft_index index, struct raft_entry *entry);

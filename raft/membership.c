@@ -2,65 +2,139 @@
 
 #include <string.h>
 
+#include "raft/configuration.h"
 #include "raft/quorum.h"
+#include "raft/role.h"
 #include "raft/state.h"
+#include "raft/transfer.h"
 
-const struct raft_member *
-membership_find(const struct raft_configuration *configuration, raft_id id)
+// ---- what is in use -------------------------------------------------------------
+
+static bool counts_in(const struct raft *raft,
+                      const struct raft_configuration *configuration)
 {
-    for (uint32_t i = 0; i < configuration->count; i++) {
-        if (configuration->members[i].id == id)
-            return &configuration->members[i];
-    }
-    return NULL;
+    const struct raft_member *self = configuration_find(configuration, raft->config.id);
+    return self != NULL && configuration_counts(self->role);
 }
 
-const char *membership_problem(const struct raft_configuration *configuration)
+bool membership_counts(const struct raft *raft)
 {
-    if (configuration->count == 0)
-        return "the configuration has no members";
-    if (configuration->count > RAFT_MEMBERS_MAX)
-        return "the configuration has too many members";
-    bool has_voter = false;
-    for (uint32_t i = 0; i < configuration->count; i++) {
-        const struct raft_member *member = &configuration->members[i];
-        if (member->id == 0)
-            return "a member's id is 0";
-        if (membership_find(configuration, member->id) != member)
-            return "two members have the same id";
-        if (member->role < RAFT_VOTER || member->role > RAFT_LEARNER)
-            return "a member has no known role";
-        has_voter =
-            has_voter || member->role == RAFT_VOTER || member->role == RAFT_STAYING;
-    }
-    return has_voter ? NULL : "the configuration has no voter";
+    return counts_in(raft, &raft->configuration);
 }
 
-void membership_use(struct raft *raft, const struct raft_configuration *configuration)
+// What is known of a peer stays known where it is a member before and after.
+static void use_peers(struct raft *raft, const struct raft_configuration *configuration)
 {
+    struct progress before[RAFT_MEMBERS_MAX];
+    memcpy(before, raft->peers, sizeof before);
+    uint32_t count_before = raft->configuration.count;
+    for (uint32_t i = 0; i < configuration->count; i++) {
+        struct progress *peer = &raft->peers[i];
+        raft_id id = configuration->members[i].id;
+        uint32_t at = 0;
+        while (at < count_before && before[at].id != id)
+            at++;
+        if (at < count_before) {
+            *peer = before[at];
+            continue;
+        }
+        memset(peer, 0, sizeof *peer);
+        peer->id = id;
+        progress_reset(peer, raft->log.last_index, raft->now_ms);
+    }
+}
+
+static void use(struct raft *raft, const struct raft_configuration *configuration,
+                raft_index index)
+{
+    bool counted = membership_counts(raft);
+    use_peers(raft, configuration);
     raft->configuration = *configuration;
-    for (uint32_t i = 0; i < configuration->count; i++) {
-        memset(&raft->peers[i], 0, sizeof raft->peers[i]);
-        raft->peers[i].id = configuration->members[i].id;
-        progress_reset(&raft->peers[i], raft->log.last_index);
-    }
+    raft->configuration_index = index;
+    raft->leaving = !membership_counts(raft) && (counted || raft->leaving);
 }
+
+void membership_start(struct raft *raft, const struct raft_configuration *configuration,
+                      raft_index configuration_index)
+{
+    raft->base_configuration = *configuration;
+    raft->base_configuration_index = configuration_index;
+    use(raft, configuration, configuration_index);
+}
+
+void membership_entry_added(struct raft *raft, const struct raft_entry *entry)
+{
+    struct raft_configuration configuration;
+    bool good = raft_configuration_decode(entry->data, entry->size, &configuration);
+    assert(good);
+    (void)good;
+    use(raft, &configuration, entry->index);
+}
+
+raft_index membership_at(const struct raft *raft, raft_index index,
+                         struct raft_configuration *configuration)
+{
+    if (index >= raft->configuration_index) {
+        *configuration = raft->configuration;
+        return raft->configuration_index;
+    }
+    raft_index at = log_find_configuration(&raft->log, index);
+    if (at == 0) {
+        *configuration = raft->base_configuration;
+        return raft->base_configuration_index;
+    }
+    struct raft_entry entry;
+    log_entry(&raft->log, at, &entry);
+    bool good = raft_configuration_decode(entry.data, entry.size, configuration);
+    assert(good);
+    (void)good;
+    return at;
+}
+
+void membership_entries_dropped(struct raft *raft, raft_index index)
+{
+    if (raft->configuration_index < index)
+        return;
+    struct raft_configuration before;
+    raft_index at = membership_at(raft, index - 1, &before);
+    use(raft, &before, at);
+}
+
+void membership_compact(struct raft *raft, raft_index index)
+{
+    struct raft_configuration base;
+    raft->base_configuration_index = membership_at(raft, index, &base);
+    raft->base_configuration = base;
+}
+
+// ---- questions ------------------------------------------------------------------
 
 bool membership_may_campaign(const struct raft *raft)
 {
-    const struct raft_member *self =
-        membership_find(&raft->configuration, raft->config.id);
-    return self != NULL && self->role != RAFT_LEARNER;
+    return membership_counts(raft) ||
+           (raft->leaving && raft->configuration_index > raft->commit_index);
 }
 
 bool membership_is_sole_voter(const struct raft *raft)
 {
     for (uint32_t i = 0; i < raft->configuration.count; i++) {
         const struct raft_member *member = &raft->configuration.members[i];
-        if (member->id != raft->config.id && member->role != RAFT_LEARNER)
+        if (member->id != raft->config.id && configuration_counts(member->role))
             return false;
     }
-    return membership_may_campaign(raft);
+    return membership_counts(raft);
+}
+
+bool membership_is_preferred(const struct raft *raft)
+{
+    const struct raft_member *self =
+        configuration_find(&raft->configuration, raft->config.id);
+    for (uint32_t i = 0; self != NULL && i < raft->configuration.count; i++) {
+        const struct raft_member *member = &raft->configuration.members[i];
+        if (configuration_counts(member->role) && member->priority > self->priority)
+            return false;
+    }
+    return true;
 }
 
 uint64_t membership_quorum(const struct raft *raft,
@@ -71,4 +145,120 @@ uint64_t membership_quorum(const struct raft *raft,
     for (uint32_t i = 0; i < raft->configuration.count; i++)
         values[i] = value_of(raft, i);
     return quorum_value(&raft->configuration, values);
+}
+
+// ---- changes, as leader ---------------------------------------------------------
+
+static bool may_change(const struct raft *raft, enum raft_status *status)
+{
+    if (raft->commit_index < raft->term_start_index)
+        *status = RAFT_NOT_READY; // the own-term guard
+    else if (raft->configuration_index > raft->commit_index ||
+             configuration_is_joint(&raft->configuration))
+        *status = RAFT_CHANGE_PENDING;
+    else
+        *status = RAFT_OK;
+    return *status == RAFT_OK;
+}
+
+static enum raft_status append(struct raft *raft,
+                               const struct raft_configuration *configuration)
+{
+    char text[RAFT_CONFIGURATION_BYTES_MAX];
+    uint32_t size = raft_configuration_encode(configuration, text);
+    if (!log_append(&raft->log, raft->hard_state.current_term, RAFT_ENTRY_CONFIGURATION,
+                    text, size))
+        return RAFT_LOG_FULL;
+    struct raft_entry entry;
+    log_entry(&raft->log, raft->log.last_index, &entry);
+    state_persist_entries(raft, entry.index);
+    membership_entry_added(raft, &entry);
+    return RAFT_OK;
+}
+
+// A voter that lacks much of the log would hold up every commit that needs it.
+static bool new_voters_have_caught_up(struct raft *raft,
+                                      const struct raft_configuration *next)
+{
+    for (uint32_t i = 0; i < next->count; i++) {
+        const struct raft_member *member = &next->members[i];
+        const struct raft_member *now =
+            configuration_find(&raft->configuration, member->id);
+        if (!configuration_counts(member->role) ||
+            (now != NULL && configuration_counts(now->role)))
+            continue;
+        const struct progress *peer = state_peer(raft, member->id);
+        if (peer == NULL || !progress_is_caught_up(peer, raft->now_ms,
+                                                   raft->config.election_timeout_ms))
+            return false;
+    }
+    return true;
+}
+
+enum raft_status membership_change(struct raft *raft, const struct raft_member *members,
+                                   uint32_t count, struct raft_output *output)
+{
+    enum raft_status status;
+    if (raft->role != RAFT_LEADER)
+        return RAFT_NOT_LEADER;
+    if (raft->transfer_to != 0)
+        return RAFT_TRANSFERRING;
+    if (!may_change(raft, &status))
+        return status;
+    struct raft_configuration next;
+    status = configuration_change(&raft->configuration, members, count, &next);
+    if (status != RAFT_OK)
+        return status;
+    if (!new_voters_have_caught_up(raft, &next))
+        return RAFT_NOT_CAUGHT_UP;
+    status = append(raft, &next);
+    if (status != RAFT_OK)
+        return status;
+    output->proposed_index = raft->log.last_index;
+    output->proposed_term = raft->hard_state.current_term;
+    state_note(output, configuration_is_joint(&next) ? "change -> joint configuration"
+                                                     : "change -> new configuration");
+    return RAFT_OK;
+}
+
+static const struct raft_member *ready_to_vote(const struct raft *raft)
+{
+    for (uint32_t i = 0; i < raft->configuration.count; i++) {
+        if (raft->configuration.members[i].role == RAFT_JOINING &&
+            progress_is_caught_up(&raft->peers[i], raft->now_ms,
+                                  raft->config.election_timeout_ms))
+            return &raft->configuration.members[i];
+    }
+    return NULL;
+}
+
+void membership_advance(struct raft *raft, struct raft_output *output)
+{
+    if (raft->commit_index < raft->configuration_index ||
+        raft->commit_index < raft->term_start_index)
+        return;
+    struct raft_configuration next;
+    if (configuration_is_joint(&raft->configuration)) {
+        configuration_leave(&raft->configuration, &next);
+        if (append(raft, &next) == RAFT_OK)
+            state_note(output, "joint is committed -> leave it");
+        return;
+    }
+    const struct raft_member *joining = ready_to_vote(raft);
+    if (joining == NULL || raft->transfer_to != 0)
+        return;
+    struct raft_member change = *joining;
+    change.role = RAFT_VOTER;
+    if (configuration_change(&raft->configuration, &change, 1, &next) == RAFT_OK &&
+        append(raft, &next) == RAFT_OK)
+        state_note(output, "caught up -> voter");
+}
+
+void membership_step_down(struct raft *raft, struct raft_output *output)
+{
+    if (membership_counts(raft) || raft->commit_index < raft->configuration_index)
+        return;
+    transfer_hand_over(raft, output);
+    state_note(output, "counts no more -> follower");
+    role_become_follower(raft, 0);
 }

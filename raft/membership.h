@@ -1,26 +1,57 @@
-// membership.h: who belongs to the cluster (section 6; dissertation 4).
+// membership.h: which configuration is in use, and how it changes (section 6;
+// dissertation 4).
 //
-// This version has one configuration, that of the first start.
+// A node uses the newest configuration in its log, whether that is committed or not,
+// and goes back to the one before where that entry is truncated. One change is under
+// way at a time, and none before the leader has committed an entry of its own term:
+// otherwise two leaders could use configurations whose majorities do not meet (Ongaro's
+// note of 2015). A leader that is in neither majority steps down once that is
+// committed.
 #ifndef RAFT_MEMBERSHIP_H
 #define RAFT_MEMBERSHIP_H
 
 #include "raft/raft.h"
 
-// Member `id`, or NULL.
-const struct raft_member *
-membership_find(const struct raft_configuration *configuration, raft_id id);
+// Begins with the configuration that was in use at the log's base.
+void membership_start(struct raft *raft, const struct raft_configuration *configuration,
+                      raft_index configuration_index);
 
-// NULL where it can be used, else one phrase that says why not.
-const char *membership_problem(const struct raft_configuration *configuration);
+// A configuration entry was added to the log. Its data can be decoded.
+void membership_entry_added(struct raft *raft, const struct raft_entry *entry);
 
-// Uses a configuration from now on: makes room for what is known of each member.
-void membership_use(struct raft *raft, const struct raft_configuration *configuration);
+// The log ends before `index` now.
+void membership_entries_dropped(struct raft *raft, raft_index index);
 
-// Whether this node counts in a majority, and so may stand for election.
+// The configuration in use at `index` of the log, and where it stands.
+raft_index membership_at(const struct raft *raft, raft_index index,
+                         struct raft_configuration *configuration);
+
+// The log's base is about to move to `index`.
+void membership_compact(struct raft *raft, raft_index index);
+
+// As leader: asks for a change.
+enum raft_status membership_change(struct raft *raft, const struct raft_member *members,
+                                   uint32_t count, struct raft_output *output);
+
+// As leader: leaves a joint configuration that is committed, and makes voters of those
+// who are joining and have caught up.
+void membership_advance(struct raft *raft, struct raft_output *output);
+
+// As leader: steps down where a committed configuration does not count it any more.
+void membership_step_down(struct raft *raft, struct raft_output *output);
+
+// Whether this node counts in a majority of the newest configuration.
+bool membership_counts(const struct raft *raft);
+
+// Whether this node may stand for election: it counts; or it did, and the configuration
+// that drops it may yet need it to be committed (dissertation 4.2.2).
 bool membership_may_campaign(const struct raft *raft);
 
 // Whether this node is the only one that counts.
 bool membership_is_sole_voter(const struct raft *raft);
+
+// Whether no voter has a higher priority than this node.
+bool membership_is_preferred(const struct raft *raft);
 
 // The largest value of a member that a quorum has reached, where `value_of` tells a
 // member's.

@@ -1,10 +1,10 @@
 #include "raft/prevote.h"
 
+#include "raft/configuration.h"
 #include "raft/durability.h"
 #include "raft/request_vote.h"
 #include "raft/role.h"
 #include "raft/state.h"
-#include "raft/timer.h"
 
 // Counts what has come in; acts once a majority agrees, or cannot any more.
 static void count_votes(struct raft *raft, struct raft_output *output)
@@ -12,7 +12,7 @@ static void count_votes(struct raft *raft, struct raft_output *output)
     switch (request_vote_outcome(raft)) {
     case REQUEST_VOTE_WON:
         role_become_candidate(raft, output);
-        request_vote_start(raft, output);
+        request_vote_start(raft, false, output);
         break;
     case REQUEST_VOTE_LOST:
         state_note(output, "pre-vote lost -> follower");
@@ -25,11 +25,13 @@ static void count_votes(struct raft *raft, struct raft_output *output)
 
 void prevote_start(struct raft *raft, struct raft_output *output)
 {
-    state_peer(raft, raft->config.id)->vote = PROGRESS_VOTE_GRANTED;
+    struct progress *self = state_peer(raft, raft->config.id);
+    if (self != NULL)
+        self->vote = PROGRESS_VOTE_GRANTED;
     for (uint32_t i = 0; i < raft->configuration.count; i++) {
         raft_id to = raft->configuration.members[i].id;
         if (to == raft->config.id ||
-            raft->configuration.members[i].role == RAFT_LEARNER)
+            !configuration_counts(raft->configuration.members[i].role))
             continue;
         struct raft_message *message =
             state_message(raft, output, RAFT_REQUEST_VOTE, to);
@@ -43,15 +45,6 @@ void prevote_start(struct raft *raft, struct raft_output *output)
     count_votes(raft, output);
 }
 
-// A leader that answers is better than any candidate. Its own question is exempt: it
-// would not ask if it still led.
-static bool has_leader(const struct raft *raft, raft_id candidate)
-{
-    if (raft->role == RAFT_LEADER)
-        return true;
-    return timer_leader_is_recent(raft) && raft->leader_id != candidate;
-}
-
 static bool may_grant(struct raft *raft, const struct raft_message *message,
                       struct raft_output *output)
 {
@@ -59,7 +52,7 @@ static bool may_grant(struct raft *raft, const struct raft_message *message,
         state_note(output, "term not higher -> refuse pre-vote");
         return false;
     }
-    if (has_leader(raft, message->from)) {
+    if (request_vote_has_leader(raft, message->from)) {
         state_note(output, "has a leader -> refuse pre-vote");
         return false;
     }

@@ -1,14 +1,6 @@
 #include "raft/quorum.h"
 
-static bool counts_in_new(enum raft_member_role role)
-{
-    return role == RAFT_VOTER || role == RAFT_STAYING;
-}
-
-static bool counts_in_old(enum raft_member_role role)
-{
-    return role == RAFT_LEAVING || role == RAFT_STAYING;
-}
+#include "raft/configuration.h"
 
 // The value that a majority of those who count has reached; UINT64_MAX of no one.
 static uint64_t majority_value(const struct raft_configuration *configuration,
@@ -31,8 +23,10 @@ static uint64_t majority_value(const struct raft_configuration *configuration,
 uint64_t quorum_value(const struct raft_configuration *configuration,
                       const uint64_t values[RAFT_MEMBERS_MAX])
 {
-    uint64_t in_new = majority_value(configuration, values, counts_in_new);
-    uint64_t in_old = majority_value(configuration, values, counts_in_old);
+    uint64_t in_new =
+        majority_value(configuration, values, configuration_counts_in_new);
+    uint64_t in_old =
+        majority_value(configuration, values, configuration_counts_in_old);
     if (in_new == UINT64_MAX) // nobody votes, so nothing is agreed
         return 0;
     return in_new < in_old ? in_new : in_old;

@@ -9,6 +9,8 @@
 
 #include "raft/append_entries.h"
 #include "raft/commit.h"
+#include "raft/configuration.h"
+#include "raft/install_snapshot.h"
 #include "raft/invariants.h"
 #include "raft/membership.h"
 #include "raft/prevote.h"
@@ -17,6 +19,7 @@
 #include "raft/role.h"
 #include "raft/state.h"
 #include "raft/timer.h"
+#include "raft/transfer.h"
 
 enum {
     ALIGNMENT = 16,
@@ -93,7 +96,13 @@ const char *raft_config_problem(const struct raft_config *config)
         return "the entries in a message are not between 1 and 2^20";
     if (config->inflight_max == 0 || config->inflight_max > RAFT_INFLIGHT_MAX)
         return "the messages in flight are not between 1 and RAFT_INFLIGHT_MAX";
-    return membership_problem(&config->configuration);
+    if (config->lease_drift_percent > 50)
+        return "the clocks' drift is above 50 percent: no lease would be left";
+    if (config->lease_drift_percent > 0 && !config->check_quorum)
+        return "leases are safe only with check_quorum";
+    if (configuration_is_joint(&config->configuration))
+        return "a cluster cannot begin with a joint configuration";
+    return configuration_problem(&config->configuration);
 }
 
 static size_t aligned(size_t size)
@@ -106,6 +115,7 @@ struct layout {
     size_t messages;
     size_t entries;
     size_t answers;
+    size_t sends;
     size_t slots;
     size_t bytes;
     size_t size;
@@ -120,7 +130,8 @@ static struct layout lay_out(const struct raft_config *config)
     at.answers =
         at.entries + aligned((size_t)VIEWS_PER_STEP * config->message_entries_max *
                              sizeof(struct raft_entry));
-    at.slots = at.answers + aligned(RAFT_READS_MAX * sizeof(struct raft_read));
+    at.sends = at.answers + aligned(RAFT_READS_MAX * sizeof(struct raft_read));
+    at.slots = at.sends + aligned(RAFT_MEMBERS_MAX * sizeof(struct raft_snapshot_send));
     at.bytes = at.slots + aligned(log_slot_count(config) * sizeof(struct log_slot));
     at.size = at.bytes + aligned(log_byte_count(config));
     return at;
@@ -136,13 +147,28 @@ static void start_log(struct raft *raft, const struct layout *at,
 {
     size_t log_at = offsetof(struct raft, log);
     log_init(&raft->log, &raft->config, at->slots - log_at, at->bytes - log_at);
-    raft->log.snapshot_index = snapshot->last_included_index;
-    raft->log.snapshot_term = snapshot->last_included_term;
+    raft->log.base_index = snapshot->last_included_index;
+    raft->log.base_term = snapshot->last_included_term;
     raft->log.last_index = snapshot->last_included_index;
     raft->durability.durable_index = snapshot->last_included_index;
+    raft->snapshot_index = snapshot->last_included_index;
     raft->commit_index = snapshot->last_included_index;
     raft->last_applied = snapshot->last_included_index;
     raft->apply_given = snapshot->last_included_index;
+}
+
+// A snapshot of a later term than the hard state: the node stopped between receiving
+// the one and writing the other. It has voted in no later term, or that would be known.
+static void raise_term(struct raft *raft, raft_term term)
+{
+    if (term > raft->hard_state.current_term)
+        raft->hard_state = (struct raft_hard_state){.current_term = term};
+}
+
+static void wait_for_no_one(struct raft *raft)
+{
+    if (membership_is_sole_voter(raft))
+        raft->election_deadline_ms = raft->now_ms;
 }
 
 struct raft *raft_init(void *memory, const struct raft_config *config,
@@ -158,17 +184,24 @@ struct raft *raft_init(void *memory, const struct raft_config *config,
     raft->messages_offset = at.messages;
     raft->entries_offset = at.entries;
     raft->answers_offset = at.answers;
+    raft->sends_offset = at.sends;
     raft->entries_max = VIEWS_PER_STEP * config->message_entries_max;
     raft->now_ms = config->start_ms;
     raft->hard_state = *hard_state;
     raft->durability.durable_term = hard_state->current_term;
     start_log(raft, &at, snapshot);
-    membership_use(raft, snapshot->last_included_index > 0 ? &snapshot->configuration
-                                                           : &config->configuration);
+    raise_term(raft, snapshot->last_included_term);
+    if (snapshot->last_included_index > 0)
+        membership_start(raft, &snapshot->configuration, snapshot->configuration_index);
+    else
+        membership_start(raft, &config->configuration, 0);
     timer_seed(raft, config->seed);
+    raft->ask_id_base = timer_draw(raft) >> 16; // a whole number in JSON, too
     timer_reset_election(raft);
-    if (membership_is_sole_voter(raft)) // there is no one to wait for
-        raft->election_deadline_ms = raft->now_ms;
+    // Who may have confirmed a lease before it stopped has to respect it.
+    raft->leader_heard = config->lease_drift_percent > 0;
+    raft->leader_contact_ms = config->start_ms;
+    wait_for_no_one(raft);
     return raft;
 }
 
@@ -178,28 +211,66 @@ enum raft_status raft_load(struct raft *raft, const struct raft_entry *entry)
     if (entry->index != log->last_index + 1 || entry->term < log_last_term(log) ||
         entry->term > raft->hard_state.current_term)
         return RAFT_INVALID;
+    struct raft_configuration configuration;
+    if (entry->type == RAFT_ENTRY_CONFIGURATION &&
+        !raft_configuration_decode(entry->data, entry->size, &configuration))
+        return RAFT_INVALID;
     if (!log_append(log, entry->term, entry->type, entry->data, entry->size))
         return RAFT_LOG_FULL;
     raft->durability.durable_index = log->last_index;
+    if (entry->type == RAFT_ENTRY_CONFIGURATION) {
+        membership_entry_added(raft, entry);
+        timer_reset_election(raft);
+        wait_for_no_one(raft);
+    }
     return RAFT_OK;
 }
 
 // ---- one step -------------------------------------------------------------------
 
-static void tick(struct raft *raft, struct raft_output *output)
+static void campaign(struct raft *raft, struct raft_output *output)
 {
-    if (timer_heartbeat_is_due(raft)) {
-        timer_reset_heartbeat(raft);
-        append_entries_heartbeat(raft);
-    } else if (timer_election_is_due(raft)) {
-        if (!role_may_campaign_again(raft)) {
-            timer_reset_election(raft);
-            return;
-        }
+    if (!role_may_campaign_again(raft)) {
+        timer_reset_election(raft);
+    } else if (raft->config.pre_vote) {
         state_note(output, "election timeout -> pre-candidate"); // FOL-2, CAND-4
         role_become_pre_candidate(raft);
         prevote_start(raft, output);
+    } else {
+        role_become_candidate(raft, output);
+        request_vote_start(raft, false, output);
     }
+}
+
+static void tick(struct raft *raft, struct raft_output *output)
+{
+    if (timer_heartbeat_is_due(raft)) {
+        if (timer_quorum_is_lost(raft)) {
+            state_note(output, "no quorum heard -> follower");
+            role_become_follower(raft, 0);
+            return;
+        }
+        timer_reset_heartbeat(raft);
+        append_entries_heartbeat(raft);
+    } else if (timer_election_is_due(raft)) {
+        campaign(raft, output);
+    }
+}
+
+static uint64_t bytes_of(const struct raft_command *commands, uint32_t count)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < count; i++)
+        bytes += commands[i].size;
+    return bytes;
+}
+
+static bool backlog_is_full(const struct raft *raft,
+                            const struct raft_command *commands, uint32_t count)
+{
+    uint64_t backlog = log_bytes_after(&raft->log, raft->commit_index);
+    return backlog > 0 &&
+           backlog + bytes_of(commands, count) > raft->config.uncommitted_bytes_max;
 }
 
 static enum raft_status propose(struct raft *raft, const struct raft_command *commands,
@@ -215,7 +286,11 @@ static enum raft_status propose(struct raft *raft, const struct raft_command *co
         if (commands[i].size > raft->config.command_bytes_max)
             return RAFT_TOO_LARGE;
     }
-    uint64_t used = raft->log.last_index - raft->log.snapshot_index;
+    if (raft->transfer_to != 0)
+        return RAFT_TRANSFERRING;
+    if (backlog_is_full(raft, commands, count))
+        return RAFT_BACKLOG_FULL;
+    uint64_t used = raft->log.last_index - raft->log.base_index;
     if (used + count + LOG_SLOTS_RESERVED > raft->log.slot_count ||
         !log_has_room(&raft->log, commands, count))
         return RAFT_LOG_FULL;
@@ -240,16 +315,31 @@ static bool tells_a_term(const struct raft_message *message)
     return true;
 }
 
+// Anything that a peer says in the leader's own term shows that it is there.
+static void note_contact(struct raft *raft, const struct raft_message *message)
+{
+    if (raft->role != RAFT_LEADER || message->term != raft->hard_state.current_term)
+        return;
+    struct progress *peer = state_peer(raft, message->from);
+    if (peer != NULL)
+        peer->contact_ms = raft->now_ms;
+}
+
 static enum raft_status receive(struct raft *raft, const struct raft_message *message,
                                 struct raft_output *output)
 {
     if (message->to != raft->config.id || message->from == raft->config.id ||
         message->from == 0 || message->term == 0 || message->term > STATE_TERM_MAX)
         return RAFT_INVALID;
-    if (message->type >= RAFT_INSTALL_SNAPSHOT)
-        return RAFT_INVALID;
+    if (message->type == RAFT_REQUEST_VOTE && !message->request_vote.pre_vote &&
+        message->term > raft->hard_state.current_term &&
+        request_vote_is_unwanted(raft, message)) {
+        state_note(output, "has a leader -> ignore RequestVote");
+        return RAFT_OK;
+    }
     if (tells_a_term(message) && message->term > raft->hard_state.current_term)
         role_adopt_term(raft, message->term, output); // ALL-2
+    note_contact(raft, message);
     switch (message->type) { // FOL-1: a follower answers, and asks nothing
     case RAFT_REQUEST_VOTE:
         if (message->request_vote.pre_vote)
@@ -267,9 +357,22 @@ static enum raft_status receive(struct raft *raft, const struct raft_message *me
         return append_entries_receive(raft, message, output);
     case RAFT_APPEND_ENTRIES_REPLY:
         return append_entries_receive_reply(raft, message, output);
-    default:
-        return RAFT_INVALID;
+    case RAFT_INSTALL_SNAPSHOT:
+        return install_snapshot_receive(raft, message, output);
+    case RAFT_INSTALL_SNAPSHOT_REPLY:
+        return install_snapshot_receive_reply(raft, message);
+    case RAFT_TIMEOUT_NOW:
+        return transfer_receive(raft, message, output);
+    case RAFT_READ_INDEX:
+        read_index_receive(raft, message);
+        return RAFT_OK;
+    case RAFT_READ_INDEX_REPLY:
+        read_index_receive_reply(raft, message);
+        return RAFT_OK;
+    case RAFT_MESSAGE_TYPE_END:
+        break;
     }
+    return RAFT_INVALID;
 }
 
 static enum raft_status persisted(struct raft *raft, uint64_t write,
@@ -299,10 +402,16 @@ static enum raft_status handle(struct raft *raft, const struct raft_event *event
     case RAFT_EVENT_APPLIED:
         return commit_applied(raft, event->applied.index);
     case RAFT_EVENT_SNAPSHOT_TAKEN:
+        return install_snapshot_taken(raft, event->snapshot_taken.index,
+                                      event->snapshot_taken.keep_from);
     case RAFT_EVENT_SNAPSHOT_RECEIVED:
+        return install_snapshot_received(raft, &event->snapshot_received.meta,
+                                         event->snapshot_received.failed, output);
     case RAFT_EVENT_CHANGE_MEMBERSHIP:
+        return membership_change(raft, event->change.members, event->change.count,
+                                 output);
     case RAFT_EVENT_TRANSFER_LEADERSHIP:
-        return RAFT_INVALID;
+        return transfer_start(raft, event->transfer.to, output);
     case RAFT_EVENT_TYPE_END:
         break;
     }
@@ -313,13 +422,18 @@ static void give_out(struct raft *raft, struct raft_output *output)
 {
     if (raft->role == RAFT_LEADER) {
         commit_advance(raft, output);
-        read_index_advance(raft);
+        membership_advance(raft, output);
     }
+    read_index_advance(raft, output);
     // In this order: the first two always find room for what they show.
     durability_issue(raft, output);
     commit_apply(raft, output);
-    if (raft->role == RAFT_LEADER)
+    if (raft->role == RAFT_LEADER) {
         append_entries_send(raft, output);
+        install_snapshot_send(raft, output);
+        transfer_advance(raft, output);
+        membership_step_down(raft, output);
+    }
     durability_release(raft, output);
     read_index_answer(raft, output);
     output->leader_hint = raft->leader_id;
@@ -353,12 +467,19 @@ static void observe_peers(const struct raft *raft, struct raft_view *view)
         const struct progress *peer = &raft->peers[i];
         if (peer->id == raft->config.id)
             continue;
-        view->peers[view->peer_count++] =
-            (struct raft_peer_view){.id = peer->id,
-                                    .next_index = peer->next_index,
-                                    .match_index = peer->match_index,
-                                    .state = peer->state,
-                                    .inflight = peer->inflight_count};
+        bool snapshot = peer->state == RAFT_SNAPSHOT;
+        view->peers[view->peer_count++] = (struct raft_peer_view){
+            .id = peer->id,
+            .next_index = peer->next_index,
+            .match_index = peer->match_index,
+            .state = peer->state,
+            .inflight = peer->inflight_count,
+            .inflight_bytes = peer->inflight_bytes,
+            .snapshot_index = snapshot ? peer->snapshot_index : 0,
+            .snapshot_offset = snapshot ? peer->snapshot_offset : 0,
+            .contact_ms = peer->contact_ms,
+            .caught_up = progress_is_caught_up(peer, raft->now_ms,
+                                               raft->config.election_timeout_ms)};
     }
 }
 
@@ -379,7 +500,12 @@ void raft_observe(const struct raft *raft, struct raft_view *view)
         .durable_term = raft->durability.durable_term,
         .elections = raft->elections,
         .log_bytes = log_bytes_used(&raft->log),
+        .uncommitted_bytes = log_bytes_after(&raft->log, raft->commit_index),
         .reads_pending = raft->reads_count,
+        .snapshot_index = raft->snapshot_index,
+        .transfer_to = raft->transfer_to,
+        .lease = read_index_has_lease(raft),
+        .configuration_index = raft->configuration_index,
         .configuration = &raft->configuration,
     };
     observe_peers(raft, view);
@@ -398,6 +524,18 @@ bool raft_term_at(const struct raft *raft, raft_index index, raft_term *term)
     return log_term(&raft->log, index, term);
 }
 
+bool raft_snapshot_meta_at(const struct raft *raft, raft_index index,
+                           struct raft_snapshot_meta *meta)
+{
+    raft_term term;
+    if (index == 0 || index > raft->last_applied || !log_term(&raft->log, index, &term))
+        return false;
+    meta->last_included_index = index;
+    meta->last_included_term = term;
+    meta->configuration_index = membership_at(raft, index, &meta->configuration);
+    return true;
+}
+
 const char *raft_check(const struct raft *raft)
 {
     return invariants_broken(raft);
@@ -406,5 +544,5 @@ const char *raft_check(const struct raft *raft)
 const struct raft_member *
 raft_member_find(const struct raft_configuration *configuration, raft_id id)
 {
-    return membership_find(configuration, id);
+    return configuration_find(configuration, id);
 }

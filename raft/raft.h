@@ -113,6 +113,9 @@ enum raft_member_role {
     RAFT_JOINING,     // a learner that becomes a voter once it has caught up (4.2.1)
 };
 
+// "voter"; never NULL.
+const char *raft_member_role_text(enum raft_member_role role);
+
 struct raft_member {
     raft_id id;
     enum raft_member_role role;

@@ -1,31 +1,117 @@
 #include "raft/read_index.h"
 
+#include "raft/durability.h"
 #include "raft/membership.h"
 #include "raft/state.h"
+
+static struct read_request *read_at(struct raft *raft, uint32_t place)
+{
+    return &raft->reads[(raft->reads_first + place) % RAFT_READS_MAX];
+}
 
 void read_index_reset(struct raft *raft)
 {
     raft->round_started = 0;
     raft->round_confirmed = 0;
+    raft->lease_forfeited = false;
+}
+
+void read_index_abandon(struct raft *raft)
+{
+    for (uint32_t i = 0; i < raft->reads_count; i++)
+        read_at(raft, i)->refused = true;
+    raft->round_confirmed = raft->round_started; // no answer is waited for
+}
+
+// ---- leases (6.4.1) -------------------------------------------------------------
+
+bool read_index_has_lease(const struct raft *raft)
+{
+    uint32_t drift = raft->config.lease_drift_percent;
+    if (drift == 0 || raft->role != RAFT_LEADER || raft->lease_forfeited ||
+        raft->round_confirmed == 0)
+        return false;
+    // Less one, since a voter's clock may have been just about to reach the next ms.
+    uint64_t length_ms =
+        (uint64_t)raft->config.election_timeout_ms * (100 - drift) / 100;
+    return length_ms > 0 && raft->now_ms < raft->lease_start_ms + length_ms - 1;
+}
+
+static void start_round(struct raft *raft)
+{
+    raft->round_started++;
+    raft->round_started_ms = raft->now_ms;
+    for (uint32_t i = 0; i < raft->configuration.count; i++)
+        raft->peers[i].ping = true;
+}
+
+void read_index_heartbeat(struct raft *raft)
+{
+    if (raft->config.lease_drift_percent > 0 &&
+        raft->round_started == raft->round_confirmed)
+        start_round(raft);
+}
+
+// ---- asking ---------------------------------------------------------------------
+
+static enum raft_status add(struct raft *raft, raft_id from, uint64_t id)
+{
+    if (raft->reads_count == RAFT_READS_MAX)
+        return RAFT_READS_FULL;
+    struct read_request *read = read_at(raft, raft->reads_count++);
+    *read = (struct read_request){.from = from, .id = id};
+    read->round = raft->round_started + 1; // one that starts from now on
+    if (raft->role != RAFT_LEADER)
+        return RAFT_OK;
+    // A new leader does not know what is committed before its own no-op is.
+    read->index = raft->commit_index > raft->term_start_index ? raft->commit_index
+                                                              : raft->term_start_index;
+    if (read_index_has_lease(raft))
+        read->round = raft->round_confirmed;
+    return RAFT_OK;
 }
 
 enum raft_status read_index_ask(struct raft *raft, uint64_t id)
 {
-    if (raft->role != RAFT_LEADER)
+    if (raft->leader_id == 0)
         return RAFT_NOT_LEADER;
-    if (raft->term_start_index > raft->log.last_index)
+    if (raft->role == RAFT_LEADER && raft->term_start_index > raft->log.last_index)
         return RAFT_LOG_FULL; // the no-op had no room: nothing will be confirmed
-    if (raft->reads_count == RAFT_READS_MAX)
-        return RAFT_READS_FULL;
-    uint32_t at = (raft->reads_first + raft->reads_count++) % RAFT_READS_MAX;
-    struct read_request *read = &raft->reads[at];
-    read->id = id;
-    // A new leader does not know what is committed before its own no-op is.
-    read->index = raft->commit_index > raft->term_start_index ? raft->commit_index
-                                                              : raft->term_start_index;
-    read->round = raft->round_started + 1; // one that starts from now on
-    return RAFT_OK;
+    return add(raft, 0, id);
 }
+
+void read_index_receive(struct raft *raft, const struct raft_message *message)
+{
+    if (raft->role != RAFT_LEADER || message->term != raft->hard_state.current_term ||
+        state_peer(raft, message->from) == NULL)
+        return;
+    if (raft->term_start_index <= raft->log.last_index &&
+        add(raft, message->from, message->read_index.id) == RAFT_OK)
+        return;
+    struct raft_message reply = state_reply(raft, RAFT_READ_INDEX_REPLY, message->from);
+    reply.read_index.id = message->read_index.id;
+    durability_defer(raft, &reply, 0);
+}
+
+void read_index_receive_reply(struct raft *raft, const struct raft_message *message)
+{
+    const struct raft_read_index *reply = &message->read_index;
+    if (raft->role != RAFT_FOLLOWER || message->from != raft->leader_id ||
+        message->term != raft->hard_state.current_term ||
+        raft->round_started == raft->round_confirmed ||
+        reply->id != raft->ask_id_base + raft->round_started)
+        return;
+    raft->round_confirmed = raft->round_started;
+    for (uint32_t i = 0; i < raft->reads_count; i++) {
+        struct read_request *read = read_at(raft, i);
+        if (read->round != raft->round_confirmed)
+            continue;
+        read->index = reply->index;
+        read->refused = read->refused || !reply->ok;
+    }
+}
+
+// ---- rounds ---------------------------------------------------------------------
 
 static uint64_t round_of(const struct raft *raft, uint32_t member)
 {
@@ -34,30 +120,83 @@ static uint64_t round_of(const struct raft *raft, uint32_t member)
     return raft->peers[member].acked_round;
 }
 
-static bool next_round_is_wanted(const struct raft *raft)
+static bool next_round_is_wanted(struct raft *raft)
 {
-    if (raft->round_started > raft->round_confirmed)
-        return false;
-    uint32_t newest = (raft->reads_first + raft->reads_count - 1) % RAFT_READS_MAX;
-    return raft->reads[newest].round > raft->round_started;
+    return raft->reads_count > 0 && raft->round_started == raft->round_confirmed &&
+           read_at(raft, raft->reads_count - 1)->round > raft->round_started;
 }
 
-void read_index_advance(struct raft *raft)
+static void take_confirmed(struct raft *raft)
 {
-    if (raft->reads_count == 0) // no round is wanted, none is waited for
+    uint64_t confirmed = membership_quorum(raft, round_of);
+    if (confirmed <= raft->round_confirmed)
         return;
-    raft->round_confirmed = membership_quorum(raft, round_of);
+    raft->round_confirmed = confirmed;
+    // Rounds follow one another, so that the newest is the one under way.
+    raft->lease_start_ms = raft->round_started_ms;
+}
+
+static void advance_as_leader(struct raft *raft)
+{
+    if (raft->round_started > raft->round_confirmed)
+        take_confirmed(raft);
     if (!next_round_is_wanted(raft))
         return;
-    raft->round_started++;
-    for (uint32_t i = 0; i < raft->configuration.count; i++)
-        raft->peers[i].ping = true;
-    raft->round_confirmed = membership_quorum(raft, round_of); // a quorum of one
+    start_round(raft);
+    take_confirmed(raft); // a quorum of one
 }
+
+static void advance_as_follower(struct raft *raft, struct raft_output *output)
+{
+    bool waits = raft->round_started > raft->round_confirmed;
+    if (waits ? raft->now_ms < raft->ask_deadline_ms : !next_round_is_wanted(raft))
+        return;
+    struct raft_message *question =
+        state_message(raft, output, RAFT_READ_INDEX, raft->leader_id);
+    if (question == NULL)
+        return;
+    raft->round_started += !waits;
+    question->read_index.id = raft->ask_id_base + raft->round_started;
+    raft->ask_deadline_ms = raft->now_ms + raft->config.heartbeat_ms;
+}
+
+void read_index_advance(struct raft *raft, struct raft_output *output)
+{
+    if (raft->role == RAFT_LEADER)
+        advance_as_leader(raft);
+    else if (raft->leader_id != 0)
+        advance_as_follower(raft, output);
+}
+
+uint64_t read_index_deadline(const struct raft *raft)
+{
+    bool waits = raft->role == RAFT_FOLLOWER && raft->leader_id != 0 &&
+                 raft->round_started > raft->round_confirmed;
+    return waits ? raft->ask_deadline_ms : UINT64_MAX;
+}
+
+// ---- answering ------------------------------------------------------------------
 
 static bool is_answered(const struct raft *raft, const struct read_request *read)
 {
-    return read->round <= raft->round_confirmed && read->index <= raft->last_applied;
+    raft_index reached = read->from == 0 ? raft->last_applied : raft->commit_index;
+    return read->refused ||
+           (read->round <= raft->round_confirmed && read->index <= reached);
+}
+
+static bool answer_follower(struct raft *raft, const struct read_request *read,
+                            struct raft_output *output)
+{
+    if (read->refused)
+        return true; // it learns by itself that this node leads no more
+    struct raft_message *reply =
+        state_message(raft, output, RAFT_READ_INDEX_REPLY, read->from);
+    if (reply == NULL)
+        return false;
+    reply->read_index.id = read->id;
+    reply->read_index.index = read->index;
+    reply->read_index.ok = true;
+    return true;
 }
 
 void read_index_answer(struct raft *raft, struct raft_output *output)
@@ -66,13 +205,16 @@ void read_index_answer(struct raft *raft, struct raft_output *output)
         (struct raft_read *)((uintptr_t)raft + raft->answers_offset);
     output->reads = answers;
     while (raft->reads_count > 0) {
-        const struct read_request *read = &raft->reads[raft->reads_first];
-        if (raft->role == RAFT_LEADER && !is_answered(raft, read))
+        const struct read_request *read = read_at(raft, 0);
+        if (!is_answered(raft, read))
             break;
-        struct raft_read *answer = &answers[output->read_count++];
-        answer->id = read->id;
-        answer->index = read->index;
-        answer->status = raft->role == RAFT_LEADER ? RAFT_OK : RAFT_NOT_LEADER;
+        if (read->from == 0)
+            answers[output->read_count++] =
+                (struct raft_read){.id = read->id,
+                                   .index = read->index,
+                                   .status = read->refused ? RAFT_NOT_LEADER : RAFT_OK};
+        else if (!answer_follower(raft, read, output))
+            break;
         raft->reads_first = (raft->reads_first + 1) % RAFT_READS_MAX;
         raft->reads_count--;
     }

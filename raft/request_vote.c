@@ -1,5 +1,6 @@
 #include "raft/request_vote.h"
 
+#include "raft/configuration.h"
 #include "raft/durability.h"
 #include "raft/membership.h"
 #include "raft/role.h"
@@ -25,6 +26,21 @@ enum request_vote_state request_vote_outcome(const struct raft *raft)
     return REQUEST_VOTE_OPEN;
 }
 
+bool request_vote_is_unwanted(const struct raft *raft,
+                              const struct raft_message *message)
+{
+    return raft->config.check_quorum && !message->request_vote.transfer &&
+           request_vote_has_leader(raft, message->from);
+}
+
+// Its own question is exempt: a leader would not ask if it still led.
+bool request_vote_has_leader(const struct raft *raft, raft_id candidate)
+{
+    if (raft->role == RAFT_LEADER)
+        return true;
+    return timer_leader_is_recent(raft) && raft->leader_id != candidate;
+}
+
 bool request_vote_is_up_to_date(const struct raft *raft,
                                 const struct raft_request_vote *request)
 {
@@ -34,15 +50,16 @@ bool request_vote_is_up_to_date(const struct raft *raft,
     return request->last_log_index >= raft->log.last_index;
 }
 
-void request_vote_start(struct raft *raft, struct raft_output *output)
+void request_vote_start(struct raft *raft, bool transfer, struct raft_output *output)
 {
     struct raft_message message = state_reply(raft, RAFT_REQUEST_VOTE, 0);
     message.request_vote.last_log_index = raft->log.last_index;
     message.request_vote.last_log_term = log_last_term(&raft->log);
+    message.request_vote.transfer = transfer;
     for (uint32_t i = 0; i < raft->configuration.count; i++) {
         message.to = raft->configuration.members[i].id;
         if (message.to == raft->config.id ||
-            raft->configuration.members[i].role == RAFT_LEARNER)
+            !configuration_counts(raft->configuration.members[i].role))
             continue;
         // CAND-1d. The log's end is durable with the vote, or the promise would be
         // void.
@@ -125,9 +142,12 @@ void request_vote_persisted(struct raft *raft, struct raft_output *output)
         raft->durability.reported < raft->campaign_write)
         return;
     struct progress *self = state_peer(raft, raft->config.id);
-    if (self->vote == PROGRESS_VOTE_GRANTED)
+    if (raft->campaign_durable)
         return;
-    self->vote = PROGRESS_VOTE_GRANTED; // CAND-1b, durable
+    raft->campaign_durable = true;
     state_note(output, "own vote durable");
+    // Who is no member has no vote that counts, and leads if the others want it.
+    if (self != NULL)
+        self->vote = PROGRESS_VOTE_GRANTED; // CAND-1b, durable
     count_votes(raft, output);
 }

@@ -15,8 +15,17 @@ enum request_vote_state {
     REQUEST_VOTE_LOST,
 };
 
-// Asks all members, as a candidate.
-void request_vote_start(struct raft *raft, struct raft_output *output);
+// Asks all who count, as a candidate; one whom the leader told to take over says so.
+void request_vote_start(struct raft *raft, bool transfer, struct raft_output *output);
+
+// Whether a leader was heard so lately that a campaign is none of this node's business:
+// the question is not answered and its term not adopted, or any node that was removed
+// could depose leaders (section 6; dissertation 4.2.3).
+bool request_vote_is_unwanted(const struct raft *raft,
+                              const struct raft_message *message);
+
+// Whether this node leads, or has heard another leader than the candidate lately.
+bool request_vote_has_leader(const struct raft *raft, raft_id candidate);
 
 void request_vote_receive(struct raft *raft, const struct raft_message *message,
                           struct raft_output *output);

@@ -11,12 +11,30 @@ static void forget_votes(struct raft *raft)
         raft->peers[i].vote = PROGRESS_VOTE_UNKNOWN;
 }
 
+static void set_role(struct raft *raft, enum raft_role role, raft_id leader_id)
+{
+    if (raft->leader_id != leader_id)
+        read_index_abandon(raft);
+    raft->role = role;
+    raft->leader_id = leader_id;
+    raft->transfer_to = 0;
+}
+
 void role_become_follower(struct raft *raft, raft_id leader_id)
 {
     if (raft->role == RAFT_LEADER) // its heartbeat deadline says nothing to a follower
         timer_reset_election(raft);
-    raft->role = RAFT_FOLLOWER;
-    raft->leader_id = leader_id;
+    set_role(raft, RAFT_FOLLOWER, leader_id);
+}
+
+void role_follow(struct raft *raft, raft_id leader_id, struct raft_output *output)
+{
+    if (raft->role != RAFT_FOLLOWER)
+        state_note(output, "leader heard -> follower"); // CAND-3
+    role_become_follower(raft, leader_id);
+    raft->leader_heard = true;
+    raft->leader_contact_ms = raft->now_ms;
+    timer_reset_election(raft); // FOL-2
 }
 
 void role_adopt_term(struct raft *raft, raft_term term, struct raft_output *output)
@@ -40,16 +58,15 @@ bool role_may_campaign_again(const struct raft *raft)
 void role_become_pre_candidate(struct raft *raft)
 {
     assert(raft->role != RAFT_LEADER);
-    raft->role = RAFT_PRE_CANDIDATE;
-    raft->leader_id = 0;
+    set_role(raft, RAFT_PRE_CANDIDATE, 0);
     forget_votes(raft);
     timer_reset_election(raft);
 }
 
 void role_become_candidate(struct raft *raft, struct raft_output *output)
 {
-    assert(raft->role == RAFT_PRE_CANDIDATE);
-    raft->role = RAFT_CANDIDATE;
+    assert(raft->role != RAFT_LEADER);
+    set_role(raft, RAFT_CANDIDATE, 0);
     raft->hard_state.current_term++;              // CAND-1a
     raft->hard_state.voted_for = raft->config.id; // CAND-1b
     state_persist_hard_state(raft, output);
@@ -58,18 +75,18 @@ void role_become_candidate(struct raft *raft, struct raft_output *output)
     raft->elections++;
     // The own vote counts like any other: only once it cannot be forgotten.
     raft->campaign_write = durability_newest_write(raft, output);
+    raft->campaign_durable = false;
     state_note(output, "-> candidate");
 }
 
 void role_become_leader(struct raft *raft, struct raft_output *output)
 {
     assert(raft->role == RAFT_CANDIDATE);
-    raft->role = RAFT_LEADER;
-    raft->leader_id = raft->config.id;
+    set_role(raft, RAFT_LEADER, raft->config.id);
     timer_reset_heartbeat(raft);
     for (uint32_t i = 0; i < raft->configuration.count; i++)
-        progress_reset(&raft->peers[i],
-                       raft->log.last_index); // STATE-6, STATE-7, LEAD-1
+        progress_reset(&raft->peers[i], raft->log.last_index,
+                       raft->now_ms); // STATE-6, STATE-7, LEAD-1
     read_index_reset(raft);
     raft->term_start_index = raft->log.last_index + 1;
     // An entry of its own term lets it commit what it inherited (dissertation 6.4).

@@ -2,8 +2,9 @@
 //
 //     follower -> pre-candidate -> candidate -> leader, and from each back to follower.
 //
-// Only role_adopt_term() and role_become_candidate() change the term, and only they and
-// RequestVote's rule RV-2a change the vote.
+// With pre-votes switched off, and where a leader hands over, the pre-candidate is left
+// out. Only role_adopt_term() and role_become_candidate() change the term, and only
+// they and RequestVote's rule RV-2a change the vote.
 #ifndef RAFT_ROLE_H
 #define RAFT_ROLE_H
 
@@ -11,6 +12,9 @@
 
 // Follower in the current term. leader_id 0: not known.
 void role_become_follower(struct raft *raft, raft_id leader_id);
+
+// A leader of the current term was heard: its follower from now on (CAND-3).
+void role_follow(struct raft *raft, raft_id leader_id, struct raft_output *output);
 
 // A message has shown a higher term: follower in that term, with no vote given (ALL-2).
 void role_adopt_term(struct raft *raft, raft_term term, struct raft_output *output);

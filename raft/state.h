@@ -16,9 +16,22 @@
 #define STATE_TERM_MAX ((raft_term)INT64_MAX)
 
 struct read_request {
-    uint64_t id;
+    raft_id from;     // the follower that asks for its reader; 0: the host asks
+    uint64_t id;      // the asker's own
     raft_index index; // the state must be applied up to here
-    uint64_t round;   // and this round of heartbeats confirmed
+    uint64_t round;   // and this round confirmed
+    bool refused;     // who led when it was asked for does so no more
+};
+
+// A snapshot on its way in (Figure 13), whose chunks the host stores.
+struct snapshot_receipt {
+    raft_index index; // 0: none
+    raft_term term;   // of that entry
+    raft_term sent_in;
+    uint64_t total;
+    uint64_t checksum;
+    uint64_t next_offset;
+    bool complete; // the host checks it and makes it durable
 };
 
 struct raft {
@@ -43,13 +56,31 @@ struct raft {
     uint64_t heartbeat_deadline_ms;
     uint64_t elections;
     uint64_t campaign_write; // the own vote counts once this write is durable
+    bool campaign_durable;
 
-    struct raft_configuration configuration; // the newest in the log (section 6)
+    // Section 6: the newest in the log, whether it is committed or not, and the one
+    // that was in use at the log's base.
+    struct raft_configuration configuration;
+    raft_index configuration_index;
+    struct raft_configuration base_configuration;
+    raft_index base_configuration_index;
+    bool leaving; // counted before the newest configuration, and not in it
+
+    // Snapshots (section 7).
+    raft_index snapshot_index;        // the newest durable one
+    raft_index snapshot_index_before; // the one before, which the host still holds
+    struct snapshot_receipt receipt;
+    struct raft_snapshot_meta restored; // what the output points at
 
     // Volatile state on leaders: STATE-6, STATE-7. One for each member, itself
     // included.
     struct progress peers[RAFT_MEMBERS_MAX];
     raft_index term_start_index; // of the no-op of the own term
+
+    // Leadership is being handed over (dissertation 3.10).
+    raft_id transfer_to; // 0: it is not
+    uint64_t transfer_deadline_ms;
+    bool transfer_sent;
 
     // Reads (dissertation 6.4), oldest first.
     struct read_request reads[RAFT_READS_MAX];
@@ -57,11 +88,17 @@ struct raft {
     uint32_t reads_count;
     uint64_t round_started;
     uint64_t round_confirmed;
+    uint64_t round_started_ms;
+    uint64_t lease_start_ms;  // when the newest confirmed round started
+    bool lease_forfeited;     // somebody was told to campaign in spite of it
+    uint64_t ask_id_base;     // follower: round r is asked for as this plus r
+    uint64_t ask_deadline_ms; // when to ask again
 
     // Space for one step's outputs.
     uint64_t messages_offset;
     uint64_t entries_offset;
     uint64_t answers_offset;
+    uint64_t sends_offset;
     uint32_t entries_max;
     uint32_t entries_used;
     raft_index view_first; // what the last view showed, so that it can be shared

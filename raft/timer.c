@@ -1,10 +1,11 @@
 #include "raft/timer.h"
 
 #include "raft/membership.h"
+#include "raft/read_index.h"
 #include "raft/state.h"
 
 // splitmix64: one addition and a mix, every seed is a good one.
-static uint64_t draw(struct raft *raft)
+uint64_t timer_draw(struct raft *raft)
 {
     uint64_t value = raft->random += 0x9e3779b97f4a7c15u;
     value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -15,7 +16,7 @@ static uint64_t draw(struct raft *raft)
 void timer_seed(struct raft *raft, uint64_t seed)
 {
     raft->random = seed;
-    uint64_t mixed = draw(raft) ^ raft->config.id;
+    uint64_t mixed = timer_draw(raft) ^ raft->config.id;
     raft->random = mixed;
 }
 
@@ -28,7 +29,9 @@ void timer_advance(struct raft *raft, uint64_t now_ms)
 void timer_reset_election(struct raft *raft)
 {
     uint32_t timeout = raft->config.election_timeout_ms;
-    raft->election_deadline_ms = raft->now_ms + timeout + draw(raft) % timeout;
+    raft->election_deadline_ms = raft->now_ms + timeout + timer_draw(raft) % timeout;
+    if (!membership_is_preferred(raft))
+        raft->election_deadline_ms += timeout / 2;
 }
 
 // FOL-2, CAND-4
@@ -49,11 +52,29 @@ void timer_reset_heartbeat(struct raft *raft)
     raft->heartbeat_deadline_ms = raft->now_ms + raft->config.heartbeat_ms;
 }
 
+static uint64_t contact_of(const struct raft *raft, uint32_t member)
+{
+    if (raft->peers[member].id == raft->config.id)
+        return raft->now_ms;
+    return raft->peers[member].contact_ms;
+}
+
+bool timer_quorum_is_lost(const struct raft *raft)
+{
+    return raft->config.check_quorum &&
+           raft->now_ms - membership_quorum(raft, contact_of) >=
+               raft->config.election_timeout_ms;
+}
+
 uint64_t timer_deadline(const struct raft *raft)
 {
+    uint64_t own = UINT64_MAX;
     if (raft->role == RAFT_LEADER)
-        return raft->heartbeat_deadline_ms;
-    return membership_may_campaign(raft) ? raft->election_deadline_ms : UINT64_MAX;
+        own = raft->heartbeat_deadline_ms;
+    else if (membership_may_campaign(raft))
+        own = raft->election_deadline_ms;
+    uint64_t question = read_index_deadline(raft);
+    return question < own ? question : own;
 }
 
 bool timer_leader_is_recent(const struct raft *raft)

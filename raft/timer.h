@@ -14,7 +14,10 @@ void timer_seed(struct raft *raft, uint64_t seed);
 // Takes the event's time. Time does not go back.
 void timer_advance(struct raft *raft, uint64_t now_ms);
 
-// Begins a new election timeout.
+// A number from the generator.
+uint64_t timer_draw(struct raft *raft);
+
+// Begins a new election timeout; half a one longer where another is preferred.
 void timer_reset_election(struct raft *raft);
 
 // Begins a new time of silence of a leader.
@@ -25,6 +28,9 @@ bool timer_election_is_due(const struct raft *raft);
 
 // Whether a leader has.
 bool timer_heartbeat_is_due(const struct raft *raft);
+
+// Whether a leader has not heard a quorum for an election timeout (dissertation 6.2).
+bool timer_quorum_is_lost(const struct raft *raft);
 
 // When the next RAFT_EVENT_TICK is due.
 uint64_t timer_deadline(const struct raft *raft);

@@ -61,6 +61,22 @@ static void add_name(struct line *line, const struct raft_message *message)
         add(line, "%s", name);
 }
 
+static void add_snapshot_fields(struct line *line, const struct raft_message *message)
+{
+    const struct raft_install_snapshot *chunk = &message->install_snapshot;
+    const struct raft_install_snapshot_reply *reply = &message->install_snapshot_reply;
+    if (message->type == RAFT_INSTALL_SNAPSHOT)
+        add(line,
+            " last=%" PRIu64 "/%" PRIu64 " at %" PRIu64 "+%" PRIu32 " of %" PRIu64,
+            chunk->last_included_index, chunk->last_included_term, chunk->offset,
+            chunk->size, chunk->total);
+    else if (reply->installed)
+        add(line, " last=%" PRIu64 " installed", reply->last_included_index);
+    else
+        add(line, " last=%" PRIu64 " next=%" PRIu64, reply->last_included_index,
+            reply->next_offset);
+}
+
 // What a message says beyond its type, sender and term.
 static void add_fields(struct line *line, const struct raft_message *message)
 {
@@ -68,8 +84,9 @@ static void add_fields(struct line *line, const struct raft_message *message)
     const struct raft_append_entries_reply *reply = &message->append_entries_reply;
     switch (message->type) {
     case RAFT_REQUEST_VOTE:
-        add(line, " log=%" PRIu64 "/%" PRIu64, message->request_vote.last_log_index,
-            message->request_vote.last_log_term);
+        add(line, " log=%" PRIu64 "/%" PRIu64 "%s",
+            message->request_vote.last_log_index, message->request_vote.last_log_term,
+            message->request_vote.transfer ? " transfer" : "");
         break;
     case RAFT_REQUEST_VOTE_REPLY:
         add(line, " %s",
@@ -91,7 +108,19 @@ static void add_fields(struct line *line, const struct raft_message *message)
         if (reply->round > 0)
             add(line, " round=%" PRIu64, reply->round);
         break;
-    default:
+    case RAFT_INSTALL_SNAPSHOT:
+    case RAFT_INSTALL_SNAPSHOT_REPLY:
+        add_snapshot_fields(line, message);
+        break;
+    case RAFT_READ_INDEX:
+        add(line, " id=%" PRIu64, message->read_index.id);
+        break;
+    case RAFT_READ_INDEX_REPLY:
+        add(line, " id=%" PRIu64 " %s=%" PRIu64, message->read_index.id,
+            message->read_index.ok ? "index" : "refused", message->read_index.index);
+        break;
+    case RAFT_TIMEOUT_NOW:
+    case RAFT_MESSAGE_TYPE_END:
         break;
     }
 }
@@ -131,6 +160,24 @@ static void add_event(struct line *line, const struct raft_event *event)
     case RAFT_EVENT_APPLIED:
         add(line, "applied %" PRIu64, event->applied.index);
         break;
+    case RAFT_EVENT_SNAPSHOT_TAKEN:
+        add(line, "snapshot taken of 1..%" PRIu64, event->snapshot_taken.index);
+        break;
+    case RAFT_EVENT_SNAPSHOT_RECEIVED:
+        add(line, "snapshot of 1..%" PRIu64 " %s",
+            event->snapshot_received.meta.last_included_index,
+            event->snapshot_received.failed ? "is damaged" : "received");
+        break;
+    case RAFT_EVENT_CHANGE_MEMBERSHIP:
+        add(line, "change");
+        for (uint32_t i = 0; i < event->change.count; i++)
+            add(line, " n%" PRIu32 "=%s", event->change.members[i].id,
+                raft_member_role_text(event->change.members[i].role));
+        break;
+    case RAFT_EVENT_TRANSFER_LEADERSHIP:
+        add(line, "transfer to n%" PRIu32, event->transfer.to);
+        break;
+    case RAFT_EVENT_TYPE_END:
     default:
         add(line, "event %d", (int)event->type);
         break;
@@ -148,6 +195,15 @@ static void add_effects(struct line *line, const struct raft_output *output)
     if (output->apply_count > 0)
         add(line, " | apply %" PRIu64 "..%" PRIu64, output->apply[0].index,
             output->apply[output->apply_count - 1].index);
+    if (output->snapshot_store != NULL)
+        add(line, " | store snapshot at %" PRIu64, output->snapshot_store->offset);
+    if (output->snapshot_restore != NULL)
+        add(line, " | restore snapshot of 1..%" PRIu64,
+            output->snapshot_restore->last_included_index);
+    for (uint32_t i = 0; i < output->snapshot_send_count; i++)
+        add(line, " | send snapshot n%" PRIu32 " last=%" PRIu64 " at %" PRIu64,
+            output->snapshot_sends[i].to, output->snapshot_sends[i].last_included_index,
+            output->snapshot_sends[i].offset);
     for (uint32_t i = 0; i < output->message_count; i++) {
         add(line, " | > ");
         add_name(line, &output->messages[i]);

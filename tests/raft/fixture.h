@@ -108,6 +108,7 @@ static UNUSED void node_init(struct node *node, raft_id id, uint32_t voters)
     node->config.log_bytes_max = 1 << 16;
     node->config.command_bytes_max = 1 << 16;
     node->config.message_entries_max = 16;
+    node->config.check_quorum = false; // where it is meant, a test says so
     for (uint32_t i = 1; i <= voters; i++)
         node->config.configuration.members[node->config.configuration.count++] =
             (struct raft_member){i, RAFT_VOTER};

@@ -182,6 +182,12 @@ static void check_message(const struct world *world, const struct core *core,
         if (message->append_entries_reply.success && !world->hostile)
             check_log_durable(core, message->append_entries_reply.match_index);
         return;
+    case RAFT_READ_INDEX:
+        CHECK_EQ(message->to, core->view.leader_id);
+        return;
+    case RAFT_READ_INDEX_REPLY:
+        CHECK(message->read_index.index <= core->view.commit_index);
+        return;
     default:
         CHECK(false);
     }

@@ -1,6 +1,6 @@
 // The log in its rings, its progress and its quorums, each alone.
 #include "raft/log.h"
-#include "raft/membership.h"
+#include "raft/configuration.h"
 #include "raft/progress.h"
 #include "raft/quorum.h"
 #include "tests/test.h"
@@ -91,8 +91,8 @@ TEST(terms_are_known_within_the_log_and_at_the_snapshot_only)
 {
     struct a_log a;
     start(&a);
-    a.log.snapshot_index = a.log.last_index = 10;
-    a.log.snapshot_term = 3;
+    a.log.base_index = a.log.last_index = 10;
+    a.log.base_term = 3;
     CHECK(log_append(&a.log, 4, RAFT_ENTRY_NOOP, NULL, 0));
     raft_term term = 0;
     CHECK(!log_term(&a.log, 9, &term)); // compacted: not 0, but unknown
@@ -168,21 +168,21 @@ TEST(a_quorum_of_every_configuration_agrees_with_its_definition)
 TEST(configurations_that_cannot_work_are_named)
 {
     struct raft_configuration configuration = {0};
-    CHECK_TEXT(membership_problem(&configuration), "the configuration has no members");
+    CHECK(configuration_problem(&configuration) == NULL); // it waits to be added
     configuration.count = 2;
     configuration.members[0] = (struct raft_member){1, RAFT_VOTER};
-    CHECK_TEXT(membership_problem(&configuration), "a member's id is 0");
+    CHECK_TEXT(configuration_problem(&configuration), "a member's id is 0");
     configuration.members[1] = (struct raft_member){1, RAFT_VOTER};
-    CHECK_TEXT(membership_problem(&configuration), "two members have the same id");
+    CHECK_TEXT(configuration_problem(&configuration), "two members have the same id");
     configuration.members[1] = (struct raft_member){2, (enum raft_member_role)9};
-    CHECK_TEXT(membership_problem(&configuration), "a member has no known role");
+    CHECK_TEXT(configuration_problem(&configuration), "a member has no known role");
     configuration.members[0].role = RAFT_LEARNER;
     configuration.members[1].role = RAFT_LEARNER;
-    CHECK_TEXT(membership_problem(&configuration), "the configuration has no voter");
+    CHECK_TEXT(configuration_problem(&configuration), "the configuration has no voter");
     configuration.members[1].role = RAFT_VOTER;
-    CHECK(membership_problem(&configuration) == NULL);
+    CHECK(configuration_problem(&configuration) == NULL);
     configuration.count = RAFT_MEMBERS_MAX + 1;
-    CHECK_TEXT(membership_problem(&configuration),
+    CHECK_TEXT(configuration_problem(&configuration),
                "the configuration has too many members");
 }
 
@@ -191,29 +191,36 @@ TEST(configurations_that_cannot_work_are_named)
 TEST(acknowledgements_free_the_window_up_to_what_they_cover)
 {
     struct progress peer = {.id = 2};
-    progress_reset(&peer, 10);
+    struct raft_config four = {.inflight_max = 4, .inflight_bytes_max = 1000};
+    struct raft_config five = {.inflight_max = 5, .inflight_bytes_max = 1000};
+    struct raft_config few_bytes = {.inflight_max = 5, .inflight_bytes_max = 400};
+    progress_reset(&peer, 10, 0);
     CHECK_EQ(peer.next_index, 11);
     progress_become_replicate(&peer);
     for (raft_index last = 11; last <= 14; last++)
-        progress_sent(&peer, last);
+        progress_sent(&peer, last, 100);
     CHECK_EQ(peer.next_index, 15);
-    CHECK(!progress_may_send(&peer, 4));
+    CHECK(!progress_may_send(&peer, &four));
+    CHECK(progress_may_send(&peer, &five));
+    CHECK(!progress_may_send(&peer, &few_bytes));
     CHECK(progress_acknowledged(&peer, 12));
     CHECK_EQ(peer.inflight_count, 2);
+    CHECK_EQ(peer.inflight_bytes, 200);
     CHECK(!progress_acknowledged(&peer, 12));
     CHECK(!progress_acknowledged(&peer, 5));
     CHECK_EQ(peer.match_index, 12);
     progress_become_probe(&peer, 13);
     CHECK_EQ(peer.inflight_count, 0);
-    CHECK(progress_may_send(&peer, 4));
-    progress_sent(&peer, 13);
-    CHECK(!progress_may_send(&peer, 4));
+    CHECK_EQ(peer.inflight_bytes, 0);
+    CHECK(progress_may_send(&peer, &four));
+    progress_sent(&peer, 13, 100);
+    CHECK(!progress_may_send(&peer, &four));
 }
 
 TEST(a_refusal_is_news_only_of_what_is_not_known_to_match)
 {
     struct progress peer = {.id = 2};
-    progress_reset(&peer, 10);
+    progress_reset(&peer, 10, 0);
     CHECK(progress_refusal_is_news(&peer, 10));
     CHECK(!progress_refusal_is_news(&peer, 9)); // another probe's
     progress_become_replicate(&peer);

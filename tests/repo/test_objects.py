@@ -9,12 +9,12 @@ import pytest
 from raftlab import build, tree
 
 CORE_NEEDS = {
-    *("memcpy", "memset", "memmove", "memcmp", "strlen"),
+    *("memcpy", "memset", "memmove", "memcmp", "strlen", "strcmp"),
     *("snprintf", "vsnprintf"),  # traces are text
     *("__assert_fail", "__stack_chk_fail"),
 }
 HOST_NEEDS = CORE_NEEDS | {
-    *("strcmp", "strncmp", "strerror", "strtoull"),
+    *("strncmp", "strerror", "strtoull"),
     *("malloc", "realloc", "free"),  # for one call each: its state holds no pointer
     *("__cpu_model", "__cpu_indicator_init"),  # the compiler's table: is there a CRC32?
     "_GLOBAL_OFFSET_TABLE_",

@@ -1,0 +1,253 @@
+#include "raft/install_snapshot.h"
+
+#include <string.h>
+
+#include "raft/commit.h"
+#include "raft/configuration.h"
+#include "raft/durability.h"
+#include "raft/membership.h"
+#include "raft/role.h"
+#include "raft/state.h"
+#include "raft/timer.h"
+
+// ---- follower -------------------------------------------------------------------
+
+static bool is_well_formed(const struct raft_message *message)
+{
+    const struct raft_install_snapshot *chunk = &message->install_snapshot;
+    return chunk->last_included_index > 0 && chunk->last_included_term > 0 &&
+           chunk->last_included_term <= message->term && chunk->size > 0 &&
+           chunk->offset < chunk->total && chunk->size <= chunk->total - chunk->offset;
+}
+
+static bool is_under_way(const struct snapshot_receipt *receipt,
+                         const struct raft_install_snapshot *chunk)
+{
+    return receipt->index == chunk->last_included_index &&
+           receipt->term == chunk->last_included_term &&
+           receipt->total == chunk->total && receipt->checksum == chunk->checksum;
+}
+
+// A snapshot that the same leader has replaced by a newer one meanwhile.
+static bool is_stale(const struct snapshot_receipt *receipt,
+                     const struct raft_message *message)
+{
+    return receipt->sent_in == message->term &&
+           receipt->index > message->install_snapshot.last_included_index;
+}
+
+static void reply_with(struct raft *raft, raft_id to, raft_index index,
+                       uint64_t next_offset)
+{
+    struct raft_message reply = state_reply(raft, RAFT_INSTALL_SNAPSHOT_REPLY, to);
+    reply.install_snapshot_reply.last_included_index = index;
+    reply.install_snapshot_reply.next_offset = next_offset;
+    durability_defer(raft, &reply, raft->durability.hard_state_write);
+}
+
+// The durable log covers the snapshot, or will once what is under way is written.
+static void reply_installed(struct raft *raft, raft_id to, raft_index index,
+                            const struct raft_output *output)
+{
+    struct raft_message reply = state_reply(raft, RAFT_INSTALL_SNAPSHOT_REPLY, to);
+    reply.install_snapshot_reply.last_included_index = index;
+    reply.install_snapshot_reply.installed = true;
+    uint64_t needs = raft->durability.hard_state_write;
+    if (raft->durability.durable_index < index)
+        needs = durability_newest_write(raft, output);
+    durability_defer(raft, &reply, needs);
+}
+
+// IS-6: an entry of that index and term means that all before it are equal, too, and a
+// snapshot shows that they are committed.
+static bool has_it_already(struct raft *raft, raft_index index, raft_term term)
+{
+    if (index > raft->commit_index && !log_matches(&raft->log, index, term))
+        return false;
+    commit_follow(raft, index, index);
+    return true;
+}
+
+static void take_chunk(struct raft *raft, const struct raft_message *message,
+                       struct raft_output *output)
+{
+    const struct raft_install_snapshot *chunk = &message->install_snapshot;
+    struct snapshot_receipt *receipt = &raft->receipt;
+    if (!is_under_way(receipt, chunk)) {
+        if (receipt->complete || is_stale(receipt, message))
+            return; // the host is busy with one, or there is a better one
+        *receipt = (struct snapshot_receipt){.index = chunk->last_included_index,
+                                             .term = chunk->last_included_term,
+                                             .total = chunk->total,
+                                             .checksum = chunk->checksum}; // IS-2
+        state_note(output, "a snapshot begins to arrive");
+    }
+    receipt->sent_in = message->term;
+    if (receipt->complete)
+        return; // the answer goes once the host has checked it
+    if (chunk->offset == receipt->next_offset) {
+        output->snapshot_store = chunk; // IS-3
+        receipt->next_offset += chunk->size;
+        receipt->complete = receipt->next_offset == receipt->total;
+    }
+    if (!receipt->complete) // IS-4
+        reply_with(raft, message->from, receipt->index, receipt->next_offset);
+}
+
+enum raft_status install_snapshot_receive(struct raft *raft,
+                                          const struct raft_message *message,
+                                          struct raft_output *output)
+{
+    const struct raft_install_snapshot *chunk = &message->install_snapshot;
+    if (!is_well_formed(message))
+        return RAFT_INVALID;
+    if (message->term < raft->hard_state.current_term) { // IS-1
+        state_note(output, "term lower -> refuse");
+        reply_with(raft, message->from, chunk->last_included_index, 0);
+        return RAFT_OK;
+    }
+    if (raft->role == RAFT_LEADER)
+        return RAFT_INVALID;
+    role_follow(raft, message->from, output);
+    if (has_it_already(raft, chunk->last_included_index, chunk->last_included_term))
+        reply_installed(raft, message->from, chunk->last_included_index, output);
+    else
+        take_chunk(raft, message, output);
+    return RAFT_OK;
+}
+
+// IS-7 and IS-8: nothing in the log is worth keeping behind a base that it contradicts
+// or does not reach.
+static void restore(struct raft *raft, const struct raft_snapshot_meta *meta,
+                    struct raft_output *output)
+{
+    raft_index index = meta->last_included_index;
+    log_restart(&raft->log, index, meta->last_included_term);
+    durability_restart(raft, index);
+    raft->commit_index = index;
+    raft->apply_given = index;
+    raft->snapshot_index_before = 0; // the host has older ones, but not their entries
+    raft->snapshot_index = index;
+    membership_start(raft, &meta->configuration, meta->configuration_index);
+    raft->restored = *meta;
+    output->snapshot_restore = &raft->restored;
+    state_note(output, "snapshot -> the log begins anew behind it");
+}
+
+enum raft_status install_snapshot_received(struct raft *raft,
+                                           const struct raft_snapshot_meta *meta,
+                                           bool failed, struct raft_output *output)
+{
+    struct snapshot_receipt receipt = raft->receipt;
+    if (!receipt.complete || meta->last_included_index != receipt.index)
+        return RAFT_INVALID;
+    memset(&raft->receipt, 0, sizeof raft->receipt);
+    failed = failed || meta->last_included_term != receipt.term ||
+             configuration_problem(&meta->configuration) != NULL;
+    if (failed) {
+        state_note(output, "the snapshot is of no use -> ask for it again");
+        if (raft->leader_id != 0 && raft->role == RAFT_FOLLOWER)
+            reply_with(raft, raft->leader_id, receipt.index, 0);
+        return RAFT_OK;
+    }
+    if (raft->role == RAFT_LEADER) // it was elected with what it had: it needs no more
+        return RAFT_OK;
+    if (!has_it_already(raft, receipt.index, receipt.term))
+        restore(raft, meta, output);
+    if (raft->leader_id != 0)
+        reply_installed(raft, raft->leader_id, receipt.index, output);
+    return RAFT_OK;
+}
+
+// ---- leader ---------------------------------------------------------------------
+
+enum raft_status install_snapshot_receive_reply(struct raft *raft,
+                                                const struct raft_message *message)
+{
+    const struct raft_install_snapshot_reply *reply = &message->install_snapshot_reply;
+    struct progress *peer = state_peer(raft, message->from);
+    if (raft->role != RAFT_LEADER || peer == NULL ||
+        message->term != raft->hard_state.current_term)
+        return RAFT_OK;
+    if (reply->installed) {
+        if (reply->last_included_index > raft->log.last_index)
+            return RAFT_INVALID;
+        progress_acknowledged(peer, reply->last_included_index);
+        if (peer->state == RAFT_SNAPSHOT)
+            progress_become_probe(peer, peer->match_index + 1);
+        return RAFT_OK;
+    }
+    if (peer->state != RAFT_SNAPSHOT ||
+        reply->last_included_index != peer->snapshot_index)
+        return RAFT_OK;
+    // Who wants the chunk that is under way has not seen it yet: an answer to an older
+    // one, or to its double.
+    if (reply->next_offset == peer->snapshot_offset)
+        return RAFT_OK;
+    peer->snapshot_offset = reply->next_offset;
+    peer->snapshot_sent = false;
+    return RAFT_OK;
+}
+
+static bool chunk_is_due(const struct raft *raft, const struct progress *peer)
+{
+    uint32_t patience_ms = raft->config.election_timeout_ms;
+    if (peer->state != RAFT_SNAPSHOT)
+        return false;
+    if (!peer->snapshot_sent)
+        return true;
+    // Again only to a peer that can be heard: the others are asked by the heartbeat.
+    return raft->now_ms - peer->snapshot_sent_ms >= patience_ms &&
+           raft->now_ms - peer->contact_ms < patience_ms;
+}
+
+void install_snapshot_send(struct raft *raft, struct raft_output *output)
+{
+    struct raft_snapshot_send *sends =
+        (struct raft_snapshot_send *)((uintptr_t)raft + raft->sends_offset);
+    output->snapshot_sends = sends;
+    for (uint32_t i = 0; i < raft->configuration.count; i++) {
+        struct progress *peer = &raft->peers[i];
+        if (peer->id == raft->config.id || !chunk_is_due(raft, peer))
+            continue;
+        peer->snapshot_sent = true;
+        peer->snapshot_sent_ms = raft->now_ms;
+        sends[output->snapshot_send_count++] =
+            (struct raft_snapshot_send){.to = peer->id,
+                                        .last_included_index = peer->snapshot_index,
+                                        .offset = peer->snapshot_offset};
+    }
+}
+
+// ---- any node -------------------------------------------------------------------
+
+// The host holds the two newest: who was being sent an older one begins anew.
+static void restart_transfers(struct raft *raft)
+{
+    for (uint32_t i = 0; i < raft->configuration.count; i++) {
+        struct progress *peer = &raft->peers[i];
+        if (peer->state == RAFT_SNAPSHOT &&
+            peer->snapshot_index != raft->snapshot_index &&
+            peer->snapshot_index != raft->snapshot_index_before)
+            progress_become_snapshot(peer, raft->snapshot_index);
+    }
+}
+
+enum raft_status install_snapshot_taken(struct raft *raft, raft_index index,
+                                        raft_index keep_from)
+{
+    raft_term term;
+    if (index > raft->last_applied || index <= raft->snapshot_index ||
+        !log_term(&raft->log, index, &term))
+        return RAFT_INVALID;
+    raft->snapshot_index_before = raft->snapshot_index;
+    raft->snapshot_index = index;
+    if (raft->role == RAFT_LEADER)
+        restart_transfers(raft);
+    raft_index base = keep_from > index ? index : keep_from - (keep_from > 0);
+    if (base > raft->log.base_index) {
+        membership_compact(raft, base);
+        log_compact(&raft->log, base);
+    }
+    return RAFT_OK;
+}
