@@ -12,6 +12,7 @@ enum { NODES = 3, ENTRIES_MAX = 8 };
 struct actor {
     struct checker *checker;
     struct raft_view view;
+    struct raft_configuration configuration;
     uint64_t write;
     struct raft_event event;
     struct raft_output output;
@@ -27,9 +28,10 @@ static inline void open_actor(struct actor *actor, raft_id id)
     memset(actor, 0, sizeof(*actor));
     actor->checker = checker;
     actor->view.id = id;
-    actor->view.configuration.count = NODES;
+    actor->view.configuration = &actor->configuration;
+    actor->configuration.count = NODES;
     for (uint32_t i = 0; i < NODES; i++)
-        actor->view.configuration.members[i] = (struct raft_member){i + 1, RAFT_VOTER};
+        actor->configuration.members[i] = (struct raft_member){i + 1, RAFT_VOTER};
     checker_open(checker, id, &actor->view);
 }
 

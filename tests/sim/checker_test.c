@@ -303,9 +303,9 @@ TEST(a_joint_configuration_needs_both_majorities)
     tell_true_story();
     write_entry(&one, 3, 1, "b");
     write_entry(&two, 3, 1, "b");
-    one.view.configuration.members[0].role = RAFT_STAYING;
-    one.view.configuration.members[1].role = RAFT_VOTER;
-    one.view.configuration.members[2].role = RAFT_LEAVING;
+    one.configuration.members[0].role = RAFT_STAYING;
+    one.configuration.members[1].role = RAFT_VOTER;
+    one.configuration.members[2].role = RAFT_LEAVING;
     commit(&one, 3); // of the old ones, 1 and 3, only 1 holds it
     finish_with(PROPERTY_COMMIT_DURABLE);
 }
