@@ -30,6 +30,10 @@ struct engine_ops {
     // Returns 1 where the key was there, 0 where it was not, -errno on failure.
     int (*erase)(struct engine *engine, struct bytes key);
 
+    // Leaves no key, in constant time: later changes give the memory back. Not while
+    // there is a view. Returns 0, or -errno with nothing changed.
+    int (*clear)(struct engine *engine);
+
     // The first key >= `from` (from.size 0: the very first) that begins with `prefix`;
     // both results are borrowed until the next put or delete. False at the end.
     bool (*seek)(struct engine *engine, struct bytes prefix, struct bytes from,
