@@ -90,7 +90,7 @@ $(OUT)/tests/$(1)%: $(OUT)/obj/tests/$(1)%.o $(OUT)/obj/tests/test.o \
 endef
 $(eval $(call test_rule,raft/,libcore,))
 $(eval $(call test_rule,host/,libposix libhost libcore,))
-$(eval $(call test_rule,rpc/,librpc libcore,$$(PKG_LIBS)))
+$(eval $(call test_rule,rpc/,librpc libposix libhost libcore,$$(PKG_LIBS)))
 $(eval $(call test_rule,kvserver/,libserver librpc libservice libposix libhost libcore,$$(PKG_LIBS)))
 $(eval $(call test_rule,sim/,libsim libservice libhost libcore,))
 $(eval $(call test_rule,,libsim libserver librpc libservice libposix libhost libcore,$$(PKG_LIBS)))

@@ -15,7 +15,7 @@
 #include "kvserver/proposals.h"
 #include "kvserver/reads.h"
 #include "kvserver/service/resp.h"
-#include "kvserver/syncer.h"
+#include "rpc/syncer.h"
 #include "kvserver/waits.h"
 #include "raft/host/disk_posix.h"
 #include "rpc/transport.h"

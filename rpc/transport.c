@@ -58,6 +58,16 @@ void transport_config_default(struct transport_config *config)
     config->stall_timeout_ms = 3000;
 }
 
+size_t transport_line_bytes_max(const struct raft_config *config,
+                                uint32_t snapshot_chunk_bytes)
+{
+    // A message holds many entries up to a limit, or a single one that is larger.
+    size_t bytes = (size_t)config->message_bytes_max + config->command_bytes_max;
+    size_t entries = raft_codec_line_bytes_max(config->message_entries_max, bytes);
+    size_t chunk = raft_codec_line_bytes_max(0, snapshot_chunk_bytes);
+    return entries > chunk ? entries : chunk;
+}
+
 static void note(void *context, const char *line)
 {
     struct transport *t = context;

@@ -25,7 +25,7 @@ struct transport_config {
     uint16_t port;       // 0: any free one, see transport_port()
     uint64_t seed;       // for the jitter of the back-off
 
-    size_t line_bytes_max;  // see raft_codec_line_bytes_max()
+    size_t line_bytes_max;  // see transport_line_bytes_max()
     uint32_t entries_max;   // in one message
     size_t queue_bytes_max; // for each peer; at least line_bytes_max
     uint32_t incoming_max;  // connections accepted at a time
@@ -48,6 +48,11 @@ struct transport; // opaque
 
 // Fills in all but cluster, node, host, port and seed.
 void transport_config_default(struct transport_config *config);
+
+// The longest line that a core with these limits, and chunks of snapshots of this size
+// (host.h), can make.
+size_t transport_line_bytes_max(const struct raft_config *config,
+                                uint32_t snapshot_chunk_bytes);
 
 // Listens. NULL on failure, with one line in `error`; the loop must then be run once
 // more before it can be closed. What the configuration points at is copied.

@@ -13,7 +13,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
     CORE: set(),
     HOST: {CORE},
     SERVICE: set(),
-    RPC: {CORE},
+    RPC: {CORE, HOST},
     PROCESS: {CORE, HOST, SERVICE, RPC},
     SIM: {CORE, HOST, SERVICE},
 }

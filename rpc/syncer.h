@@ -2,8 +2,8 @@
 //
 // With `skip`, nothing is synced and every start is reported as done by the next
 // syncer_report(): for tests that are not about durability.
-#ifndef KVSERVER_SYNCER_H
-#define KVSERVER_SYNCER_H
+#ifndef RPC_SYNCER_H
+#define RPC_SYNCER_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "kvserver/syncer.h"
+#include "rpc/syncer.h"
 
 #include "raft/host/disk_posix.h"
 
