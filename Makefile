@@ -113,6 +113,81 @@ $(OUT)/.flags: FORCE
 $(OUT)/.sources: FORCE
 	@$(call stamp,$(SOURCES))
 
+# ---- the library ---------------------------------------------------------------------
+
+# All layers but the service, as position-independent code. Each layer is one object in
+# which only the documented names are left global, so that a program which uses only the
+# core needs neither libuv nor cJSON.
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+OBJCOPY ?= objcopy
+VERSION := $(shell sed -n 's/^\#define RAFT_VERSION "\(.*\)"/\1/p' raft/version.h)
+# Before 1.0 the second number counts as the first does later.
+SOVERSION := $(shell echo '$(VERSION)' | sed 's/^\(0\.[0-9]*\)\..*/\1/; t; s/\..*//')
+SYMBOLS := raft/library/libraftlab.symbols
+PUBLIC := raft/raft.h raft/trace.h raft/version.h raft/host/host.h raft/host/disk.h \
+          raft/host/disk_posix.h rpc/transport.h rpc/driver.h
+PARTS := core host posix rpc
+PIC := $(OUT)/pic
+part_of = $(patsubst %.c,$(PIC)/%.o,$(1))
+SO := libraftlab.so
+
+lib: $(OUT)/libraftlab.a $(OUT)/$(SO) ## build libraftlab, static and shared
+
+$(PIC)/%.o: %.c $(OUT)/.flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CFLAGS) $(BASE) -fPIC $(EXTRA) -c -o $@ $<
+$(PIC)/rpc/%.o: EXTRA = $(PKG_CFLAGS)
+$(PIC)/libraftlab.names: $(SYMBOLS)
+	@mkdir -p $(@D)
+	@sed '/^\#/d; /^$$/d' $< > $@
+$(PIC)/libraftlab.map: $(PIC)/libraftlab.names
+	@{ echo 'RAFTLAB_$(SOVERSION) { global:'; sed 's/$$/;/' $<; echo 'local: *; };'; } > $@
+
+$(PIC)/raftlab_core.o: $(call part_of,$(CORE_SRC))
+$(PIC)/raftlab_host.o: $(call part_of,$(HOST_SRC))
+$(PIC)/raftlab_posix.o: $(call part_of,$(POSIX_SRC))
+$(PIC)/raftlab_rpc.o: $(call part_of,$(RPC_SRC))
+$(patsubst %,$(PIC)/raftlab_%.o,$(PARTS)): $(PIC)/libraftlab.names $(OUT)/.sources
+	$(call say,LD,$@)
+	$(Q)$(LD) -r -o $@ $(filter %.o,$^)
+	$(Q)$(OBJCOPY) --keep-global-symbols=$< $@
+$(OUT)/libraftlab.a: $(patsubst %,$(PIC)/raftlab_%.o,$(PARTS))
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+$(OUT)/$(SO).$(VERSION): $(call part_of,$(CORE_SRC) $(HOST_SRC) $(POSIX_SRC) $(RPC_SRC)) \
+                         $(PIC)/libraftlab.map $(OUT)/.sources
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(SO).$(SOVERSION) \
+	    -Wl,--version-script=$(PIC)/libraftlab.map -o $@ $(filter %.o,$^) $(PKG_LIBS) \
+	    -lpthread
+$(OUT)/$(SO): $(OUT)/$(SO).$(VERSION)
+	@ln -sf $(SO).$(VERSION) $(OUT)/$(SO).$(SOVERSION)
+	@ln -sf $(SO).$(VERSION) $@
+
+INSTALLED = $(addprefix $(PREFIX)/bin/,raftkv raftsim) \
+            $(addprefix $(LIBDIR)/,libraftlab.a $(SO) $(SO).$(SOVERSION) $(SO).$(VERSION)) \
+            $(LIBDIR)/pkgconfig/raftlab.pc \
+            $(addprefix $(PREFIX)/include/raftlab/,$(notdir $(PUBLIC)))
+install: all lib ## install programs, library, headers and raftlab.pc (PREFIX= DESTDIR=)
+	$(call say,INST,$(DESTDIR)$(PREFIX))
+	$(Q)install -d $(addprefix $(DESTDIR),$(sort $(dir $(INSTALLED))))
+	$(Q)install $(OUT)/raftkv $(OUT)/raftsim $(DESTDIR)$(PREFIX)/bin
+	$(Q)install -m 644 $(OUT)/libraftlab.a $(OUT)/$(SO).$(VERSION) $(DESTDIR)$(LIBDIR)
+	$(Q)ln -sf $(SO).$(VERSION) $(DESTDIR)$(LIBDIR)/$(SO).$(SOVERSION)
+	$(Q)ln -sf $(SO).$(VERSION) $(DESTDIR)$(LIBDIR)/$(SO)
+	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' \
+	    raft/library/raftlab.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/raftlab.pc
+	$(Q)for header in $(PUBLIC); do awk -f raft/library/header.awk $$header \
+	    > $(DESTDIR)$(PREFIX)/include/raftlab/$${header##*/} || exit 1; done
+uninstall: ## remove what `make install` with the same PREFIX and DESTDIR has put there
+	$(call say,RM,$(DESTDIR)$(PREFIX))
+	$(Q)rm -f $(addprefix $(DESTDIR),$(INSTALLED))
+	$(Q)if [ -d $(DESTDIR)$(PREFIX)/include/raftlab ]; then \
+	    rmdir $(DESTDIR)$(PREFIX)/include/raftlab; fi
+
 test-programs: $(TEST_BIN)
 bench-programs: $(BENCH_BIN)
 
@@ -171,8 +246,9 @@ help: ## list what can be asked for
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 	    awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
-.PHONY: all demo demo-run cluster cluster-stop test test-build test-run sanitized bench \
+.PHONY: all lib install uninstall demo demo-run cluster cluster-stop test test-build test-run sanitized bench \
         mutants lint format clean help test-programs bench-programs FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(patsubst %.o,%.d,$(call objects,$(wildcard raft/*.c raft/host/*.c rpc/*.c kvserver/*.c kvserver/*/*.c sim/*.c tests/*.c tests/*/*.c)))
+-include $(patsubst %.c,$(PIC)/%.d,$(CORE_SRC) $(HOST_SRC) $(POSIX_SRC) $(RPC_SRC))

@@ -2,6 +2,8 @@
 #ifndef KVSERVER_NODE_CONFIG_H
 #define KVSERVER_NODE_CONFIG_H
 
+#include <uv.h>
+
 #include "kvserver/options.h"
 #include "kvserver/service/service.h"
 #include "raft/host/host.h"

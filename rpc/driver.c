@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <uv.h>
 
 struct place {
     char host[RAFT_ADDRESS_BYTES];

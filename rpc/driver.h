@@ -14,11 +14,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <uv.h>
 
 #include "raft/host/host.h"
 #include "raft/raft.h"
 #include "rpc/transport.h"
+
+struct uv_loop_s; // libuv's uv_loop_t
 
 struct driver_config {
     struct host_config host; // with cluster id, node id and the members' addresses
@@ -43,7 +44,7 @@ void driver_config_default(struct driver_config *config);
 // made from here) and starts. NULL on failure, with one line in `error`; the loop must
 // then be run once more before it can be closed. What the configuration points at is
 // copied, or borrowed for this call only, but for the machine and the contexts.
-struct driver *driver_open(uv_loop_t *loop, const struct driver_config *config,
+struct driver *driver_open(struct uv_loop_s *loop, const struct driver_config *config,
                            char *error, size_t error_size);
 
 // Stops, closes and frees everything, then calls done() from the loop, once the syncs

@@ -10,6 +10,8 @@
 #include "rpc/raft_codec.h"
 #include "rpc/transport.h"
 
+#include <uv.h>
+
 struct incoming {
     const struct incoming_owner *owner;
     struct incoming *next; // the owner's list

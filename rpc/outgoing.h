@@ -12,6 +12,8 @@
 #include "rpc/hello.h"
 #include "rpc/transport.h"
 
+#include <uv.h>
+
 struct outgoing;
 
 struct outgoing_owner {

@@ -14,9 +14,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <uv.h>
 
 #include "raft/raft.h"
+
+struct uv_loop_s; // libuv's uv_loop_t
 
 struct transport_config {
     const char *cluster; // its name; nodes of another one are refused
@@ -56,7 +57,8 @@ size_t transport_line_bytes_max(const struct raft_config *config,
 
 // Listens. NULL on failure, with one line in `error`; the loop must then be run once
 // more before it can be closed. What the configuration points at is copied.
-struct transport *transport_new(uv_loop_t *loop, const struct transport_config *config,
+struct transport *transport_new(struct uv_loop_s *loop,
+                                const struct transport_config *config,
                                 const struct transport_callbacks *callbacks,
                                 char *error, size_t error_size);
 

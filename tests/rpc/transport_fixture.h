@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include <uv.h>
 
 enum { LOG_BYTES = 4096, WAIT_MS_MAX = 20000 };
 
