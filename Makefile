@@ -228,6 +228,28 @@ bench: all bench-programs ## measure: the core, the simulator, a cluster beside 
 	@$(PYTHON) tests/bench/sim_bench.py --program $(OUT)/raftsim
 	@$(PYTHON) tests/bench/cluster_bench.py --out $(OUT) $(BENCH_ARGS)
 
+# What the tests of the core and of the host, and a few simulated runs, reach of raft/.
+# An assert's other branch is a crash, which no test is meant to see.
+COVERED = $(OUT)/coverage
+COVERAGE_TESTS = $(patsubst %.c,$(COVERED)/%,$(wildcard tests/raft/*_test.c tests/host/*_test.c))
+coverage: ## lines and branches of raft/ that its tests reach (gcovr)
+	@CC='$(CC)' sh tests/bootstrap.sh install coverage
+	@find $(COVERED) -name '*.gcda' -delete 2>/dev/null || true
+	@$(MAKE) --no-print-directory OUT=$(COVERED) OPT='-O0 --coverage' CC=gcc \
+	    $(COVERAGE_TESTS) $(COVERED)/raftsim
+	@for test in $(COVERAGE_TESTS); do \
+	    $$test >$(COVERED)/told 2>&1 || { cat $(COVERED)/told; exit 1; }; done
+	@for seed in 1 2 3 4 5 6 7 8; do \
+	    $(COVERED)/raftsim run --seed $$seed --faults all --duration 15s >/dev/null || exit 1; \
+	done
+	@gcovr --root . --object-directory $(COVERED)/obj --filter raft/ --branches \
+	    --exclude-unreachable-branches --exclude-throw-branches \
+	    --exclude-branches-by-pattern '^\s*assert\(.*' --sort-percentage \
+	    --txt $(COVERED)/branches.txt --html-details $(COVERED)/index.html \
+	    $(COVERED)/obj/raft
+	@gcovr --root . --object-directory $(COVERED)/obj --filter raft/ $(COVERED)/obj/raft
+	@cat $(COVERED)/branches.txt
+
 FORMATTED = $(wildcard raft/*.[ch] raft/host/*.[ch] rpc/*.[ch] kvserver/*.[ch] \
             kvserver/*/*.[ch] sim/*.[ch] tests/*.[ch] tests/*/*.[ch])
 lint: ## formatting, clang-tidy, and Python that compiles and uses what it imports
@@ -246,8 +268,9 @@ help: ## list what can be asked for
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 	    awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
-.PHONY: all lib install uninstall demo demo-run cluster cluster-stop test test-build test-run sanitized bench \
-        mutants lint format clean help test-programs bench-programs FORCE
+.PHONY: all lib install uninstall demo demo-run cluster cluster-stop test test-build \
+        test-run sanitized bench mutants coverage lint format clean help test-programs \
+        bench-programs FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(patsubst %.o,%.d,$(call objects,$(wildcard raft/*.c raft/host/*.c rpc/*.c kvserver/*.c kvserver/*/*.c sim/*.c tests/*.c tests/*/*.c)))

@@ -91,7 +91,7 @@ static const char *const role_words[] = {
     [RAFT_STAYING] = "staying", [RAFT_LEARNER] = "learner", [RAFT_JOINING] = "joining",
 };
 
-const char *raft_member_role_text(enum raft_member_role role)
+const char *raft_configuration_role_text(enum raft_member_role role)
 {
     return (unsigned)role <= RAFT_JOINING ? role_words[role] : "an unknown role";
 }

@@ -114,7 +114,7 @@ enum raft_member_role {
 };
 
 // "voter"; never NULL.
-const char *raft_member_role_text(enum raft_member_role role);
+const char *raft_configuration_role_text(enum raft_member_role role);
 
 struct raft_member {
     raft_id id;

@@ -172,7 +172,7 @@ static void add_event(struct line *line, const struct raft_event *event)
         add(line, "change");
         for (uint32_t i = 0; i < event->change.count; i++)
             add(line, " n%" PRIu32 "=%s", event->change.members[i].id,
-                raft_member_role_text(event->change.members[i].role));
+                raft_configuration_role_text(event->change.members[i].role));
         break;
     case RAFT_EVENT_TRANSFER_LEADERSHIP:
         add(line, "transfer to n%" PRIu32, event->transfer.to);

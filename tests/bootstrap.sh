@@ -4,7 +4,7 @@
 #     sh tests/bootstrap.sh check build      say in one line what is missing, and fail
 #     sh tests/bootstrap.sh install test     install it, or say what to install, and fail
 #
-# The sets are build, demo, lint and test. What is there is asked of the tools and not of
+# The sets are build, demo, lint, coverage and test. What is there is asked of the tools and not of
 # the package manager, so that a system without apt works as well.
 set -u
 
@@ -51,6 +51,7 @@ packages_of() {
     case $1 in
     build) echo "$build" ;;
     demo) echo "$build python3" ;;
+    coverage) echo "$build gcovr" ;;
     lint) echo "python3 clang clang-format clang-tidy" ;;
     test)
         echo "$build gcc python3 python3-pytest python3-pytest-xdist" \
@@ -99,10 +100,10 @@ install_missing() {
 }
 
 case "$*" in
-"check build" | "check demo" | "check lint" | "check test") ;;
-"install build" | "install demo" | "install lint" | "install test") ;;
+"check build" | "check demo" | "check lint" | "check coverage" | "check test") ;;
+"install build" | "install demo" | "install lint" | "install coverage" | "install test") ;;
 *)
-    echo "usage: bootstrap.sh check|install build|demo|lint|test" >&2
+    echo "usage: bootstrap.sh check|install build|demo|lint|coverage|test" >&2
     exit 2
     ;;
 esac

@@ -16,6 +16,7 @@ without it; otherwise it has *survived*, and the exit code is not 0.
 
     labs/mutants/run.py                 all
     labs/mutants/run.py NAME [NAME...]  some
+    labs/mutants/run.py --table         the rows of docs/bugs.md
 """
 
 from __future__ import annotations
@@ -59,6 +60,16 @@ def load(path: pathlib.Path) -> Mutant:
 
 def names() -> list[str]:
     return sorted(path.stem for path in HERE.glob("*.toml"))
+
+
+def table() -> str:
+    """A row for each mutant, by the bugs' numbers: what docs/bugs.md holds."""
+    mutants = sorted((load(HERE / f"{name}.toml") for name in names()), key=lambda m: (m.bug, m.name))
+    rows = ["| Bug | Rule | Mutant | What was shipped |", "|---|---|---|---|"]
+    for mutant in mutants:
+        story = " ".join(mutant.story.split())
+        rows.append(f"| {mutant.bug} | {mutant.rule} | `{mutant.name}` | {story} |")
+    return "\n".join(rows) + "\n"
 
 
 def copy_sources(to: pathlib.Path) -> None:
@@ -150,7 +161,12 @@ def judge(mutant: Mutant, tree: pathlib.Path) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description="judge the tests by known bugs")
     parser.add_argument("names", nargs="*", metavar="NAME", help="all, unless given")
-    chosen = parser.parse_args().names or names()
+    parser.add_argument("--table", action="store_true", help="print the rows of docs/bugs.md")
+    arguments = parser.parse_args()
+    if arguments.table:
+        print(table(), end="")
+        return 0
+    chosen = arguments.names or names()
     unknown = set(chosen) - set(names())
     if unknown:
         parser.error(f"there is no mutant {', '.join(sorted(unknown))}")

@@ -111,7 +111,7 @@ static UNUSED void node_init(struct node *node, raft_id id, uint32_t voters)
     node->config.check_quorum = false; // where it is meant, a test says so
     for (uint32_t i = 1; i <= voters; i++)
         node->config.configuration.members[node->config.configuration.count++] =
-            (struct raft_member){i, RAFT_VOTER};
+            (struct raft_member){.id = i, .role = RAFT_VOTER};
     node->auto_persist = true;
     node->auto_apply = true;
     node->sent = calloc(SENT_MAX, sizeof *node->sent);

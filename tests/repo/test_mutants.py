@@ -24,5 +24,9 @@ def test_every_mutant_is_killed_by_the_tests_it_names() -> None:
 
 
 def test_every_mutant_stands_in_the_list_of_bugs() -> None:
-    listed = set(re.findall(r"\| `([a-z0-9-]+)` \|", (tree.ROOT / "docs/bugs.md").read_text()))
-    assert listed == {path.stem for path in (tree.ROOT / "labs/mutants").glob("*.toml")}
+    """To mend it: put what `labs/mutants/run.py --table` prints into docs/bugs.md."""
+    run = subprocess.run(
+        [sys.executable, "labs/mutants/run.py", "--table"],
+        cwd=tree.ROOT, capture_output=True, text=True, check=True,
+    )
+    assert run.stdout in (tree.ROOT / "docs/bugs.md").read_text()

@@ -12,12 +12,12 @@ CORE_NEEDS = {
     *("memcpy", "memset", "memmove", "memcmp", "strlen", "strcmp"),
     *("snprintf", "vsnprintf"),  # traces are text
     *("__assert_fail", "__stack_chk_fail"),
+    "_GLOBAL_OFFSET_TABLE_",  # of the compiler: tables of words
 }
 HOST_NEEDS = CORE_NEEDS | {
     *("strncmp", "strerror", "strtoull"),
     *("malloc", "realloc", "free"),  # for one call each: its state holds no pointer
     *("__cpu_model", "__cpu_indicator_init"),  # the compiler's table: is there a CRC32?
-    "_GLOBAL_OFFSET_TABLE_",
 }
 SERVICE_NEEDS = HOST_NEEDS | {
     *("calloc", "abort", "fprintf", "fputs", "stderr"),

@@ -31,7 +31,8 @@ static inline void open_actor(struct actor *actor, raft_id id)
     actor->view.configuration = &actor->configuration;
     actor->configuration.count = NODES;
     for (uint32_t i = 0; i < NODES; i++)
-        actor->configuration.members[i] = (struct raft_member){i + 1, RAFT_VOTER};
+        actor->configuration.members[i] =
+            (struct raft_member){.id = i + 1, .role = RAFT_VOTER};
     checker_open(checker, id, &actor->view);
 }
 
