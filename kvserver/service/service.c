@@ -10,16 +10,8 @@
 #include "kvserver/service/command.h"
 #include "kvserver/service/entry.h"
 #include "kvserver/service/resp.h"
+#include "kvserver/service/service_state.h"
 #include "kvserver/service/session.h"
-#include "kvserver/service/store.h"
-
-struct service {
-    struct store store;
-    struct service_limits limits;
-    uint64_t applied_index;
-    struct buffer words;   // of the entry being applied
-    struct buffer scratch; // replies that nobody waits for
-};
 
 void service_limits_default(struct service_limits *limits)
 {
@@ -46,7 +38,11 @@ void service_free(struct service *service)
 {
     if (service == NULL)
         return;
+    if (service->snapshot != NULL)
+        service_snapshot_end(service->snapshot);
     store_release(&service->store);
+    buffer_free(&service->restore.gathered);
+    buffer_free(&service->restore.last_key);
     buffer_free(&service->words);
     buffer_free(&service->scratch);
     free(service);

@@ -42,6 +42,8 @@ void service_limits_default(struct service_limits *limits);
 
 // Takes the engine over (it is freed with the service). NULL where memory is out.
 struct service *service_new(struct engine *engine, const struct service_limits *limits);
+
+// Ends a snapshot that is being taken, too.
 void service_free(struct service *service);
 
 // ---- commands -------------------------------------------------------------------
@@ -84,7 +86,7 @@ void service_read(struct service *service, const struct bytes *words, uint32_t c
 // ---- snapshots (section 7) ------------------------------------------------------
 //
 // The bytes of a state: its clock, applied index and records in order. Equal states
-// have equal bytes. Their format stands in snapshot.c.
+// have equal bytes. Their format stands in snapshot.h.
 
 struct service_snapshot; // opaque
 
@@ -99,7 +101,8 @@ void service_snapshot_end(struct service_snapshot *snapshot);
 
 // Replaces the whole state, in pieces of any size, with no snapshot begun. Between
 // begin and end nothing else may be called. Each returns 0 or -errno; -EBADMSG where
-// the bytes are no state. After a failure the service is empty, with applied index 0.
+// the bytes are no state. After a failure the service is empty, with applied index 0,
+// and what is called before the next begin fails in the same way.
 int service_restore_begin(struct service *service);
 int service_restore_write(struct service *service, const void *data, size_t size);
 int service_restore_end(struct service *service);

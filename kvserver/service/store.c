@@ -5,14 +5,17 @@
 #include "kvserver/service/store.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "kvserver/service/hash.h"
+
 enum {
-    SPACE_VALUE = 'd',
+    SPACE_VALUE = STORE_SPACE_VALUE,
     SPACE_DEADLINE = 'e',
-    SPACE_SESSION = 's',
+    SPACE_SESSION = STORE_SPACE_SESSION,
     SPACE_USED = 'u',
     HEAD_SIZE = 9, // of every key: the space and a number
     HAS_DEADLINE = 0x80,
@@ -51,29 +54,7 @@ static uint64_t read_number(const void *data)
            (uint64_t)b[6] << 8 | (uint64_t)b[7];
 }
 
-static uint64_t scramble(uint64_t h)
-{
-    h = (h ^ (h >> 32)) * 0xd6e8feb86659fd93u;
-    h = (h ^ (h >> 32)) * 0xd6e8feb86659fd93u;
-    return h ^ (h >> 32);
-}
-
 // One seed for all clusters and for ever: the order of keys is a part of the state.
-static uint64_t hash_bytes(uint64_t seed, struct bytes bytes)
-{
-    const unsigned char *at = bytes.data;
-    uint64_t h = seed ^ (bytes.size * 0x9e3779b97f4a7c15u);
-    size_t left = bytes.size;
-    for (; left >= 8; left -= 8, at += 8) {
-        h = (h ^ read_number(at)) * 0xd6e8feb86659fd93u;
-        h ^= h >> 29;
-    }
-    unsigned char tail[8] = {0};
-    if (left > 0)
-        memcpy(tail, at, left);
-    return scramble(h ^ read_number(tail));
-}
-
 static uint64_t hash_key(struct bytes key)
 {
     return hash_bytes(0, key);
@@ -395,11 +376,87 @@ bool store_session_idlest(struct store *store, struct store_session *session)
     return store_session_get(store, read_number(value.data), session);
 }
 
+// ---- restoring ------------------------------------------------------------------
+
+int store_clear(struct store *store)
+{
+    int status = store->engine->ops->clear(store->engine);
+    if (status != 0)
+        return status;
+    store->clock_ms = 0;
+    store->hash = 0;
+    store->key_count = 0;
+    store->session_count = 0;
+    return 0;
+}
+
+static int restore_value(struct store *store, struct bytes key, struct bytes record)
+{
+    const unsigned char *bytes = key.data;
+    struct bytes name = {bytes + HEAD_SIZE, key.size - HEAD_SIZE};
+    if (read_number(bytes + 1) != hash_key(name) || record.size == 0)
+        return -EBADMSG;
+    unsigned char type = *(const unsigned char *)record.data;
+    bool timed = type & HAS_DEADLINE;
+    if ((type & ~HAS_DEADLINE) != STORE_STRING || (timed && record.size < 9))
+        return -EBADMSG;
+    uint64_t deadline_ms = decode_value(record).deadline_ms;
+    if ((timed && deadline_ms == 0) || deadline_ms > INT64_MAX)
+        return -EBADMSG;
+    int status = store->engine->ops->put(store->engine, key, record);
+    if (status == 0 && timed)
+        status = store->engine->ops->put(
+            store->engine, make_key(&store->from, SPACE_DEADLINE, deadline_ms, name),
+            (struct bytes){NULL, 0});
+    if (status == 0)
+        store->key_count++;
+    return status;
+}
+
+static int restore_session(struct store *store, struct bytes key, struct bytes record,
+                           uint64_t index_max)
+{
+    const unsigned char *bytes = record.data;
+    if (key.size != HEAD_SIZE || record.size < SESSION_HEAD_SIZE)
+        return -EBADMSG;
+    struct bytes none = {NULL, 0};
+    struct bytes id = {(const char *)key.data + 1, 8};
+    uint64_t used_index = read_number(bytes);
+    struct bytes used = make_key(&store->from, SPACE_USED, used_index, none);
+    struct bytes value;
+    if (read_number(id.data) == 0 || read_number(id.data) > used_index ||
+        used_index > index_max || read_number(bytes + 8) > store->clock_ms ||
+        engine_get(store, used, &value))
+        return -EBADMSG;
+    int status = store->engine->ops->put(store->engine, key, record);
+    if (status == 0)
+        status = store->engine->ops->put(store->engine, used, id);
+    if (status == 0)
+        store->session_count++;
+    return status;
+}
+
+int store_restore(struct store *store, struct bytes key, struct bytes record,
+                  uint64_t index_max)
+{
+    if (key.size < HEAD_SIZE)
+        return -EBADMSG;
+    int status = -EBADMSG;
+    char space = *(const char *)key.data;
+    if (space == SPACE_VALUE)
+        status = restore_value(store, key, record);
+    else if (space == SPACE_SESSION)
+        status = restore_session(store, key, record, index_max);
+    if (status == 0)
+        store->hash += hash_record(key, record);
+    return status;
+}
+
 // ---- the state hash -------------------------------------------------------------
 
 static uint64_t with_clock(uint64_t sum, uint64_t clock_ms)
 {
-    return scramble(sum ^ scramble(clock_ms + 1));
+    return hash_number(sum ^ hash_number(clock_ms + 1));
 }
 
 uint64_t store_hash(const struct store *store)

@@ -21,6 +21,12 @@
 #include "kvserver/engine/engine.h"
 #include "kvserver/service/buffer.h"
 
+// The records that a snapshot holds; the others are derived from them.
+enum {
+    STORE_SPACE_VALUE = 'd',
+    STORE_SPACE_SESSION = 's',
+};
+
 enum store_type {
     STORE_STRING = 1,
 };
@@ -101,6 +107,17 @@ bool store_session_get(struct store *store, uint64_t id, struct store_session *s
 void store_session_put(struct store *store, const struct store_session *session);
 void store_session_remove(struct store *store, const struct store_session *session);
 bool store_session_idlest(struct store *store, struct store_session *session);
+
+// ---- restoring ------------------------------------------------------------------
+
+// Leaves nothing, and the clock at 0. 0, or -errno with nothing changed.
+int store_clear(struct store *store);
+
+// Adds a record of 'd' or 's', which was not there, and what is derived from it. The
+// clock stands already; index_max is the applied index. 0, -EBADMSG where no state can
+// have such a record, or the engine's -errno.
+int store_restore(struct store *store, struct bytes key, struct bytes record,
+                  uint64_t index_max);
 
 // ---- the state hash -------------------------------------------------------------
 

@@ -1,20 +1,8 @@
 // Views of the memory engine: what was there at the freeze, whatever is changed since.
+#include "tests/kvserver/bytes_in_use.h"
 #include "tests/kvserver/engine_fixture.h"
 
-#include <malloc.h>
-
 static const struct bytes none = {NULL, 0};
-
-// Bytes that the process has allocated and not freed.
-size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
-
-static size_t bytes_in_use(void)
-{
-    if (__sanitizer_get_current_allocated_bytes != NULL)
-        return __sanitizer_get_current_allocated_bytes();
-    struct mallinfo2 info = mallinfo2();
-    return info.uordblks + info.hblkhd;
-}
 
 static struct engine_view *freeze(struct engine *engine)
 {
