@@ -1,6 +1,7 @@
 // disk_posix.c: files are opened once and kept in a small table.
 //
-// Invariant: size <= written for each open file; what stands between them is zeros.
+// Invariant: size <= written for each open file; what stands between them is zeros, or
+// what an append that failed has left.
 #include "raft/host/disk_posix.h"
 
 #include <assert.h>
@@ -28,7 +29,7 @@ struct file {
     char name[NAME_BYTES]; // "": this place is free
     int fd;
     uint64_t size;    // as callers see it
-    uint64_t written; // as the file system sees it
+    uint64_t written; // as the file system sees it, at most
     uint64_t used_at;
 };
 
@@ -40,6 +41,7 @@ struct disk_posix {
     // only: it has not ended when another, which waits, would rely on it.
     bool directory_changed;
     bool directory_changed_token;
+    bool zeros_failed; // the disk was too full for them
     uint64_t uses;
     struct file files[FILES_MAX];
 };
@@ -159,8 +161,10 @@ static int open_fd(struct disk_posix *posix, const char *name, bool create)
     if (fd < 0 && errno == ENOENT && create) {
         fd = openat(posix->directory_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
                     0644);
-        if (fd >= 0)
+        if (fd >= 0) {
             mark_directory(posix);
+            posix->zeros_failed = false;
+        }
     }
     return fd < 0 ? failure() : fd;
 }
@@ -199,7 +203,7 @@ static int open_file(struct disk_posix *posix, const char *name, bool create,
 static bool writes_ahead(const struct disk_posix *posix, const char *name)
 {
     const char *suffix = posix->options.zeros_ahead_suffix;
-    if (posix->options.zeros_ahead_bytes == 0)
+    if (posix->options.zeros_ahead_bytes == 0 || posix->zeros_failed)
         return false;
     if (suffix == NULL)
         return true;
@@ -209,7 +213,7 @@ static bool writes_ahead(const struct disk_posix *posix, const char *name)
 }
 
 // Best effort: where the disk is too full for zeros it may still take data. Then the
-// room is given back, and no more zeros are tried.
+// room is given back, and no more zeros are tried before the next new file.
 static void write_ahead(struct disk_posix *posix, struct file *file)
 {
     static const char zeros[ZEROS_BYTES];
@@ -218,7 +222,7 @@ static void write_ahead(struct disk_posix *posix, struct file *file)
         uint64_t left = end - file->written;
         size_t part = left < sizeof zeros ? (size_t)left : sizeof zeros;
         if (write_all(file->fd, zeros, part, file->written) != 0) {
-            posix->options.zeros_ahead_bytes = 0;
+            posix->zeros_failed = true;
             if (cut(file->fd, file->size) == 0)
                 file->written = file->size;
             return;
@@ -235,8 +239,12 @@ static int disk_append(void *context, const char *name, const void *data, size_t
     if (status != 0)
         return status;
     status = write_all(file->fd, data, size, file->size);
-    if (status != 0)
+    if (status != 0) {
+        // Any part may be there: a cut to the size that callers see has to cut it off.
+        if (file->written < file->size + size)
+            file->written = file->size + size;
         return status;
+    }
     file->size += size;
     if (file->size > file->written) {
         file->written = file->size;

@@ -6,7 +6,8 @@
 //   and shown to callers; close() cuts the zeros away, and after a crash they are found
 //   in the file: its format has to tolerate them.
 // - A sync with a token is handed out: `start_sync` runs disk_posix_sync_fd() on some
-//   other thread. Before disk_posix_close(), all of them have to have ended.
+//   other thread. Before disk_posix_close(), all of them have to have ended. New and
+//   removed names go with the first one handed out behind them, and with none later.
 #ifndef RAFT_HOST_DISK_POSIX_H
 #define RAFT_HOST_DISK_POSIX_H
 

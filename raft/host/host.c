@@ -207,13 +207,12 @@ static enum raft_status load(void *context, const struct raft_entry *entry)
 static bool open_log(struct host *host, const struct host_config *config,
                      const struct disk *disk, struct log_recovery *recovery)
 {
-    if (!log_recover_scan(recovery, disk))
+    if (!log_recover_scan(recovery, disk, 0, 0))
         return false;
     durable_log_init(&host->log, config->cluster_id, config->raft.id,
                      config->segment_bytes_max);
-    if (recovery->segment.number != 0) {
-        durable_log_resume(&host->log, &recovery->segment, recovery->end,
-                           &recovery->hard_state);
+    if (recovery->found.segment.number != 0) {
+        durable_log_resume(&host->log, &recovery->found);
     } else {
         int status = durable_log_create(&host->log, disk);
         if (status != 0) {
@@ -224,7 +223,7 @@ static bool open_log(struct host *host, const struct host_config *config,
     }
     static const struct raft_snapshot_meta no_snapshot;
     struct raft *raft =
-        raft_init(core(host), &config->raft, &recovery->hard_state, &no_snapshot);
+        raft_init(core(host), &config->raft, &recovery->found.hard_state, &no_snapshot);
     host->core_offset = (uint64_t)((uintptr_t)raft - (uintptr_t)host);
     struct log_loader loader = {.context = raft, .load = load};
     return log_recover_load(recovery, &loader);

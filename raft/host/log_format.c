@@ -116,10 +116,16 @@ static uint32_t record_checksum(const uint8_t *bytes, uint32_t place, uint64_t o
                          LOG_RECORD_HEADER_BYTES - 4);
 }
 
+static bool is_type(uint32_t type)
+{
+    return (type > LOG_RECORD_NONE && type < LOG_RECORD_ENTRY_END) ||
+           type == LOG_RECORD_SNAPSHOT;
+}
+
 void log_format_put_record(uint8_t *bytes, uint32_t place, uint64_t offset,
                            const struct log_record *record)
 {
-    assert(record->type > LOG_RECORD_NONE && record->type < LOG_RECORD_TYPE_END);
+    assert(is_type((uint32_t)record->type));
     assert(record->durable <= offset);
     put_u32(bytes + 4, record->payload_checksum);
     put_u64(bytes + 8, record->index);
@@ -135,7 +141,7 @@ bool log_format_get_record(const uint8_t *bytes, uint32_t place, uint64_t offset
 {
     // The cheap checks come first: a search for records tries every offset.
     uint32_t type = get_u32(bytes + 36);
-    if (type <= LOG_RECORD_NONE || type >= LOG_RECORD_TYPE_END)
+    if (!is_type(type))
         return false;
     if (get_u32(bytes) != record_checksum(bytes, place, offset))
         return false;
@@ -147,6 +153,8 @@ bool log_format_get_record(const uint8_t *bytes, uint32_t place, uint64_t offset
     record->size = get_u32(bytes + 32);
     if (record->type == LOG_RECORD_HARD_STATE)
         return record->index == 0 && record->size == LOG_HARD_STATE_BYTES;
+    if (record->type == LOG_RECORD_SNAPSHOT)
+        return record->index != 0 && record->index != UINT64_MAX && record->size == 0;
     return record->index != 0;
 }
 

@@ -1,7 +1,7 @@
 // log_format.h: the bytes of the durable log.
 //
 // The log is a row of segments, files "00000000000000000001.log" and so on, without a
-// gap. All numbers are little endian, all checksums CRC-32C.
+// gap; the first ones may be gone. Little endian numbers, CRC-32C checksums.
 //
 //     segment = header, hard-state record, more records; nothing between or behind
 //
@@ -16,7 +16,9 @@
 //     44  u32 checksum of bytes 0..43       37  u8  zero, three times
 //
 // A hard state's payload is voted_for, u32; an entry's is its data. An entry at an
-// index replaces all that the records before it put at that index and beyond.
+// index replaces all that the records before it put at that index and beyond. A
+// snapshot's record has no payload: it drops all entries before it, and the log begins
+// anew behind its index and term.
 //
 // `durable`: when this record was written, this segment was known to be on stable
 // storage up to that offset. It is how recovery tells damage from a torn tail.
@@ -40,14 +42,17 @@ enum log_record_type {
     LOG_RECORD_NONE = 0, // never on disk, so that zeros are no record
     LOG_RECORD_HARD_STATE,
     LOG_RECORD_ENTRY, // + enum raft_entry_type
-    LOG_RECORD_TYPE_END = LOG_RECORD_ENTRY + RAFT_ENTRY_TYPE_COUNT,
+    LOG_RECORD_ENTRY_END = LOG_RECORD_ENTRY + RAFT_ENTRY_TYPE_COUNT,
+    LOG_RECORD_SNAPSHOT = 16,
 };
+static_assert((int)LOG_RECORD_ENTRY_END <= (int)LOG_RECORD_SNAPSHOT,
+              "no type of entry is taken for a snapshot");
 
 struct log_segment {
     uint64_t cluster_id;
     raft_id node_id;
     uint64_t number;        // the first is 1
-    uint64_t previous_size; // of segment number - 1; 0 in the first
+    uint64_t previous_size; // of segment number - 1; 0 where number is 1
 };
 
 struct log_record {

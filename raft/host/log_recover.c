@@ -36,32 +36,49 @@ static bool refuse_unread(struct log_recovery *recovery, uint64_t offset)
 
 // ---- the files (rule 1) ---------------------------------------------------------
 
-// The items, with room for one more; NULL where there is no memory.
-static void *reserve(void *items, uint32_t count, uint32_t *capacity, size_t item_size)
-{
-    if (count < *capacity)
-        return items;
-    uint32_t more = *capacity == 0 ? 16 : *capacity * 2;
-    void *grown = more > *capacity ? realloc(items, more * item_size) : NULL;
-    if (grown != NULL)
-        *capacity = more;
-    return grown;
-}
-
 static void visit_file(void *context, const char *name, uint64_t size)
 {
     struct log_recovery *recovery = context;
     uint64_t number = log_format_number(name);
-    if (number == 0)
+    if (number == 0 || recovery->out_of_memory)
         return; // not one of ours
-    struct log_file *files = reserve(recovery->files, recovery->file_count,
-                                     &recovery->file_capacity, sizeof *files);
-    if (files == NULL) {
-        recovery->out_of_memory = true;
-        return;
+    if (recovery->file_count == recovery->file_capacity) {
+        uint32_t more = recovery->file_capacity == 0 ? 16 : recovery->file_capacity * 2;
+        struct log_file *files = realloc(recovery->files, more * sizeof *files);
+        if (files == NULL) {
+            recovery->out_of_memory = true;
+            return;
+        }
+        recovery->files = files;
+        recovery->file_capacity = more;
     }
-    recovery->files = files;
-    files[recovery->file_count++] = (struct log_file){.number = number, .size = size};
+    recovery->files[recovery->file_count++] =
+        (struct log_file){.number = number, .size = size};
+}
+
+static bool refuse_missing(struct log_recovery *recovery, uint64_t number)
+{
+    char name[LOG_NAME_BYTES];
+    log_format_name(name, number);
+    return refuse(recovery, "%s: offset 0: this segment is missing", name);
+}
+
+static uint64_t first_number(const struct log_recovery *recovery)
+{
+    return recovery->file_count == 0 ? 0 : recovery->files[0].number;
+}
+
+static bool check_numbers(struct log_recovery *recovery)
+{
+    uint64_t expected = first_number(recovery);
+    for (uint32_t i = 0; i < recovery->file_count; i++, expected++) {
+        if (recovery->files[i].number != expected)
+            return refuse_missing(recovery, expected);
+    }
+    // Only what a snapshot holds may have been removed.
+    if (first_number(recovery) > 1 && recovery->snapshot_index == 0)
+        return refuse_missing(recovery, first_number(recovery) - 1);
+    return true;
 }
 
 static bool find_files(struct log_recovery *recovery)
@@ -72,87 +89,15 @@ static bool find_files(struct log_recovery *recovery)
         return refuse(recovery, "cannot list the files: %s", strerror(-status));
     if (recovery->out_of_memory)
         return refuse(recovery, "out of memory");
-    for (uint32_t i = 0; i < recovery->file_count; i++) {
-        if (recovery->files[i].number == i + 1)
-            continue;
-        char name[LOG_NAME_BYTES];
-        log_format_name(name, i + 1);
-        return refuse(recovery, "%s: offset 0: this segment is missing", name);
-    }
-    return true;
-}
-
-// ---- records (rule 5) -----------------------------------------------------------
-
-static bool replay_hard_state(struct log_recovery *recovery, uint64_t offset,
-                              const struct raft_hard_state *next)
-{
-    const struct raft_hard_state *now = &recovery->hard_state;
-    if (next->current_term < now->current_term)
-        return refuse_at(recovery, offset, "the term goes back");
-    if (next->current_term == now->current_term && now->voted_for != 0 &&
-        next->voted_for != now->voted_for)
-        return refuse_at(recovery, offset, "the vote changes within a term");
-    recovery->hard_state = *next;
-    return true;
-}
-
-// Forgets where entries from `index` on stand: a later record replaces them.
-static void cut_runs(struct log_recovery *recovery, raft_index index)
-{
-    while (recovery->run_count > 0 &&
-           recovery->runs[recovery->run_count - 1].first >= index)
-        recovery->run_count--;
-    if (recovery->run_count > 0 &&
-        recovery->runs[recovery->run_count - 1].last >= index)
-        recovery->runs[recovery->run_count - 1].last = index - 1;
-}
-
-static bool replay_entry(struct log_recovery *recovery, uint64_t offset,
-                         const struct log_record *record)
-{
-    raft_index index = record->index;
-    if (index > recovery->last_index + 1)
-        return refuse_at(recovery, offset, "entries are missing before this one");
-    if (record->term > recovery->hard_state.current_term)
-        return refuse_at(recovery, offset, "an entry of a term yet to come");
-    bool follows = index == recovery->last_index + 1 && recovery->run_count > 0;
-    recovery->last_index = index;
-    if (follows) {
-        recovery->runs[recovery->run_count - 1].last = index;
-        return true;
-    }
-    cut_runs(recovery, index);
-    struct log_run *runs = reserve(recovery->runs, recovery->run_count,
-                                   &recovery->run_capacity, sizeof *runs);
-    if (runs == NULL)
-        return refuse(recovery, "out of memory");
-    recovery->runs = runs;
-    runs[recovery->run_count++] = (struct log_run){.first = index,
-                                                   .last = index,
-                                                   .number = recovery->segment.number,
-                                                   .offset = offset};
-    return true;
-}
-
-static bool replay_record(struct log_recovery *recovery, uint64_t offset,
-                          const struct log_record *record, const uint8_t *payload)
-{
-    if (record->type != LOG_RECORD_HARD_STATE) {
-        if (offset == FIRST_RECORD_AT)
-            return refuse_at(recovery, offset, "no hard state begins this segment");
-        return replay_entry(recovery, offset, record);
-    }
-    struct raft_hard_state hard_state;
-    log_format_get_hard_state(payload, record, &hard_state);
-    return replay_hard_state(recovery, offset, &hard_state);
+    return check_numbers(recovery);
 }
 
 // ---- torn or damaged (rules 2 to 4) ---------------------------------------------
 
 static bool is_last(const struct log_recovery *recovery)
 {
-    return recovery->segment.number == recovery->file_count;
+    return recovery->found.segment.number ==
+           recovery->files[recovery->file_count - 1].number;
 }
 
 // What stands at `offset` is no record: a tear, which is counted, or damage.
@@ -185,6 +130,11 @@ static bool judge_beginning(struct log_recovery *recovery, uint64_t offset)
 
 // ---- segments -------------------------------------------------------------------
 
+static uint64_t size_of(const struct log_recovery *recovery, uint64_t number)
+{
+    return recovery->files[number - first_number(recovery)].size;
+}
+
 static bool check_header(struct log_recovery *recovery,
                          const struct log_segment *header, uint64_t number)
 {
@@ -194,7 +144,9 @@ static bool check_header(struct log_recovery *recovery,
         return refuse_at(recovery, 0, "this segment is of another node");
     if (header->number != number)
         return refuse_at(recovery, 0, "this segment has another's name");
-    uint64_t previous_size = number == 1 ? 0 : recovery->files[number - 2].size;
+    if (number == first_number(recovery) && number > 1)
+        return true; // the one before was removed
+    uint64_t previous_size = number == 1 ? 0 : size_of(recovery, number - 1);
     if (header->previous_size == previous_size)
         return true;
     char name[LOG_NAME_BYTES];
@@ -231,21 +183,25 @@ static enum log_read read_header(struct log_recovery *recovery, uint64_t number,
 
 static bool replay_records(struct log_recovery *recovery)
 {
+    struct log_position at = {.number = recovery->found.segment.number};
     uint64_t offset = FIRST_RECORD_AT;
     for (;;) {
         struct log_record record;
+        const char *why;
         const uint8_t *payload;
         switch (log_reader_record(&recovery->reader, offset, &record, &payload)) {
         case LOG_READ_OK:
-            if (!replay_record(recovery, offset, &record, payload))
-                return false;
+            at.offset = offset;
+            why = log_replay_record(&recovery->replay, &at, &record, payload);
+            if (why != NULL)
+                return refuse_at(recovery, offset, why);
             offset += log_format_record_bytes(record.size);
             break;
         case LOG_READ_FAILED:
             return refuse_unread(recovery, offset);
         case LOG_READ_END:
         case LOG_READ_BAD:
-            recovery->end = offset;
+            recovery->found.end = offset;
             if (offset == FIRST_RECORD_AT)
                 return judge_beginning(recovery, offset);
             return offset == recovery->reader.size || judge(recovery, offset);
@@ -264,11 +220,79 @@ static bool replay_segment(struct log_recovery *recovery, const struct log_file 
         return refuse_at(recovery, 0, "the log is of a later version of this program");
     if (read == LOG_READ_OK && !check_header(recovery, &header, file->number))
         return false;
-    recovery->segment = header;
+    recovery->found.segment = header;
+    log_replay_segment(&recovery->replay, file->number);
     recovery->reader.place = log_format_place(&header);
     if (read == LOG_READ_BAD)
         return judge_beginning(recovery, 0);
     return replay_records(recovery);
+}
+
+// ---- log and snapshot (rule 6) --------------------------------------------------
+
+static bool refuse_beginning(struct log_recovery *recovery)
+{
+    const struct log_replay *replay = &recovery->replay;
+    char name[LOG_NAME_BYTES];
+    log_format_name(name, replay->begin.number);
+    char reason[80] = "there is no good snapshot";
+    if (recovery->snapshot_index != 0)
+        snprintf(reason, sizeof reason, "the newest good snapshot ends at %" PRIu64,
+                 recovery->snapshot_index);
+    return refuse(recovery,
+                  "%s: offset %" PRIu64 ": the log begins with entry %" PRIu64
+                  " here, but %s",
+                  name, replay->begin.offset, replay->first_index, reason);
+}
+
+// Where the log begins right behind the snapshot.
+static bool check_beginning(struct log_recovery *recovery)
+{
+    const struct log_replay *replay = &recovery->replay;
+    if (!replay->begin_term_known || replay->begin_term == recovery->snapshot_term)
+        return true;
+    char name[LOG_NAME_BYTES];
+    log_format_name(name, replay->begin.number);
+    return refuse(recovery,
+                  "%s: offset %" PRIu64 ": the log begins behind entry %" PRIu64
+                  " of term %" PRIu64 ", but in the snapshot its term is %" PRIu64,
+                  name, replay->begin.offset, recovery->snapshot_index,
+                  replay->begin_term, recovery->snapshot_term);
+}
+
+// Only a first segment that was never used is no log at all.
+static bool check_no_log(struct log_recovery *recovery)
+{
+    uint64_t number = recovery->file_count == 0 ? 1 : first_number(recovery);
+    if (number == 1 && recovery->snapshot_index == 0)
+        return true;
+    char name[LOG_NAME_BYTES];
+    log_format_name(name, number);
+    return refuse(recovery,
+                  "%s: offset 0: there is a snapshot, but no log: the node's vote "
+                  "is lost",
+                  name);
+}
+
+static bool settle(struct log_recovery *recovery)
+{
+    struct log_replay *replay = &recovery->replay;
+    raft_index snapshot_index = recovery->snapshot_index;
+    uint32_t used = recovery->file_count - (recovery->unused_segment ? 1 : 0);
+    if (used == 0)
+        return check_no_log(recovery);
+    if (!replay->begins) {
+        replay->first_index = snapshot_index + 1;
+        replay->last_index = snapshot_index;
+        return true;
+    }
+    if (snapshot_index + 1 < replay->first_index)
+        return refuse_beginning(recovery);
+    if (snapshot_index + 1 == replay->first_index)
+        return check_beginning(recovery);
+    recovery->dropped = snapshot_index > replay->last_index ||
+                        replay->asked_term != recovery->snapshot_term;
+    return true;
 }
 
 // ---- repairs --------------------------------------------------------------------
@@ -278,31 +302,75 @@ static int remove_unused(struct log_recovery *recovery)
 {
     const struct disk *disk = recovery->disk;
     char name[LOG_NAME_BYTES];
-    log_format_name(name, recovery->segment.number);
+    log_format_name(name, recovery->found.segment.number);
     recovery->file_count--;
-    recovery->segment.number--;
-    recovery->end = 0;
+    recovery->found.segment.number--;
+    segment_table_remove_last(&recovery->found.table);
+    recovery->found.end = 0;
     if (recovery->file_count > 0)
-        recovery->end = recovery->files[recovery->file_count - 1].size;
+        recovery->found.end = recovery->files[recovery->file_count - 1].size;
     return disk->remove(disk->context, name);
 }
 
 // The sync matters also where nothing was repaired: a killed process leaves bytes that
 // can be read and are not durable, and the core will take them to be.
-static bool repair(struct log_recovery *recovery)
+static int cut_tail(struct log_recovery *recovery)
 {
     const struct disk *disk = recovery->disk;
+    char name[LOG_NAME_BYTES];
+    log_format_name(name, recovery->found.segment.number);
+    struct log_file *last = &recovery->files[recovery->file_count - 1];
+    int status = 0;
+    if (recovery->found.end < last->size)
+        status = disk->truncate(disk->context, name, recovery->found.end);
+    last->size = recovery->found.end;
+    return status != 0 ? status : disk->sync(disk->context, name, 0);
+}
+
+// Rule 6. The snapshot's term may be ahead of ours: then no vote was given in it.
+static int begin_anew(struct log_recovery *recovery)
+{
+    const struct disk *disk = recovery->disk;
+    struct durable_log_found *found = &recovery->found;
+    struct durable_log log;
+    durable_log_init(&log, recovery->cluster_id, recovery->node_id, UINT64_MAX);
+    durable_log_resume(&log, found);
+    struct raft_snapshot_meta restart = {.last_included_index =
+                                             recovery->snapshot_index,
+                                         .last_included_term = recovery->snapshot_term};
+    struct raft_hard_state hard_state = {.current_term = recovery->snapshot_term};
+    struct durable_log_write write = {.restart = &restart};
+    if (found->hard_state.current_term < hard_state.current_term)
+        write.hard_state = &hard_state;
+    int status = durable_log_append(&log, disk, &write);
+    if (status != 0)
+        return status;
+    found->end = log.end;
+    found->hard_state = log.hard_state;
+    found->table = log.table;
+    recovery->files[recovery->file_count - 1].size = log.end;
+    recovery->replay.run_count = 0;
+    recovery->first_index = recovery->snapshot_index + 1;
+    recovery->last_index = recovery->snapshot_index;
+    char name[LOG_NAME_BYTES];
+    log_format_name(name, found->segment.number);
+    return disk->sync(disk->context, name, 0);
+}
+
+static bool repair(struct log_recovery *recovery)
+{
+    const struct log_replay *replay = &recovery->replay;
+    recovery->found.hard_state = replay->hard_state;
+    recovery->found.table = replay->table;
+    recovery->first_index = replay->first_index;
+    recovery->last_index = replay->last_index;
     int status = recovery->unused_segment ? remove_unused(recovery) : 0;
-    if (status == 0 && recovery->file_count > 0) {
-        char name[LOG_NAME_BYTES];
-        log_format_name(name, recovery->segment.number);
-        struct log_file *last = &recovery->files[recovery->file_count - 1];
-        if (recovery->end < last->size)
-            status = disk->truncate(disk->context, name, recovery->end);
-        last->size = recovery->end;
-        if (status == 0)
-            status = disk->sync(disk->context, name, 0);
-    }
+    if (status == 0 && recovery->file_count > 0)
+        status = cut_tail(recovery);
+    if (status == 0 && recovery->dropped)
+        status = begin_anew(recovery);
+    if (recovery->file_count == 0)
+        recovery->found.segment.number = 0;
     if (status != 0)
         return refuse(recovery, "the log cannot be repaired: %s", strerror(-status));
     return true;
@@ -324,47 +392,45 @@ void log_recover_release(struct log_recovery *recovery)
 {
     log_reader_release(&recovery->reader);
     free(recovery->files);
-    free(recovery->runs);
+    log_replay_release(&recovery->replay);
     recovery->files = NULL;
-    recovery->runs = NULL;
 }
 
-bool log_recover_scan(struct log_recovery *recovery, const struct disk *disk)
+bool log_recover_scan(struct log_recovery *recovery, const struct disk *disk,
+                      raft_index index, raft_term term)
 {
     recovery->disk = disk;
+    recovery->snapshot_index = index;
+    recovery->snapshot_term = term;
     log_reader_init(&recovery->reader, disk);
     if (!find_files(recovery))
         return false;
+    log_replay_init(&recovery->replay, first_number(recovery) <= 1, index);
     for (uint32_t i = 0; i < recovery->file_count; i++) {
         if (!replay_segment(recovery, &recovery->files[i]))
             return false;
     }
-    return repair(recovery);
+    return settle(recovery) && repair(recovery);
 }
 
 // ---- pass two -------------------------------------------------------------------
-
-struct cursor {
-    uint64_t number;
-    uint64_t offset;
-};
 
 static void open_segment(struct log_recovery *recovery, uint64_t number)
 {
     struct log_segment segment = {.cluster_id = recovery->cluster_id,
                                   .node_id = recovery->node_id,
                                   .number = number};
-    log_reader_open(&recovery->reader, number, recovery->files[number - 1].size);
+    log_reader_open(&recovery->reader, number, size_of(recovery, number));
     recovery->reader.place = log_format_place(&segment);
 }
 
 // Reads the record at the cursor, over the end of a segment into the next.
-static bool read_next(struct log_recovery *recovery, struct cursor *cursor,
+static bool read_next(struct log_recovery *recovery, struct log_position *cursor,
                       struct log_record *record, const uint8_t **payload)
 {
     enum log_read read =
         log_reader_record(&recovery->reader, cursor->offset, record, payload);
-    if (read == LOG_READ_END && cursor->number < recovery->file_count) {
+    if (read == LOG_READ_END && cursor->number < recovery->found.segment.number) {
         open_segment(recovery, ++cursor->number);
         cursor->offset = FIRST_RECORD_AT;
         read = log_reader_record(&recovery->reader, cursor->offset, record, payload);
@@ -385,14 +451,15 @@ static bool load_entry(struct log_recovery *recovery, uint64_t offset,
 static bool load_run(struct log_recovery *recovery, const struct log_run *run,
                      const struct log_loader *loader)
 {
-    struct cursor cursor = {.number = run->number, .offset = run->offset};
+    struct log_position cursor = run->at;
     open_segment(recovery, cursor.number);
     for (raft_index index = run->first; index <= run->last;) {
         struct log_record record;
         const uint8_t *payload;
         if (!read_next(recovery, &cursor, &record, &payload))
             return false;
-        if (record.type != LOG_RECORD_HARD_STATE) {
+        if (record.type != LOG_RECORD_HARD_STATE &&
+            index++ > recovery->snapshot_index) {
             struct raft_entry entry = {
                 .index = record.index,
                 .term = record.term,
@@ -401,7 +468,6 @@ static bool load_run(struct log_recovery *recovery, const struct log_run *run,
                 .data = payload};
             if (!load_entry(recovery, cursor.offset, &entry, loader))
                 return false;
-            index++;
         }
         cursor.offset += log_format_record_bytes(record.size);
     }
@@ -410,8 +476,11 @@ static bool load_run(struct log_recovery *recovery, const struct log_run *run,
 
 bool log_recover_load(struct log_recovery *recovery, const struct log_loader *loader)
 {
-    for (uint32_t i = 0; i < recovery->run_count; i++) {
-        if (!load_run(recovery, &recovery->runs[i], loader))
+    for (uint32_t i = 0; i < recovery->replay.run_count; i++) {
+        const struct log_run *run = &recovery->replay.runs[i];
+        if (run->last <= recovery->snapshot_index)
+            continue;
+        if (!load_run(recovery, run, loader))
             return false;
     }
     return true;

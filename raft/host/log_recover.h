@@ -1,7 +1,7 @@
 // log_recover.h: what a crash has left of the durable log.
 //
 // Rules, in this order; nothing is changed on the disk before all have been checked.
-// 1. Segments are numbered from 1 without a gap, and are this cluster's and node's.
+// 1. Segments are numbered without a gap, and are this cluster's and node's.
 // 2. A segment with another behind it was synced whole: any damage is refused, and its
 //    size must be the one that the next segment's header tells.
 // 3. In the last segment the first bytes that are no record are a torn tail, and cut,
@@ -10,39 +10,40 @@
 // 4. A last segment without header and first hard state was never used, and is removed;
 //    unless such a record is found in it: refused.
 // 5. Terms never go back, votes never change within a term, indices leave no gap.
+// 6. The log reaches back to the newest good snapshot: one that begins behind it, or a
+//    snapshot without any log, is refused. Where the log lacks the snapshot's last
+//    entry, or has one of another term there, it was received just before the crash:
+//    all entries are dropped, and the log begins anew behind it.
 //
 // What no record was written behind cannot be told from a torn tail: damage to the very
 // last synced batch is cut. No format that only appends can know better.
 //
 // Two passes. The first checks everything and remembers where the surviving entries
-// stand, as runs of records; an entry that replaces others ends runs, so there are
-// never more than one for each conflict. The second feeds them to the core in order.
+// stand (log_replay.h). The second feeds them to the core in order.
 #ifndef RAFT_HOST_LOG_RECOVER_H
 #define RAFT_HOST_LOG_RECOVER_H
 
+#include "raft/host/durable_log.h"
 #include "raft/host/log_reader.h"
+#include "raft/host/log_replay.h"
 
 struct log_file {
     uint64_t number;
     uint64_t size;
 };
 
-// Entries first..last of the final log, which stand one behind the other from `offset`
-// on, maybe with hard states between them, maybe over several segments.
-struct log_run {
-    raft_index first;
-    raft_index last;
-    uint64_t number;
-    uint64_t offset;
-};
-
 struct log_recovery {
-    // What was found.
-    struct log_segment segment; // the last one; number 0: there is no log yet
-    uint64_t end;               // of the log in it
-    struct raft_hard_state hard_state;
+    // What was found, for durable_log_resume().
+    struct durable_log_found found;
+
+    raft_index first_index; // of the entries on disk; last_index + 1: there are none
     raft_index last_index;
+    bool dropped;        // rule 6: it begins anew behind the snapshot, durably
     uint64_t torn_bytes; // cut off, less zeros at the end
+
+    // The last entry in the newest good snapshot; index 0: there is none.
+    raft_index snapshot_index;
+    raft_term snapshot_term;
 
     // Working memory, until log_recover_release().
     uint64_t cluster_id;
@@ -52,9 +53,7 @@ struct log_recovery {
     struct log_file *files;
     uint32_t file_count;
     uint32_t file_capacity;
-    struct log_run *runs;
-    uint32_t run_count;
-    uint32_t run_capacity;
+    struct log_replay replay;
     bool unused_segment; // the last file is to be removed (rule 4)
     bool out_of_memory;
     char *error;
@@ -65,10 +64,13 @@ void log_recover_init(struct log_recovery *recovery, uint64_t cluster_id,
                       raft_id node_id, char *error, size_t error_size);
 void log_recover_release(struct log_recovery *recovery);
 
-// Pass one, then the repairs. False: refused or failed, with one line in `error`.
-bool log_recover_scan(struct log_recovery *recovery, const struct disk *disk);
+// Pass one, then the repairs; `index` and `term` are the last ones in the newest good
+// snapshot on this disk (0: there is none). False: refused or failed, with one line in
+// `error`, which names file and offset and tells what is missing.
+bool log_recover_scan(struct log_recovery *recovery, const struct disk *disk,
+                      raft_index index, raft_term term);
 
-// Pass two: takes each entry of the final log in order.
+// Pass two: takes each entry of the final log behind the snapshot, in order.
 struct log_loader {
     void *context;
     enum raft_status (*load)(void *context, const struct raft_entry *entry);

@@ -298,6 +298,39 @@ TEST(a_write_that_does_not_fit_fails_and_what_was_there_stays)
     disk_posix_close(posix);
 }
 
+// A part of it may have been written: behind what is appended next it would be seen
+// again after a crash.
+TEST(what_a_failed_append_has_left_is_cut_off)
+{
+    start();
+    append("a.log", "abc");
+    CHECK_EQ(disk.truncate(disk.context, "a.log", 3), 0); // no zeros
+    limit_file_size(1000);
+    static char block[2000];
+    memset(block, 'x', sizeof block);
+    CHECK_EQ(disk.append(disk.context, "a.log", block, sizeof block), -EFBIG);
+    CHECK_EQ(size_on_disk("a.log"), 1000);
+    CHECK_EQ(disk.truncate(disk.context, "a.log", 3), 0);
+    CHECK_EQ(size_on_disk("a.log"), 3);
+    CHECK_EQ(append("a.log", "def"), 0);
+    CHECK_TEXT(content("a.log"), "abcdef");
+    disk_posix_close(posix);
+}
+
+TEST(zeros_that_did_not_fit_are_tried_again_with_the_next_file)
+{
+    start();
+    limit_file_size(1000);
+    append("a.log", "abc");
+    CHECK_EQ(size_on_disk("a.log"), 3);
+    limit_file_size(RLIM_INFINITY);
+    append("a.log", "def");
+    CHECK_EQ(size_on_disk("a.log"), 6);
+    append("b.log", "abc");
+    CHECK_EQ(size_on_disk("b.log"), 3 + AHEAD);
+    disk_posix_close(posix);
+}
+
 // ---- sync -----------------------------------------------------------------------
 
 TEST(a_sync_with_a_token_is_handed_out_with_a_descriptor_of_its_own)

@@ -21,6 +21,7 @@ struct fixture {
 // A log as its reader sees it. All of an entry follows from its index, term and size.
 struct content {
     struct raft_hard_state hard_state;
+    raft_index base; // the log begins behind it
     raft_index last_index;
     raft_term terms[FIXTURE_ENTRIES_MAX]; // by index
     uint32_t sizes[FIXTURE_ENTRIES_MAX];
@@ -30,7 +31,10 @@ struct opened {
     bool ok;
     char error[200];
     struct content content;
+    bool dropped;
+    raft_index first_index;
     uint64_t torn_bytes;
+    struct durable_log_found found;
     struct log_segment segment;
     uint64_t end;
 };
@@ -76,6 +80,16 @@ static inline int fixture_put(struct fixture *fixture, raft_index index, raft_te
     return durable_log_append(&fixture->log, &disk, &write);
 }
 
+static inline int fixture_restart(struct fixture *fixture, raft_index index,
+                                  raft_term term)
+{
+    struct disk disk = memory_disk_interface(&fixture->disk);
+    struct raft_snapshot_meta restart = {.last_included_index = index,
+                                         .last_included_term = term};
+    struct durable_log_write write = {.restart = &restart};
+    return durable_log_append(&fixture->log, &disk, &write);
+}
+
 static inline void fixture_sync(struct fixture *fixture)
 {
     struct disk disk = memory_disk_interface(&fixture->disk);
@@ -99,25 +113,37 @@ static inline enum raft_status fixture_load(void *context,
     return RAFT_OK;
 }
 
-// Opens the log as host_open() does, less the core.
-static inline struct opened fixture_open(struct memory_disk *memory)
+// Opens the log as host_open() does, less the core, where this is the last entry of the
+// newest good snapshot.
+static inline struct opened fixture_open_behind(struct memory_disk *memory,
+                                                raft_index index, raft_term term)
 {
-    struct opened opened = {.ok = true};
+    struct opened opened = {.content.base = index, .content.last_index = index};
     struct disk disk = memory_disk_interface(memory);
     struct log_recovery recovery;
     log_recover_init(&recovery, FIXTURE_CLUSTER, FIXTURE_NODE, opened.error,
                      sizeof opened.error);
     struct log_loader loader = {.context = &opened.content, .load = fixture_load};
-    opened.ok =
-        log_recover_scan(&recovery, &disk) && log_recover_load(&recovery, &loader);
-    if (opened.ok)
+    opened.ok = log_recover_scan(&recovery, &disk, index, term) &&
+                log_recover_load(&recovery, &loader);
+    if (opened.ok && recovery.found.segment.number != 0) {
         CHECK_EQ(opened.content.last_index, recovery.last_index);
-    opened.content.hard_state = recovery.hard_state;
+        CHECK(recovery.first_index <= index + 1);
+    }
+    opened.dropped = recovery.dropped;
+    opened.first_index = recovery.first_index;
+    opened.content.hard_state = recovery.found.hard_state;
     opened.torn_bytes = recovery.torn_bytes;
-    opened.segment = recovery.segment;
-    opened.end = recovery.end;
+    opened.found = recovery.found;
+    opened.segment = recovery.found.segment;
+    opened.end = recovery.found.end;
     log_recover_release(&recovery);
     return opened;
+}
+
+static inline struct opened fixture_open(struct memory_disk *memory)
+{
+    return fixture_open_behind(memory, 0, 0);
 }
 
 // The log goes on where it was opened.
@@ -128,15 +154,20 @@ static inline void fixture_resume(struct fixture *fixture, const struct opened *
     if (opened->segment.number == 0)
         CHECK_EQ(fixture_create(fixture), 0);
     else
-        durable_log_resume(&fixture->log, &opened->segment, opened->end,
-                           &opened->content.hard_state);
+        durable_log_resume(&fixture->log, &opened->found);
+}
+
+static inline void fixture_refused_behind(struct memory_disk *disk, raft_index index,
+                                          raft_term term, const char *error)
+{
+    struct opened opened = fixture_open_behind(disk, index, term);
+    CHECK(!opened.ok);
+    CHECK_TEXT(opened.error, error);
 }
 
 static inline void fixture_refused(struct memory_disk *disk, const char *error)
 {
-    struct opened opened = fixture_open(disk);
-    CHECK(!opened.ok);
-    CHECK_TEXT(opened.error, error);
+    fixture_refused_behind(disk, 0, 0, error);
 }
 
 #define SEGMENT(n) "0000000000000000000" #n ".log"

@@ -25,9 +25,10 @@ enum {
 };
 
 // Bits of a crash's mask above those of the sectors (0: what was not synced is lost).
-#define KEEP_LENGTH  ((uint64_t)1 << 63) // lost sectors at the end are read as zeros
-#define KEEP_NEW     ((uint64_t)1 << 62) // unsynced entries of the directory survive
-#define KEEP_REMOVED ((uint64_t)1 << 61) // unsynced removals are undone
+#define KEEP_LENGTH ((uint64_t)1 << 63) // lost sectors at the end are read as zeros
+#define KEEP_NEW    ((uint64_t)1 << 62) // unsynced entries of the directory survive
+// The removal of the file in this slot, which is unsynced, is undone.
+#define KEEP_REMOVED(slot) ((uint64_t)1 << (61 - (slot) % 24))
 
 struct memory_content {
     bool exists;
@@ -167,9 +168,10 @@ static inline int memory_disk_append(void *context, const char *name, const void
     struct memory_file *file = memory_disk_create(disk, name);
     size_t part = whole ? size : size / 2;
     disk->appends++;
-    bool full = part > memory_disk_room(disk, file) || disk->appends == disk->full_at;
-    if (full) // some of it was written, as a real disk may
-        part = part / 3 < memory_disk_room(disk, file) ? part / 3 : 0;
+    uint64_t room = memory_disk_room(disk, file);
+    bool full = part > room || disk->appends == disk->full_at;
+    if (full) // what fits was written, as a real disk may
+        part = part > room ? (size_t)room : part / 3;
     memcpy(file->now.bytes + file->now.size, data, part);
     file->now.size += part;
     disk->bytes_appended += part;
@@ -419,7 +421,7 @@ static inline void memory_disk_crash(struct memory_disk *disk, uint64_t mask)
         if (is && !was)
             exists = mask & KEEP_NEW;
         if (was && !is)
-            exists = mask & KEEP_REMOVED;
+            exists = mask & KEEP_REMOVED(i);
         if (!was)
             file->durable.size = 0;
         if (!is)
