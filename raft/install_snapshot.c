@@ -139,7 +139,7 @@ enum raft_status install_snapshot_received(struct raft *raft,
                                            bool failed, struct raft_output *output)
 {
     struct snapshot_receipt receipt = raft->receipt;
-    if (!receipt.complete || meta->last_included_index != receipt.index)
+    if (!receipt.complete || meta == NULL || meta->last_included_index != receipt.index)
         return RAFT_INVALID;
     memset(&raft->receipt, 0, sizeof raft->receipt);
     failed = failed || meta->last_included_term != receipt.term ||

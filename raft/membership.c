@@ -44,6 +44,19 @@ static void use_peers(struct raft *raft, const struct raft_configuration *config
     }
 }
 
+// Whether no voter has a higher priority than this node.
+static bool is_preferred(const struct raft *raft)
+{
+    const struct raft_member *self =
+        configuration_find(&raft->configuration, raft->config.id);
+    for (uint32_t i = 0; self != NULL && i < raft->configuration.count; i++) {
+        const struct raft_member *member = &raft->configuration.members[i];
+        if (configuration_counts(member->role) && member->priority > self->priority)
+            return false;
+    }
+    return true;
+}
+
 static void use(struct raft *raft, const struct raft_configuration *configuration,
                 raft_index index)
 {
@@ -52,6 +65,10 @@ static void use(struct raft *raft, const struct raft_configuration *configuratio
     raft->configuration = *configuration;
     raft->configuration_index = index;
     raft->leaving = !membership_counts(raft) && (counted || raft->leaving);
+    raft->preferred = is_preferred(raft);
+    raft->moves = configuration_is_joint(configuration);
+    for (uint32_t i = 0; i < configuration->count; i++)
+        raft->moves = raft->moves || configuration->members[i].role == RAFT_JOINING;
 }
 
 void membership_start(struct raft *raft, const struct raft_configuration *configuration,
@@ -123,18 +140,6 @@ bool membership_is_sole_voter(const struct raft *raft)
             return false;
     }
     return membership_counts(raft);
-}
-
-bool membership_is_preferred(const struct raft *raft)
-{
-    const struct raft_member *self =
-        configuration_find(&raft->configuration, raft->config.id);
-    for (uint32_t i = 0; self != NULL && i < raft->configuration.count; i++) {
-        const struct raft_member *member = &raft->configuration.members[i];
-        if (configuration_counts(member->role) && member->priority > self->priority)
-            return false;
-    }
-    return true;
 }
 
 uint64_t membership_quorum(const struct raft *raft,
@@ -234,7 +239,7 @@ static const struct raft_member *ready_to_vote(const struct raft *raft)
 
 void membership_advance(struct raft *raft, struct raft_output *output)
 {
-    if (raft->commit_index < raft->configuration_index ||
+    if (!raft->moves || raft->commit_index < raft->configuration_index ||
         raft->commit_index < raft->term_start_index)
         return;
     struct raft_configuration next;
@@ -256,7 +261,7 @@ void membership_advance(struct raft *raft, struct raft_output *output)
 
 void membership_step_down(struct raft *raft, struct raft_output *output)
 {
-    if (membership_counts(raft) || raft->commit_index < raft->configuration_index)
+    if (!raft->leaving || raft->commit_index < raft->configuration_index)
         return;
     transfer_hand_over(raft, output);
     state_note(output, "counts no more -> follower");

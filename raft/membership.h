@@ -50,9 +50,6 @@ bool membership_may_campaign(const struct raft *raft);
 // Whether this node is the only one that counts.
 bool membership_is_sole_voter(const struct raft *raft);
 
-// Whether no voter has a higher priority than this node.
-bool membership_is_preferred(const struct raft *raft);
-
 // The largest value of a member that a quorum has reached, where `value_of` tells a
 // member's.
 uint64_t membership_quorum(const struct raft *raft,

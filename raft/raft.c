@@ -405,7 +405,7 @@ static enum raft_status handle(struct raft *raft, const struct raft_event *event
         return install_snapshot_taken(raft, event->snapshot_taken.index,
                                       event->snapshot_taken.keep_from);
     case RAFT_EVENT_SNAPSHOT_RECEIVED:
-        return install_snapshot_received(raft, &event->snapshot_received.meta,
+        return install_snapshot_received(raft, event->snapshot_received.meta,
                                          event->snapshot_received.failed, output);
     case RAFT_EVENT_CHANGE_MEMBERSHIP:
         return membership_change(raft, event->change.members, event->change.count,

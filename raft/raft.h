@@ -280,7 +280,7 @@ struct raft_event {
             raft_index keep_from; // older entries are dropped; those up to `index` may
         } snapshot_taken;         // stay for followers that are a little behind
         struct {
-            struct raft_snapshot_meta meta; // as the file tells it
+            const struct raft_snapshot_meta *meta; // as the file tells it
             bool failed; // it was damaged, or could not be stored: ask for it again
         } snapshot_received;
         struct {

@@ -64,7 +64,9 @@ struct raft {
     raft_index configuration_index;
     struct raft_configuration base_configuration;
     raft_index base_configuration_index;
-    bool leaving; // counted before the newest configuration, and not in it
+    bool leaving;   // counted before the newest configuration, and not in it
+    bool moves;     // the newest is joint, or somebody in it is joining
+    bool preferred; // nobody in it has a higher priority
 
     // Snapshots (section 7).
     raft_index snapshot_index;        // the newest durable one

@@ -30,7 +30,7 @@ void timer_reset_election(struct raft *raft)
 {
     uint32_t timeout = raft->config.election_timeout_ms;
     raft->election_deadline_ms = raft->now_ms + timeout + timer_draw(raft) % timeout;
-    if (!membership_is_preferred(raft))
+    if (!raft->preferred)
         raft->election_deadline_ms += timeout / 2;
 }
 

@@ -164,9 +164,10 @@ static void add_event(struct line *line, const struct raft_event *event)
         add(line, "snapshot taken of 1..%" PRIu64, event->snapshot_taken.index);
         break;
     case RAFT_EVENT_SNAPSHOT_RECEIVED:
-        add(line, "snapshot of 1..%" PRIu64 " %s",
-            event->snapshot_received.meta.last_included_index,
-            event->snapshot_received.failed ? "is damaged" : "received");
+        if (event->snapshot_received.meta != NULL)
+            add(line, "snapshot of 1..%" PRIu64 " %s",
+                event->snapshot_received.meta->last_included_index,
+                event->snapshot_received.failed ? "is damaged" : "received");
         break;
     case RAFT_EVENT_CHANGE_MEMBERSHIP:
         add(line, "change");
