@@ -142,19 +142,14 @@ static bool read_cursor(struct bytes text, uint64_t *cursor)
 {
     const char *digits = text.data;
     bool negative = text.size > 0 && digits[0] == '-';
-    size_t i = text.size > 0 && (digits[0] == '-' || digits[0] == '+');
-    uint64_t total = 0;
-    if (i > 0 && i == text.size)
-        return false;
-    for (; i < text.size; i++) {
-        if (digits[i] < '0' || digits[i] > '9')
+    if (negative || (text.size > 0 && digits[0] == '+')) {
+        text = (struct bytes){digits + 1, text.size - 1};
+        if (text.size == 0)
             return false;
-        uint64_t digit = (uint64_t)(digits[i] - '0');
-        if (total > (UINT64_MAX - digit) / 10)
-            return false;
-        total = total * 10 + digit;
     }
-    *cursor = negative ? 0 - total : total;
+    if (!number_parse_digits(text, cursor))
+        return false;
+    *cursor = negative ? 0 - *cursor : *cursor;
     return true;
 }
 

@@ -3,11 +3,9 @@
 
 #include <string.h>
 
-bool number_parse_unsigned(struct bytes text, uint64_t *value)
+bool number_parse_digits(struct bytes text, uint64_t *value)
 {
     const char *digits = text.data;
-    if (text.size == 0 || text.size > 20 || (digits[0] == '0' && text.size > 1))
-        return false;
     uint64_t total = 0;
     for (size_t i = 0; i < text.size; i++) {
         if (digits[i] < '0' || digits[i] > '9')
@@ -19,6 +17,14 @@ bool number_parse_unsigned(struct bytes text, uint64_t *value)
     }
     *value = total;
     return true;
+}
+
+bool number_parse_unsigned(struct bytes text, uint64_t *value)
+{
+    const char *digits = text.data;
+    if (text.size == 0 || text.size > 20 || (digits[0] == '0' && text.size > 1))
+        return false;
+    return number_parse_digits(text, value);
 }
 
 bool number_parse(struct bytes text, int64_t *value)

@@ -475,6 +475,12 @@ TEST(a_length_that_never_comes_takes_no_memory)
     CHECK(bytes_in_use() < before + 4096);
     CHECK_EQ((uint64_t)service_restore_end(f.service), (uint64_t)-EBADMSG);
     check_empty(f.service);
+    snapshot_write_u32((unsigned char *)bytes.data + 36, SNAPSHOT_VALUE_BYTES_MAX + 1u);
+    CHECK_EQ(service_restore_begin(f.service), 0);
+    CHECK_EQ(service_restore_write(f.service, bytes.data, 39), 0);
+    CHECK_EQ((uint64_t)service_restore_write(f.service, bytes.data + 39, 1),
+             (uint64_t)-EBADMSG); // at once
+    CHECK_EQ((uint64_t)service_restore_end(f.service), (uint64_t)-EBADMSG);
     buffer_free(&bytes);
     teardown(&f);
 }
@@ -596,13 +602,13 @@ TEST(sealed_sessions_that_no_state_can_have_are_refused)
         {4, 6, 1000, (uint64_t)-EBADMSG}, // used by an entry to come
         {4, 5, 1001, (uint64_t)-EBADMSG}, // and at a time to come
         {5, 4, 1000, (uint64_t)-EBADMSG}, // used before it was there
-        {4, 3, 1000, (uint64_t)-EBADMSG},
+        {4, 5, 1000, (uint64_t)-EBADMSG}, // by the entry that used another
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct forged forged;
         forge_header(&forged, 5, 1000);
         if (i == sizeof(cases) / sizeof(cases[0]) - 1)
-            forge_session(&forged, 3, 3, 0); // two that one entry used
+            forge_session(&forged, 3, 5, 0);
         forge_session(&forged, cases[i].id, cases[i].used_index, cases[i].used_ms);
         CHECK_EQ(forge_end(&forged), cases[i].expected);
     }
@@ -632,6 +638,15 @@ TEST(sealed_records_that_are_doubled_out_of_order_or_of_no_space_are_refused)
                      (struct bytes){"\1", 1});
         CHECK_EQ(forge_end(&forged), refused);
     }
+}
+
+TEST(a_sealed_end_that_counts_other_records_is_refused)
+{
+    struct forged forged;
+    forge_header(&forged, 5, 1000);
+    forge_value(&forged, "a", "\x01v", 2);
+    forged.count++;
+    CHECK_EQ(forge_end(&forged), refused);
 }
 
 TEST(sealed_numbers_beyond_the_end_of_time_are_refused)
