@@ -251,7 +251,7 @@ coverage: ## lines and branches of raft/ that its tests reach (gcovr)
 	@cat $(COVERED)/branches.txt
 
 FORMATTED = $(wildcard raft/*.[ch] raft/host/*.[ch] rpc/*.[ch] kvserver/*.[ch] \
-            kvserver/*/*.[ch] sim/*.[ch] tests/*.[ch] tests/*/*.[ch])
+            kvserver/*/*.[ch] sim/*.[ch] tests/*.[ch] tests/*/*.[ch] docs/examples/*/*.c)
 lint: ## formatting, clang-tidy, and Python that compiles and uses what it imports
 	@CC='$(CC)' sh tests/bootstrap.sh check lint
 	clang-format --dry-run --Werror $(FORMATTED)

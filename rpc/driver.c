@@ -5,7 +5,7 @@
 #include "rpc/driver.h"
 
 #include "raft/host/disk_posix.h"
-#include "rpc/raft_codec.h"
+#include "rpc/requests.h"
 #include "rpc/socket.h"
 #include "rpc/syncer.h"
 
@@ -33,6 +33,7 @@ struct driver {
     struct disk_posix *disk;
     struct transport *transport;
     struct syncer syncer;
+    struct requests requests;
     uv_timer_t timer;
     uint64_t timer_ms; // when it rings; UINT64_MAX: it is not set
 
@@ -149,6 +150,7 @@ static void leave(struct driver *d)
     if (why != NULL && !d->told) {
         d->told = true;
         note(d, why);
+        requests_end(&d->requests);
         if (d->config.stopped != NULL) {
             d->config.stopped(d->config.context, why);
         }
@@ -193,6 +195,80 @@ static void on_send(void *context, const struct raft_message *messages, uint32_t
     transport_send(((struct driver *)context)->transport, messages, count);
 }
 
+// ---- the state machine, and who waits for it --------------------------------------
+
+// One by one, so that who waits for an entry sees the state right behind it.
+static void on_apply(void *context, const struct raft_entry *entries, uint32_t count)
+{
+    struct driver *d = context;
+    for (uint32_t i = 0; i < count; i++) {
+        d->config.machine.apply(d->config.machine.context, &entries[i], 1);
+        requests_applied(&d->requests, entries[i].index, entries[i].term);
+    }
+}
+
+static void on_read_ready(void *context, uint64_t id, enum raft_status status)
+{
+    requests_read_ready(&((struct driver *)context)->requests, id, status);
+}
+
+static int on_snapshot_begin(void *context)
+{
+    const struct state_machine *machine = &((struct driver *)context)->config.machine;
+    return machine->snapshot_begin(machine->context);
+}
+
+static int64_t on_snapshot_read(void *context, void *data, size_t size)
+{
+    const struct state_machine *machine = &((struct driver *)context)->config.machine;
+    return machine->snapshot_read(machine->context, data, size);
+}
+
+static void on_snapshot_end(void *context)
+{
+    const struct state_machine *machine = &((struct driver *)context)->config.machine;
+    machine->snapshot_end(machine->context);
+}
+
+static int on_restore_begin(void *context)
+{
+    const struct state_machine *machine = &((struct driver *)context)->config.machine;
+    return machine->restore_begin(machine->context);
+}
+
+static int on_restore_write(void *context, const void *data, size_t size)
+{
+    const struct state_machine *machine = &((struct driver *)context)->config.machine;
+    return machine->restore_write(machine->context, data, size);
+}
+
+static int on_restore_end(void *context, raft_index index)
+{
+    struct driver *d = context;
+    int status = d->config.machine.restore_end(d->config.machine.context, index);
+    if (status == 0) {
+        requests_restored(&d->requests, index);
+    }
+    return status;
+}
+
+static struct state_machine machine_of(struct driver *d)
+{
+    const struct state_machine *machine = &d->config.machine;
+    bool snapshots = machine->snapshot_begin != NULL;
+    return (struct state_machine){
+        .context = d,
+        .apply = on_apply,
+        .read_ready = on_read_ready,
+        .snapshot_begin = snapshots ? on_snapshot_begin : NULL,
+        .snapshot_read = on_snapshot_read,
+        .snapshot_end = on_snapshot_end,
+        .restore_begin = on_restore_begin,
+        .restore_write = on_restore_write,
+        .restore_end = on_restore_end,
+    };
+}
+
 // ---- closing --------------------------------------------------------------------
 
 static void one_less(struct driver *d)
@@ -230,6 +306,7 @@ void driver_close(struct driver *d, void (*done)(void *context), void *context)
 {
     assert(!d->closing && !d->inside);
     d->closing = true;
+    requests_end(&d->requests);
     d->done = done;
     d->done_context = context;
     d->open = 1 + (d->transport != NULL) + d->syncer.underway;
@@ -337,7 +414,7 @@ struct driver *driver_open(uv_loop_t *loop, const struct driver_config *config,
     d->config = *config;
     d->timer_ms = UINT64_MAX;
     d->syncer = (struct syncer){.loop = loop, .context = d, .synced = on_synced};
-    d->io.machine = config->machine;
+    d->io.machine = machine_of(d);
     d->io.network = (struct network){d, on_send};
     uv_timer_init(loop, &d->timer);
     d->timer.data = d;
@@ -355,32 +432,59 @@ struct driver *driver_open(uv_loop_t *loop, const struct driver_config *config,
 
 // ---- asking ---------------------------------------------------------------------
 
-enum raft_status driver_propose(struct driver *d, const struct raft_command *commands,
-                                uint32_t count, raft_index *index, raft_term *term)
+// What the host has said to a write, whose last entry stands at `index` where it was
+// taken.
+static void placed(struct driver *d, struct driver_request *request,
+                   enum raft_status status, raft_index index, raft_term term)
 {
-    enter(d);
-    enum raft_status status =
-        host_propose(d->host, &d->io, uv_now(d->loop), commands, count, index, term);
-    leave(d);
-    return status;
+    if (request != NULL && status == RAFT_OK) {
+        request->index = index;
+        request->term = term;
+        requests_add_write(&d->requests, request);
+    } else if (request != NULL) {
+        requests_refuse(request, status);
+    }
 }
 
-enum raft_status driver_read(struct driver *d, uint64_t id)
+void driver_propose(struct driver *d, const struct raft_command *commands,
+                    uint32_t count, struct driver_request *request)
+{
+    raft_index index = 0;
+    raft_term term = 0;
+    enter(d);
+    enum raft_status status =
+        host_propose(d->host, &d->io, uv_now(d->loop), commands, count, &index, &term);
+    placed(d, request, status, index + count - 1, term);
+    leave(d);
+}
+
+void driver_change(struct driver *d, const struct raft_member *members, uint32_t count,
+                   struct driver_request *request)
+{
+    raft_index index = 0;
+    raft_term term = 0;
+    enter(d);
+    enum raft_status status =
+        host_change(d->host, &d->io, uv_now(d->loop), members, count, &index, &term);
+    placed(d, request, status, index, term);
+    leave(d);
+}
+
+void driver_read(struct driver *d, struct driver_request *request)
 {
     enter(d);
+    requests_add_read(&d->requests, request); // it may be ready at once
+    uint64_t id = request->index;
     enum raft_status status = host_read(d->host, &d->io, uv_now(d->loop), id);
+    if (status != RAFT_OK) {
+        requests_read_ready(&d->requests, id, status);
+    }
     leave(d);
-    return status;
 }
 
-enum raft_status driver_change(struct driver *d, const struct raft_member *members,
-                               uint32_t count, raft_index *index, raft_term *term)
+void driver_forget(struct driver *d, struct driver_request *request)
 {
-    enter(d);
-    enum raft_status status =
-        host_change(d->host, &d->io, uv_now(d->loop), members, count, index, term);
-    leave(d);
-    return status;
+    requests_forget(&d->requests, request);
 }
 
 enum raft_status driver_transfer(struct driver *d, raft_id to)
@@ -414,6 +518,13 @@ bool driver_set_peer(struct driver *d, raft_id id, const char *address)
 
 // ---- observing ------------------------------------------------------------------
 
+raft_id driver_leader(const struct driver *d)
+{
+    struct raft_view view;
+    raft_observe(host_raft(d->host), &view);
+    return view.leader_id;
+}
+
 const struct raft *driver_raft(const struct driver *d)
 {
     return host_raft(d->host);
@@ -431,5 +542,5 @@ const struct transport *driver_transport(const struct driver *d)
 
 bool driver_busy(const struct driver *d)
 {
-    return host_busy(d->host) || d->syncer.underway > 0;
+    return host_busy(d->host) || d->syncer.underway > 0 || d->requests.first != NULL;
 }
