@@ -5,13 +5,15 @@
 #include <malloc.h>
 #include <stddef.h>
 
-size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+// There where the sanitizers are.
+size_t sanitizer_bytes(void) __asm__("__sanitizer_get_current_allocated_bytes")
+    __attribute__((weak));
 
 // Bytes that were allocated and not freed.
 static inline size_t bytes_in_use(void)
 {
-    if (__sanitizer_get_current_allocated_bytes != NULL)
-        return __sanitizer_get_current_allocated_bytes();
+    if (sanitizer_bytes != NULL)
+        return sanitizer_bytes();
     struct mallinfo2 info = mallinfo2();
     return info.uordblks + info.hblkhd;
 }

@@ -129,6 +129,34 @@ TEST(scan_goes_on_where_its_cursor_says)
     teardown(&f);
 }
 
+TEST(a_cursor_is_read_as_redis_reads_it)
+{
+    static const struct {
+        const char *text;
+        enum service_kind expected;
+    } cases[] = {
+        {"SCAN 0", SERVICE_READ},
+        {"SCAN 007", SERVICE_READ},
+        {"SCAN +5", SERVICE_READ},
+        {"SCAN -1", SERVICE_READ},
+        {"SCAN 18446744073709551615", SERVICE_READ},
+        {"SCAN 18446744073709551616", SERVICE_REFUSED},
+        {"SCAN -", SERVICE_REFUSED},
+        {"SCAN +", SERVICE_REFUSED},
+        {"SCAN -+1", SERVICE_REFUSED},
+        {"SCAN 1x", SERVICE_REFUSED},
+    };
+    struct fixture f;
+    setup(&f);
+    apply(&f, "SET k v");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        CHECK_EQ(classify(&f, cases[i].text), cases[i].expected);
+    // A minus counts down from the end of the order: the last key lies before it.
+    CHECK_TEXT(read(&f, "SCAN -1"), "*2\r\n$1\r\n0\r\n*0\r\n");
+    CHECK_TEXT(read(&f, "SCAN 007"), "*2\r\n$1\r\n0\r\n*1\r\n$1\r\nk\r\n");
+    teardown(&f);
+}
+
 TEST(a_value_beyond_the_limit_is_refused_and_nothing_changes)
 {
     struct fixture f;
