@@ -195,7 +195,7 @@ static void node_applying(struct request *write)
         struct request *request = connection->first;
 
         if (!request->done) {
-            if (request->kind == REQUEST_WRITE)
+            if (request->kind != REQUEST_READ && request->kind != REQUEST_LOCAL)
                 return;
             node_forget(connection->server->node, request);
             run(request);

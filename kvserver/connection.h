@@ -66,7 +66,8 @@ struct connection {
     bool ending;   // nothing more is taken in; closes when all is answered
     bool overrun;  // too much output
     bool closed;   // uv_close() was called
-    bool readonly; // READONLY: a follower's own state will do
+    bool readonly; // READONLY: a follower may answer reads
+    bool stale;    // READONLY STALE: from its own state, however old
 };
 
 // The node speaks to connections through these.

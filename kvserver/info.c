@@ -27,12 +27,14 @@ static void info_server(struct server *server, struct buffer *text)
 
 static void info_clients(struct server *server, struct buffer *text)
 {
-    buffer_format(
-        text,
-        "connected_clients:%u\r\nmaxclients:%u\r\nblocked_clients:0\r\n"
-        "sessions:%llu\r\n",
-        server->connection_count, server->options->clients_max,
-        (unsigned long long)service_session_count(node_service(server->node)));
+    const struct service *service = node_service(server->node);
+    uint64_t sessions = service == NULL ? 0 : service_session_count(service);
+
+    buffer_format(text,
+                  "connected_clients:%u\r\nmaxclients:%u\r\nblocked_clients:0\r\n"
+                  "sessions:%llu\r\n",
+                  server->connection_count, server->options->clients_max,
+                  (unsigned long long)sessions);
 }
 
 static void info_memory(struct server *server, struct buffer *text)
@@ -74,19 +76,19 @@ static void info_stats(struct server *server, struct buffer *text)
 static void info_replication(struct server *server, struct buffer *text)
 {
     const struct raft_view *view = node_view(server->node);
-    const struct options_member *leader =
-        options_member_find(server->options, view->leader_id);
+    struct place leader;
+    bool known = node_place(server->node, view->leader_id, &leader);
 
     if (view->role == RAFT_LEADER) {
         buffer_format(text, "role:master\r\nconnected_slaves:%u\r\n",
                       status_connected_peers(server));
     } else {
         buffer_append_text(text, "role:slave\r\n");
-        if (leader != NULL)
-            buffer_format(text, "master_host:%s\r\nmaster_port:%u\r\n", leader->host,
-                          leader->client_port);
+        if (known)
+            buffer_format(text, "master_host:%s\r\nmaster_port:%u\r\n", leader.host,
+                          leader.client_port);
         buffer_format(text, "master_link_status:%s\r\nslave_read_only:1\r\n",
-                      leader != NULL ? "up" : "down");
+                      known ? "up" : "down");
     }
     buffer_format(text, "master_repl_offset:%llu\r\n",
                   (unsigned long long)view->last_applied);
@@ -102,15 +104,15 @@ static void raft_number(void *context, const char *name, uint64_t value)
     buffer_format(context, "raft_%s:%llu\r\n", name, (unsigned long long)value);
 }
 
-struct peer_line {
+struct item_line {
     struct buffer *text;
-    bool within; // a peer's line: name=value,name=value
+    bool within; // a peer's or member's line: name=value,name=value
     bool first;
 };
 
 static void line_text(void *context, const char *name, const char *value)
 {
-    struct peer_line *line = context;
+    struct item_line *line = context;
 
     if (line->within)
         buffer_format(line->text, "%s%s=%s", line->first ? "" : ",", name, value);
@@ -121,26 +123,28 @@ static void line_text(void *context, const char *name, const char *value)
 
 static void line_number(void *context, const char *name, uint64_t value)
 {
-    struct peer_line *line = context;
+    struct item_line *line = context;
 
     if (line->within)
-        buffer_format(line->text, ",%s=%llu", name, (unsigned long long)value);
+        buffer_format(line->text, "%s%s=%llu", line->first ? "" : ",", name,
+                      (unsigned long long)value);
     else
         raft_number(line->text, name, value);
+    line->first = false;
 }
 
-static void line_begin(void *context, raft_id id)
+static void line_begin(void *context, const char *list, raft_id id)
 {
-    struct peer_line *line = context;
+    struct item_line *line = context;
 
-    buffer_format(line->text, "raft_peer_%u:", id);
+    buffer_format(line->text, "raft_%s_%u:", list, id);
     line->within = true;
     line->first = true;
 }
 
 static void line_end(void *context)
 {
-    struct peer_line *line = context;
+    struct item_line *line = context;
 
     buffer_append_text(line->text, "\r\n");
     line->within = false;
@@ -148,7 +152,7 @@ static void line_end(void *context)
 
 static void info_raft(struct server *server, struct buffer *text)
 {
-    struct peer_line line = {.text = text};
+    struct item_line line = {.text = text};
     struct status_visitor visitor = {&line, line_text, line_number, line_begin,
                                      line_end};
     char hash[STATUS_HASH_SIZE];
@@ -166,7 +170,8 @@ static void info_cluster(struct server *server, struct buffer *text)
 
 static void info_keyspace(struct server *server, struct buffer *text)
 {
-    uint64_t keys = service_key_count(node_service(server->node));
+    const struct service *service = node_service(server->node);
+    uint64_t keys = service == NULL ? 0 : service_key_count(service);
 
     if (keys > 0)
         buffer_format(text, "db0:keys=%llu\r\n", (unsigned long long)keys);
@@ -219,43 +224,51 @@ void info_reply(struct server *server, const struct bytes *words, uint32_t count
 // ---- RAFT.STATUS ----------------------------------------------------------------
 
 // An array says its length first, so each is gathered before it is added.
+enum { TREE_LISTS = 2 };
+static const char *const tree_lists[TREE_LISTS] = {"peer", "member"};
+static const char *const tree_names[TREE_LISTS] = {"peers", "members"};
+
 struct tree {
     struct buffer self;
     uint64_t self_count;
-    struct buffer peers;
-    uint64_t peer_count;
-    struct buffer peer;
-    uint64_t peer_words;
-    bool within;
+    struct buffer lists[TREE_LISTS];
+    uint64_t items[TREE_LISTS];
+    struct buffer item;
+    uint64_t item_words;
+    int within; // the list; -1: none
 };
+
+static struct buffer *tree_place(struct tree *tree)
+{
+    *(tree->within >= 0 ? &tree->item_words : &tree->self_count) += 2;
+    return tree->within >= 0 ? &tree->item : &tree->self;
+}
 
 static void tree_text(void *context, const char *name, const char *value)
 {
-    struct tree *tree = context;
-    struct buffer *to = tree->within ? &tree->peer : &tree->self;
+    struct buffer *to = tree_place(context);
 
     resp_bulk_text(to, name);
     resp_bulk_text(to, value);
-    *(tree->within ? &tree->peer_words : &tree->self_count) += 2;
 }
 
 static void tree_number(void *context, const char *name, uint64_t value)
 {
-    struct tree *tree = context;
-    struct buffer *to = tree->within ? &tree->peer : &tree->self;
+    struct buffer *to = tree_place(context);
 
     resp_bulk_text(to, name);
     resp_integer(to, (int64_t)value);
-    *(tree->within ? &tree->peer_words : &tree->self_count) += 2;
 }
 
-static void tree_begin(void *context, raft_id id)
+static void tree_begin(void *context, const char *list, raft_id id)
 {
     struct tree *tree = context;
 
-    tree->within = true;
-    tree->peer_words = 0;
-    buffer_clear(&tree->peer);
+    tree->within = 0;
+    while (strcmp(tree_lists[tree->within], list) != 0)
+        tree->within++;
+    tree->item_words = 0;
+    buffer_clear(&tree->item);
     tree_number(tree, "node", id);
 }
 
@@ -263,15 +276,29 @@ static void tree_end(void *context)
 {
     struct tree *tree = context;
 
-    tree->within = false;
-    tree->peer_count++;
-    resp_array(&tree->peers, tree->peer_words);
-    buffer_append(&tree->peers, tree->peer.data, tree->peer.size);
+    resp_array(&tree->lists[tree->within], tree->item_words);
+    buffer_append(&tree->lists[tree->within], tree->item.data, tree->item.size);
+    tree->items[tree->within]++;
+    tree->within = -1;
+}
+
+static void tree_list(const struct tree *tree, int list, struct buffer *reply)
+{
+    resp_array(reply, tree->items[list]);
+    buffer_append(reply, tree->lists[list].data, tree->lists[list].size);
+}
+
+static void tree_free(struct tree *tree)
+{
+    buffer_free(&tree->self);
+    buffer_free(&tree->item);
+    for (int i = 0; i < TREE_LISTS; i++)
+        buffer_free(&tree->lists[i]);
 }
 
 void info_status(struct server *server, struct buffer *reply)
 {
-    struct tree tree = {0};
+    struct tree tree = {.within = -1};
     struct status_visitor visitor = {&tree, tree_text, tree_number, tree_begin,
                                      tree_end};
     char hash[STATUS_HASH_SIZE];
@@ -279,12 +306,22 @@ void info_status(struct server *server, struct buffer *reply)
     status_visit(server, &visitor);
     status_hash(server, hash);
     tree_text(&tree, "state_hash", hash);
-    resp_array(reply, tree.self_count + 2);
+    resp_array(reply, tree.self_count + 2 * TREE_LISTS);
     buffer_append(reply, tree.self.data, tree.self.size);
-    resp_bulk_text(reply, "peers");
-    resp_array(reply, tree.peer_count);
-    buffer_append(reply, tree.peers.data, tree.peers.size);
-    buffer_free(&tree.self);
-    buffer_free(&tree.peers);
-    buffer_free(&tree.peer);
+    for (int i = 0; i < TREE_LISTS; i++) {
+        resp_bulk_text(reply, tree_names[i]);
+        tree_list(&tree, i, reply);
+    }
+    tree_free(&tree);
+}
+
+void info_members(struct server *server, struct buffer *reply)
+{
+    struct tree tree = {.within = -1};
+    struct status_visitor visitor = {&tree, tree_text, tree_number, tree_begin,
+                                     tree_end};
+
+    status_visit_members(server, &visitor);
+    tree_list(&tree, 1, reply);
+    tree_free(&tree);
 }

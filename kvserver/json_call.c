@@ -115,10 +115,11 @@ static bool session_params(struct json_call *call)
 
 static bool stale_param(struct json_call *call)
 {
-    const cJSON *item = param(call, "stale");
+    const cJSON *stale = param(call, "stale"), *follower = param(call, "follower");
 
-    return item == NULL || json_bool(item, &call->stale) ||
-           refuse(call, "stale is neither true nor false");
+    return ((stale == NULL || json_bool(stale, &call->stale)) &&
+            (follower == NULL || json_bool(follower, &call->follower))) ||
+           refuse(call, "stale or follower is neither true nor false");
 }
 
 // ---- methods --------------------------------------------------------------------
@@ -186,6 +187,93 @@ static bool read_command(struct json_call *call)
     return session_params(call) && stale_param(call);
 }
 
+// ---- the cluster ----------------------------------------------------------------
+
+// A number becomes a word that is no longer than what the line said.
+static bool word_count(struct json_call *call, const cJSON *item)
+{
+    uint64_t value;
+    char *text;
+
+    if (!json_u64(item, &value) || call->number_count == JSON_CALL_NUMBERS)
+        return refuse(call, "an id or a priority is not a whole number");
+    text = call->numbers[call->number_count++];
+    snprintf(text, sizeof call->numbers[0], "%" PRIu64, value);
+    return word_text(call, text);
+}
+
+static bool word_string(struct json_call *call, const cJSON *item)
+{
+    const char *text;
+
+    return json_string(item, &text) ? word_text(call, text)
+                                    : refuse(call, "a role or an address is no string");
+}
+
+static bool read_add_member(struct json_call *call)
+{
+    const cJSON *priority;
+
+    if (!word_text(call, "RAFT.MEMBER") || !word_text(call, "ADD") ||
+        !word_count(call, param(call, "id")) ||
+        !word_string(call, param(call, "address")) ||
+        !word_flag(call, "learner", "LEARNER"))
+        return false;
+    priority = param(call, "priority");
+    return priority == NULL ||
+           (word_text(call, "PRIORITY") && word_count(call, priority));
+}
+
+static bool read_remove_member(struct json_call *call)
+{
+    return word_text(call, "RAFT.MEMBER") && word_text(call, "REMOVE") &&
+           word_count(call, param(call, "id"));
+}
+
+static bool read_promote(struct json_call *call)
+{
+    return word_text(call, "RAFT.MEMBER") && word_text(call, "PROMOTE") &&
+           word_count(call, param(call, "id"));
+}
+
+// One member of raft.change: four words.
+static bool change_words(struct json_call *call, const cJSON *change)
+{
+    const cJSON *address = json_get(change, "address");
+    const cJSON *priority = json_get(change, "priority");
+    int known = 2 + (address != NULL) + (priority != NULL);
+
+    if (!cJSON_IsObject(change) || cJSON_GetArraySize(change) != known)
+        return refuse(call, "a change is {id, role, address?, priority?}");
+    return word_count(call, json_get(change, "id")) &&
+           word_string(call, json_get(change, "role")) &&
+           (address == NULL ? word_text(call, "-") : word_string(call, address)) &&
+           (priority == NULL ? word_text(call, "-") : word_count(call, priority));
+}
+
+static bool read_change(struct json_call *call)
+{
+    const cJSON *changes = param(call, "changes"), *item;
+    int count = cJSON_IsArray(changes) ? cJSON_GetArraySize(changes) : 0;
+
+    if (count == 0 || count > JSON_CALL_CHANGES)
+        return refuse(call, "changes is not an array of a few members");
+    call->words = malloc((2 + 4 * (size_t)count) * sizeof *call->words);
+    if (call->words == NULL)
+        abort();
+    word_text(call, "RAFT.MEMBER");
+    word_text(call, "CHANGE");
+    cJSON_ArrayForEach(item, changes) if (!change_words(call, item)) return false;
+    return true;
+}
+
+static bool read_transfer(struct json_call *call)
+{
+    const cJSON *to = param(call, "to");
+
+    return word_text(call, "RAFT.TRANSFER") && (to == NULL || word_count(call, to));
+}
+
 static bool read_register(struct json_call *call)
 {
     return word_text(call, "RAFT.REGISTER");
@@ -211,6 +299,11 @@ static const struct json_method methods[] = {
     {"session.register", JSON_SHAPE_SESSION, read_register},
     {"raft.status", JSON_SHAPE_STATUS, read_status},
     {"raft.hash", JSON_SHAPE_HASH, read_hash},
+    {"raft.add_member", JSON_SHAPE_ADMIN, read_add_member},
+    {"raft.remove_member", JSON_SHAPE_ADMIN, read_remove_member},
+    {"raft.promote", JSON_SHAPE_ADMIN, read_promote},
+    {"raft.change", JSON_SHAPE_ADMIN, read_change},
+    {"raft.transfer", JSON_SHAPE_ADMIN, read_transfer},
 };
 
 const struct json_method *json_call_method(const char *name)

@@ -11,21 +11,26 @@
 
 #include "kvserver/engine/engine.h"
 
-enum { JSON_CALL_WORDS = 10 }; // of any method but kv.command
+enum {
+    JSON_CALL_WORDS = 10,   // of any method but kv.command and raft.change
+    JSON_CALL_CHANGES = 15, // in raft.change
+    JSON_CALL_NUMBERS = 2 * JSON_CALL_CHANGES,
+};
 
 struct json_call {
     struct bytes *words;
     uint32_t count;
     uint64_t session; // 0: none
     uint64_t sequence;
-    bool stale; // a read: this node's own state will do
+    bool stale;    // a read: this node's own state will do
+    bool follower; // a read: so will a follower's, confirmed by its leader
 
     const char *problem; // why it was refused; static
 
     const cJSON *params;
     uint32_t taken; // parameters that were understood
     struct bytes fixed[JSON_CALL_WORDS];
-    char numbers[JSON_CALL_WORDS][24];
+    char numbers[JSON_CALL_NUMBERS][24];
     uint32_t number_count;
     char *arena; // what was decoded from base64
     size_t arena_used;
@@ -42,6 +47,7 @@ enum json_shape {
     JSON_SHAPE_SESSION,
     JSON_SHAPE_STATUS, // no command: the node itself answers
     JSON_SHAPE_HASH,
+    JSON_SHAPE_ADMIN, // a change of the cluster, as the words of RAFT.MEMBER and so on
 };
 
 struct json_method {

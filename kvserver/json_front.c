@@ -76,22 +76,26 @@ static void call_run(struct connection *connection, const struct json_method *me
     struct node *node = connection->server->node;
     struct buffer error = {0};
     enum service_kind kind = service_classify(call->words, call->count, &error);
-    bool leads = node_leads(node);
+    struct request *request;
 
     if (method->shape == JSON_SHAPE_STATUS || method->shape == JSON_SHAPE_HASH ||
-        (kind == SERVICE_READ && call->stale && !leads)) {
+        (kind == SERVICE_READ && call->stale && !node_leads(node))) {
         request_add(connection, REQUEST_LOCAL, method, message, call);
         connection_advance(connection);
+    } else if (method->shape == JSON_SHAPE_ADMIN) {
+        node_admin(node, request_add(connection, REQUEST_ADMIN, method, message, call));
     } else if (kind != SERVICE_WRITE && kind != SERVICE_READ) {
         refuse(connection, message, &error);
-    } else if (!leads) {
+    } else if (!node_takes(node) && !(kind == SERVICE_READ && call->follower)) {
         node_redirect(node, &error);
         refuse(connection, message, &error);
     } else if (kind == SERVICE_WRITE) {
         node_write(node, request_add(connection, REQUEST_WRITE, method, message, call),
                    call->session, call->sequence, call->words, call->count);
     } else {
-        node_read(node, request_add(connection, REQUEST_READ, method, message, call));
+        request = request_add(connection, REQUEST_READ, method, message, call);
+        request->follower = call->follower;
+        node_read(node, request);
     }
     buffer_free(&error);
 }
@@ -190,8 +194,12 @@ static void front_run(struct request *request, struct buffer *reply)
     struct node *node = request->connection->server->node;
 
     // What the node tells of itself is told in JSON at once, by front_deliver().
-    if (request->json_method->shape != JSON_SHAPE_STATUS &&
-        request->json_method->shape != JSON_SHAPE_HASH)
+    if (request->json_method->shape == JSON_SHAPE_STATUS ||
+        request->json_method->shape == JSON_SHAPE_HASH)
+        return;
+    if (node_service(node) == NULL)
+        resp_error(reply, "LOADING a snapshot is being restored");
+    else
         service_read(node_service(node), request->words, request->word_count,
                      node_wall_ms(node), reply);
 }
@@ -199,7 +207,7 @@ static void front_run(struct request *request, struct buffer *reply)
 struct members {
     struct frame *frame;
     bool first;
-    bool in_peers;
+    const char *list; // the one whose items are being told, or NULL
 };
 
 static void member_name(struct members *members, const char *name)
@@ -223,22 +231,46 @@ static void member_number(void *context, const char *name, uint64_t value)
     json_add_u64(((struct members *)context)->frame, value);
 }
 
-static void peer_begin(void *context, raft_id id)
+// Ends the list before and opens this one. A node without peers has an empty list of
+// them, and so has one that waits for its first configuration.
+static void list_begin(struct members *members, const char *list)
+{
+    static const char *const lists[] = {"peer", "member"};
+    static const char *const names[] = {"peers", "members"};
+    bool past = members->list == NULL;
+
+    if (members->list != NULL)
+        frame_append_text(members->frame, "]");
+    members->first = false;
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        if (list != NULL && strcmp(lists[i], list) == 0) {
+            member_name(members, names[i]);
+            frame_append_text(members->frame, "[");
+            break;
+        }
+        if (past) {
+            member_name(members, names[i]);
+            frame_append_text(members->frame, "[]");
+        }
+        past = past || strcmp(lists[i], members->list) == 0;
+    }
+    members->list = list;
+}
+
+static void item_begin(void *context, const char *list, raft_id id)
 {
     struct members *members = context;
 
-    if (!members->in_peers) {
-        member_name(members, "peers");
-        frame_append_text(members->frame, "[{");
-    } else {
-        frame_append_text(members->frame, ",{");
-    }
-    members->in_peers = true;
+    if (members->list == NULL || strcmp(members->list, list) != 0)
+        list_begin(members, list);
+    else
+        frame_append_text(members->frame, ",");
+    frame_append_text(members->frame, "{");
     members->first = true;
     member_number(members, "node", id);
 }
 
-static void peer_end(void *context)
+static void item_end(void *context)
 {
     frame_append_text(((struct members *)context)->frame, "}");
 }
@@ -247,20 +279,19 @@ static void status_add(struct server *server, const struct json_method *method,
                        struct frame *frame)
 {
     struct members members = {.frame = frame, .first = true};
-    struct status_visitor visitor = {&members, member_text, member_number, peer_begin,
-                                     peer_end};
+    struct status_visitor visitor = {&members, member_text, member_number, item_begin,
+                                     item_end};
     char hash[STATUS_HASH_SIZE];
 
     status_hash(server, hash);
     frame_append_text(frame, "{");
     if (method->shape == JSON_SHAPE_HASH) {
         member_text(&members, "hash", hash);
-        member_number(&members, "applied_index",
-                      service_applied_index(node_service(server->node)));
+        member_number(&members, "applied_index", status_applied_index(server));
     } else {
         member_text(&members, "state_hash", hash);
         status_visit(server, &visitor);
-        frame_append_text(frame, members.in_peers ? "]" : ",\"peers\":[]");
+        list_begin(&members, NULL);
     }
     frame_append_text(frame, "}");
 }

@@ -136,7 +136,7 @@ void json_reply_add(struct frame *frame, const struct jsonrpc_id *id,
     }
     jsonrpc_begin_result(frame, id);
     frame_append_text(frame, "{");
-    if (shape == JSON_SHAPE_OK) {
+    if (shape == JSON_SHAPE_OK || shape == JSON_SHAPE_ADMIN) {
         frame_append_text(frame, "\"ok\":");
         json_add_bool(frame, item.type != RESP_NULL);
     } else if (shape == JSON_SHAPE_VALUE && item.type == RESP_BULK) {

@@ -8,59 +8,49 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "kvserver/notice.h"
-#include "kvserver/leadership.h"
+#include "kvserver/node_admin.h"
+#include "kvserver/node_answers.h"
 #include "kvserver/node_config.h"
-#include "kvserver/pending.h"
-#include "kvserver/proposals.h"
-#include "kvserver/reads.h"
-#include "kvserver/service/resp.h"
-#include "rpc/syncer.h"
-#include "kvserver/waits.h"
-#include "raft/host/disk_posix.h"
-#include "rpc/transport.h"
-
-#define NOT_DONE "TRYAGAIN the leader changed and the write was not done"
-#define UNKNOWN  "TIMEOUT not committed yet; the outcome of this write is unknown"
-
-struct node {
-    uv_loop_t *loop;
-    const struct options *options;
-    struct node_client client;
-
-    struct host *host;
-    struct host_io io;
-    void *memory;
-    size_t memory_size;
-    struct disk_posix *disk;
-    struct transport *transport; // NULL: a single node
-    struct service *service;
-    struct leadership leadership; // as of the last node_flush()
-    bool touched;                 // the host was called since
-
-    uv_timer_t timer;
-    uint64_t timer_ms;       // when it rings; UINT64_MAX: it is not set
-    uint64_t clock_asked_ms; // a bare clock entry is under way since; 0: none
-    raft_index clock_index;
-
-    struct proposals proposals; // what this turn of the loop gathered
-    uint32_t entries_max;       // of one step
-    uint32_t command_bytes_max;
-    struct pending pending;
-    struct reads reads;
-    struct waits waits;
-
-    struct syncer syncer;
-
-    struct node_counters counters;
-};
+#include "kvserver/node_gather.h"
+#include "kvserver/node_machine.h"
+#include "kvserver/node_state.h"
+#include "kvserver/notice.h"
 
 // ---- who leads -----------------------------------------------------------------
 
-static void view_refresh(struct node *node)
+void node_look(struct node *node)
 {
-    leadership_observe(&node->leadership, host_raft(node->host), uv_now(node->loop));
+    struct leadership *leadership = &node->leadership;
+    const struct raft_view *view = &leadership->view;
+
+    leadership_observe(leadership, host_raft(node->host), uv_now(node->loop));
+    peers_follow(&node->peers, &leadership->configuration,
+                 leadership->configuration_changed,
+                 view->commit_index >= view->configuration_index);
+    if (!leadership_moves(leadership))
+        node->holding = false;
     node->touched = false;
+}
+
+bool node_leads(const struct node *node)
+{
+    return leadership_ours(&node->leadership);
+}
+
+bool node_takes(const struct node *node)
+{
+    return node_leads(node) || leadership_moves(&node->leadership);
+}
+
+void node_redirect(struct node *node, struct buffer *reply)
+{
+    node->counters.refused++;
+    leadership_redirect(&node->leadership, reply);
+}
+
+bool node_place(const struct node *node, raft_id id, struct place *place)
+{
+    return leadership_place(&node->leadership, id, place);
 }
 
 // ---- requests that wait ---------------------------------------------------------
@@ -70,111 +60,14 @@ void node_forget(struct node *node, struct request *request)
     if (!request->waiting)
         return;
     waits_remove(&node->waits, request);
-    if (request->kind == REQUEST_READ)
-        reads_forget(request);
+    if (request == node->transfer)
+        node->transfer = NULL;
     else if (request->index > 0)
         pending_forget(&node->pending, request);
+    else if (request->kind != REQUEST_WRITE)
+        reads_forget(request);
     else
         proposals_forget(&node->proposals, request);
-}
-
-static void answer(struct node *node, struct request *request, const char *error)
-{
-    node_forget(node, request);
-    resp_error(node->client.reply_to(request), error);
-    node->client.replied(request);
-}
-
-void node_redirect(struct node *node, struct buffer *reply)
-{
-    node->counters.refused++;
-    leadership_redirect(&node->leadership, reply);
-}
-
-static void redirect(struct node *node, struct request *request)
-{
-    node_forget(node, request);
-    node_redirect(node, node->client.reply_to(request));
-    node->client.replied(request);
-}
-
-static void give_up(struct node *node, struct request *request)
-{
-    node->counters.timeouts++;
-    if (request->kind == REQUEST_READ)
-        answer(node, request, "TIMEOUT no majority confirmed the read in time");
-    else
-        answer(node, request, UNKNOWN);
-}
-
-// Answers what has waited for too long, and what an earlier leadership left behind.
-static void waits_expire(struct node *node)
-{
-    uint64_t now = uv_now(node->loop);
-
-    while (node->waits.oldest != NULL &&
-           node->waits.oldest->asked_ms + node->options->request_timeout_ms <= now)
-        give_up(node, node->waits.oldest);
-    if (node->leadership.lost_ms == 0 || now < node->leadership.lost_deadline_ms)
-        return;
-    while (node->waits.oldest != NULL &&
-           node->waits.oldest->asked_ms <= node->leadership.lost_ms)
-        give_up(node, node->waits.oldest);
-    node->leadership.lost_ms = 0;
-}
-
-// ---- the state machine ----------------------------------------------------------
-
-static void apply_one(struct node *node, const struct raft_entry *entry)
-{
-    struct request *request = pending_take(&node->pending, entry->index);
-    struct buffer *reply = NULL;
-
-    if (request != NULL && request->term != entry->term) {
-        // host.h: it has failed for good, so this is certain and not a -TIMEOUT.
-        answer(node, request, NOT_DONE);
-        request = NULL;
-    }
-    if (request != NULL) {
-        waits_remove(&node->waits, request);
-        node->client.applying(request);
-        reply = node->client.reply_to(request);
-    }
-    if (entry->type == RAFT_ENTRY_COMMAND)
-        service_apply(node->service, entry->index, entry->data, entry->size, reply);
-    else
-        service_skip(node->service, entry->index);
-    if (request != NULL)
-        node->client.replied(request);
-    if (entry->index >= node->clock_index)
-        node->clock_asked_ms = 0;
-}
-
-static void machine_apply(void *context, const struct raft_entry *entries,
-                          uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        apply_one(context, &entries[i]);
-}
-
-static void machine_read_ready(void *context, uint64_t id, enum raft_status status)
-{
-    struct node *node = context;
-    struct read_batch *batch = reads_find(&node->reads, id);
-    struct request *request;
-
-    if (batch == NULL)
-        return;
-    if (status != RAFT_OK)
-        view_refresh(node);
-    while ((request = reads_take(batch)) != NULL) {
-        if (status != RAFT_OK) {
-            redirect(node, request);
-        } else {
-            waits_remove(&node->waits, request);
-            node->client.confirmed(request);
-        }
-    }
 }
 
 // ---- the disk -------------------------------------------------------------------
@@ -205,132 +98,15 @@ void node_read(struct node *node, struct request *request)
     reads_add(&node->reads, request);
 }
 
+void node_admin(struct node *node, struct request *request)
+{
+    waits_add(&node->waits, request, uv_now(node->loop));
+    reads_add(&node->asks, request);
+}
+
 bool node_gathered(const struct node *node)
 {
-    return node->proposals.count > 0 || reads_can_start(&node->reads);
-}
-
-static void clock_propose(struct node *node)
-{
-    uint64_t now = uv_now(node->loop);
-
-    if (!leadership_ours(&node->leadership) ||
-        node_wall_ms(node) < service_next_deadline_ms(node->service))
-        return;
-    // An entry that was lost with an earlier leadership is asked for again.
-    if (node->clock_asked_ms != 0 &&
-        now < node->clock_asked_ms + node->options->request_timeout_ms)
-        return;
-    node_write(node, NULL, 0, 0, NULL, 0);
-    node->clock_asked_ms = now;
-    node->clock_index = UINT64_MAX; // until it has its place
-    node->counters.clock_entries++;
-}
-
-static void proposal_placed(struct node *node, struct request *request,
-                            raft_index index, raft_term term)
-{
-    struct request *loser;
-
-    if (request == NULL) {
-        if (node->clock_index == UINT64_MAX)
-            node->clock_index = index;
-        return;
-    }
-    request->index = index;
-    request->term = term;
-    loser = pending_add(&node->pending, request);
-    if (loser != NULL)
-        answer(node, loser, UNKNOWN); // pending.h: another node may still commit it
-}
-
-static void proposal_failed(struct node *node, struct request *request,
-                            enum raft_status status)
-{
-    if (request == NULL)
-        return; // the clock: it is asked for again in a while
-    if (status == RAFT_NOT_LEADER)
-        redirect(node, request);
-    else if (status == RAFT_LOG_FULL)
-        answer(node, request,
-               "ERR the Raft log is full and this version does not compact it: "
-               "restart with a larger --log-entries-max or --log-bytes-max");
-    else if (status == RAFT_TOO_LARGE)
-        answer(node, request, "ERR the command is too large for one log entry");
-    else
-        answer(node, request, "ERR the node has stopped");
-}
-
-// Hands over [from, to), which are few enough for one step.
-static void propose(struct node *node, uint32_t from, uint32_t to)
-{
-    struct request **requests = node->proposals.requests;
-    raft_index index = 0;
-    raft_term term = 0;
-    enum raft_status status =
-        host_propose(node->host, &node->io, uv_now(node->loop),
-                     &node->proposals.commands[from], to - from, &index, &term);
-
-    if (status == RAFT_NOT_LEADER)
-        view_refresh(node);
-    for (uint32_t i = from; i < to; i++) {
-        if (status == RAFT_OK)
-            proposal_placed(node, requests[i], index + (i - from), term);
-        else
-            proposal_failed(node, requests[i], status);
-    }
-    node->counters.proposals++;
-    node->counters.writes += to - from;
-}
-
-// The most that may go in one step without being refused as a whole.
-static uint32_t chunk_end(const struct node *node, uint32_t from)
-{
-    uint32_t to = from + 1;
-
-    if (node->proposals.commands[from].size > node->command_bytes_max)
-        return to;
-    while (to < node->proposals.count && to - from < node->entries_max &&
-           node->proposals.commands[to].size <= node->command_bytes_max)
-        to++;
-    return to;
-}
-
-static void proposals_flush(struct node *node)
-{
-    uint32_t from = 0;
-
-    if (node->proposals.count == 0)
-        return;
-    proposals_seal(&node->proposals);
-    while (from < node->proposals.count) {
-        uint32_t to = chunk_end(node, from);
-
-        propose(node, from, to);
-        from = to;
-    }
-    node->touched = true;
-    proposals_clear(&node->proposals);
-}
-
-static void reads_flush(struct node *node)
-{
-    uint32_t count = node->reads.gathering.count;
-    uint64_t id = reads_start(&node->reads);
-    enum raft_status status;
-
-    if (id == 0)
-        return;
-    node->touched = true;
-    status = host_read(node->host, &node->io, uv_now(node->loop), id);
-    if (status == RAFT_OK) {
-        node->counters.confirmations++;
-        node->counters.reads += count;
-    } else if (status == RAFT_READS_FULL) {
-        reads_put_back(&node->reads, id);
-    } else {
-        machine_read_ready(node, id, RAFT_NOT_LEADER);
-    }
+    return node_gather_ready(node) || node->asks.gathering.count > 0;
 }
 
 // ---- the turn of the loop -------------------------------------------------------
@@ -349,7 +125,8 @@ static void timer_set(struct node *node)
 {
     uint64_t now = uv_now(node->loop);
     uint64_t due = host_deadline_ms(node->host);
-    uint64_t expiry = service_next_deadline_ms(node->service);
+    uint64_t expiry =
+        node->restoring ? UINT64_MAX : service_next_deadline_ms(node->service);
     uint64_t oldest;
 
     if (leadership_ours(&node->leadership) && expiry != UINT64_MAX &&
@@ -359,6 +136,9 @@ static void timer_set(struct node *node)
 
         due = now + wait < due ? now + wait : due;
     }
+    if (leadership_moves(&node->leadership) &&
+        node->leadership.handover_deadline_ms < due)
+        due = node->leadership.handover_deadline_ms;
     if (node->waits.oldest != NULL) {
         oldest = node->waits.oldest->asked_ms + node->options->request_timeout_ms;
         due = oldest < due ? oldest : due;
@@ -373,16 +153,33 @@ void node_flush(struct node *node)
 {
     if (node_stopped(node) != NULL)
         return;
-    clock_propose(node);
+    node_gather_clock(node);
     // Without a sync to wait for, each step may allow the next at once.
     do {
-        proposals_flush(node);
-        reads_flush(node);
+        node_gather_flush(node);
+        node_admin_flush(node);
     } while (syncer_report(&node->syncer));
-    waits_expire(node);
+    node_answers_expire(node);
     if (node->touched)
-        view_refresh(node);
+        node_look(node);
+    node_admin_watch(node);
     timer_set(node);
+}
+
+bool node_hand_over(struct node *node)
+{
+    const struct raft_view *view = &node->leadership.view;
+
+    if (node->handed_over || node_stopped(node) != NULL)
+        return leadership_moves(&node->leadership) && node_stopped(node) == NULL;
+    node->handed_over = true;
+    node_look(node);
+    if (view->role != RAFT_LEADER || view->configuration->count == 1)
+        return false;
+    // Where one is under way already, that will do.
+    host_transfer(node->host, &node->io, uv_now(node->loop), 0);
+    node_look(node);
+    return leadership_moves(&node->leadership);
 }
 
 // ---- life cycle -----------------------------------------------------------------
@@ -392,8 +189,7 @@ static void network_send(void *context, const struct raft_message *messages,
 {
     struct node *node = context;
 
-    if (node->transport != NULL)
-        transport_send(node->transport, messages, count);
+    peers_send(&node->peers, messages, count);
 }
 
 static void network_receive(void *context, const struct raft_message *message)
@@ -453,11 +249,8 @@ static bool peers_start(struct node *node, char *error, size_t error_size)
     struct transport_callbacks callbacks = {
         .context = node, .receive = network_receive, .log = network_log};
 
-    if (node->options->member_count == 1)
-        return true; // there is no one to listen for
-    node->transport =
-        node_config_connect(node->loop, node->options, &callbacks, error, error_size);
-    return node->transport != NULL;
+    return peers_open(&node->peers, node->loop, node->options, &callbacks, error,
+                      error_size);
 }
 
 static bool disk_start(struct node *node, char *error, size_t error_size)
@@ -491,11 +284,11 @@ struct node *node_open(uv_loop_t *loop, const struct options *options,
         .loop = loop, .skip = !options->fsync, .context = node, .synced = disk_synced};
     pending_init(&node->pending);
     reads_init(&node->reads);
+    reads_init(&node->asks);
     node->service = node_config_service(options);
     uv_timer_init(loop, &node->timer);
     node->timer.data = node;
-    node->io.machine = (struct state_machine){
-        .context = node, .apply = machine_apply, .read_ready = machine_read_ready};
+    node_machine_init(node);
     node->io.network = (struct network){.context = node, .send = network_send};
     if (!disk_start(node, error, error_size) || !host_start(node, error, error_size) ||
         !peers_start(node, error, error_size)) {
@@ -504,18 +297,21 @@ struct node *node_open(uv_loop_t *loop, const struct options *options,
         node_free(node);
         return NULL;
     }
-    raft_observe(host_raft(node->host), &node->leadership.view);
-    node->touched = true;
+    node_meet(node);
+    node_look(node);
     timer_set(node);
     return node;
+}
+
+void node_meet(struct node *node)
+{
+    peers_follow(&node->peers, &node->options->known, true, false);
 }
 
 void node_close(struct node *node)
 {
     uv_close((uv_handle_t *)&node->timer, NULL);
-    if (node->transport != NULL)
-        transport_close(node->transport, NULL, NULL);
-    node->transport = NULL;
+    peers_close(&node->peers);
 }
 
 void node_free(struct node *node)
@@ -528,6 +324,7 @@ void node_free(struct node *node)
         munmap(node->memory, node->memory_size);
     pending_release(&node->pending);
     reads_release(&node->reads);
+    reads_release(&node->asks);
     proposals_release(&node->proposals);
     syncer_release(&node->syncer);
     free(node);
@@ -551,11 +348,6 @@ const struct node_counters *node_count(const struct node *node)
     return &node->counters;
 }
 
-bool node_leads(const struct node *node)
-{
-    return leadership_ours(&node->leadership);
-}
-
 const struct raft_view *node_view(const struct node *node)
 {
     return &node->leadership.view;
@@ -563,7 +355,7 @@ const struct raft_view *node_view(const struct node *node)
 
 const struct transport *node_transport(const struct node *node)
 {
-    return node->transport;
+    return node->peers.transport;
 }
 
 struct host_counters node_host_counters(const struct node *node)
@@ -576,7 +368,7 @@ struct host_counters node_host_counters(const struct node *node)
 
 struct service *node_service(struct node *node)
 {
-    return node->service;
+    return node->restoring ? NULL : node->service;
 }
 
 uint64_t node_wall_ms(const struct node *node)

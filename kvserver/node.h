@@ -37,6 +37,9 @@ struct node *node_open(uv_loop_t *loop, const struct options *options,
                        const struct node_client *client, char *error,
                        size_t error_size);
 
+// Connects to options->known, which a node that joins has just been told.
+void node_meet(struct node *node);
+
 // Stops timers and sockets; free the node once the loop has run to its end.
 void node_close(struct node *node);
 void node_free(struct node *node);
@@ -46,11 +49,22 @@ void node_free(struct node *node);
 void node_write(struct node *node, struct request *request, uint64_t session,
                 uint64_t sequence, const struct bytes *words, uint32_t count);
 void node_read(struct node *node, struct request *request);
+// RAFT.MEMBER, RAFT.TRANSFER or RAFT.SNAPSHOT, which are the request's words.
+void node_admin(struct node *node, struct request *request);
 void node_forget(struct node *node, struct request *request);
 
-// Writes and linearizable reads are for the node that leads.
+// Writes and linearizable reads are for the node that leads. One that hands its
+// leadership over still takes them, and leads them after it.
 bool node_leads(const struct node *node);
+bool node_takes(const struct node *node);
 void node_redirect(struct node *node, struct buffer *reply);
+
+// Where member `id` is. False where that is not known.
+bool node_place(const struct node *node, raft_id id, struct place *place);
+
+// As leader of several: hands leadership over, for a planned stop. True while that goes
+// on or requests wait to be led after it; call again until it is false.
+bool node_hand_over(struct node *node);
 
 void node_flush(struct node *node);
 bool node_gathered(const struct node *node); // something waits for node_flush()
@@ -76,7 +90,7 @@ const struct node_counters *node_count(const struct node *node);
 const struct raft_view *node_view(const struct node *node);
 struct host_counters node_host_counters(const struct node *node);
 const struct transport *node_transport(const struct node *node); // NULL: single node
-struct service *node_service(struct node *node);
+struct service *node_service(struct node *node); // NULL while it is being restored
 uint64_t node_wall_ms(const struct node *node);
 
 #endif

@@ -14,6 +14,38 @@ enum {
     MESSAGE_ENTRIES_MAX = 512,
 };
 
+static void first_members(const struct options *options,
+                          struct raft_configuration *configuration)
+{
+    configuration->count = options->member_count;
+    for (uint32_t i = 0; i < options->member_count; i++) {
+        const struct options_member *from = &options->members[i];
+        struct raft_member *member = &configuration->members[i];
+
+        *member = (struct raft_member){.id = from->id, .role = RAFT_VOTER};
+        if (from->id == options->id)
+            member->priority = options->priority;
+        place_write(&from->place, member->address);
+    }
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+// In a small log a snapshot must come before the log is full, and its tail must leave
+// room for more.
+static void snapshots(const struct options *options, struct host_config *config)
+{
+    config->snapshot_entries =
+        (uint32_t)least(options->snapshot_entries, options->log_entries_max / 4);
+    config->snapshot_bytes = least(options->snapshot_bytes, options->log_bytes_max / 4);
+    config->snapshot_tail_entries =
+        (uint32_t)least(options->snapshot_tail, options->log_entries_max / 8);
+    config->snapshot_chunk_bytes = options->snapshot_chunk_bytes;
+}
+
 void node_config_host(const struct options *options, struct host_config *config)
 {
     struct raft_config *raft = &config->raft;
@@ -31,10 +63,15 @@ void node_config_host(const struct options *options, struct host_config *config)
     raft->log_bytes_max = options->log_bytes_max;
     raft->command_bytes_max = options->value_bytes_max + COMMAND_BYTES_EXTRA;
     raft->message_entries_max = MESSAGE_ENTRIES_MAX;
-    raft->configuration.count = options->member_count;
-    for (uint32_t i = 0; i < options->member_count; i++)
-        raft->configuration.members[i] =
-            (struct raft_member){.id = options->members[i].id, .role = RAFT_VOTER};
+    raft->inflight_bytes_max = options->inflight_bytes_max;
+    raft->uncommitted_bytes_max = options->uncommitted_bytes_max;
+    raft->pre_vote = options->pre_vote;
+    raft->check_quorum = options->check_quorum;
+    raft->lease_drift_percent = options->lease_drift_percent;
+    snapshots(options, config);
+    // A node that joins learns from the others who they are.
+    if (options->join[0] == '\0')
+        first_members(options, &raft->configuration);
 }
 
 struct service *node_config_service(const struct options *options)
@@ -80,10 +117,12 @@ static void transport_configure(const struct options *options, const char *clust
     node_config_host(options, &host);
     // A message holds many entries up to a limit, or a single one that is larger.
     bytes = (size_t)host.raft.message_bytes_max + host.raft.command_bytes_max;
+    if (bytes < host.snapshot_chunk_bytes)
+        bytes = host.snapshot_chunk_bytes;
     transport_config_default(config);
     config->cluster = cluster;
     config->node = self->id;
-    config->port = self->peer_port;
+    config->port = self->place.peer_port;
     config->seed = host.raft.seed;
     config->entries_max = host.raft.message_entries_max;
     config->line_bytes_max = raft_codec_line_bytes_max(config->entries_max, bytes);
@@ -91,12 +130,11 @@ static void transport_configure(const struct options *options, const char *clust
         config->queue_bytes_max = 2 * config->line_bytes_max;
 }
 
-struct transport *node_config_connect(uv_loop_t *loop, const struct options *options,
-                                      const struct transport_callbacks *callbacks,
-                                      char *error, size_t error_size)
+struct transport *node_config_transport(uv_loop_t *loop, const struct options *options,
+                                        const struct transport_callbacks *callbacks,
+                                        char *error, size_t error_size)
 {
     struct transport_config config;
-    struct transport *transport;
     char cluster[32], address[OPTIONS_HOST_MAX];
 
     if (!address_of(options_address(options), address, sizeof address, error,
@@ -106,12 +144,5 @@ struct transport *node_config_connect(uv_loop_t *loop, const struct options *opt
              (unsigned long long)options->cluster_id);
     transport_configure(options, cluster, &config);
     config.host = address;
-    transport = transport_new(loop, &config, callbacks, error, error_size);
-    for (uint32_t i = 0; transport != NULL && i < options->member_count; i++) {
-        const struct options_member *member = &options->members[i];
-
-        if (member->id != options->id)
-            transport_set_peer(transport, member->id, member->host, member->peer_port);
-    }
-    return transport;
+    return transport_new(loop, &config, callbacks, error, error_size);
 }

@@ -12,11 +12,10 @@
 // All but the start time.
 void node_config_host(const struct options *options, struct host_config *config);
 
-// Listens for the other members and begins to connect to them. NULL on failure, with
-// one line in `error`.
-struct transport *node_config_connect(uv_loop_t *loop, const struct options *options,
-                                      const struct transport_callbacks *callbacks,
-                                      char *error, size_t error_size);
+// Listens for the other members. NULL on failure, with one line in `error`.
+struct transport *node_config_transport(uv_loop_t *loop, const struct options *options,
+                                        const struct transport_callbacks *callbacks,
+                                        char *error, size_t error_size);
 
 // An empty store.
 struct service *node_config_service(const struct options *options);

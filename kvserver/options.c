@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "kvserver/options_cluster.h"
 #include "raft/version.h"
 
 enum setting_kind { SETTING_TEXT, SETTING_U32, SETTING_U64, SETTING_YES_NO };
@@ -34,7 +35,16 @@ static const struct setting settings[] = {
      AT(dir), 0, SIZE(dir)},
     {"config", "FILE", "a file of settings, one `name value` a line", SETTING_TEXT,
      AT(config), 0, SIZE(config)},
-    {"port", "PORT", "client port of a single node", SETTING_U32, AT(port), 0, 65535},
+    {"port", "PORT", "client port, where there is no --cluster", SETTING_U32, AT(port),
+     0, 65535},
+    {"peer-listen", "HOST:PORT", "where peers find a node without --cluster",
+     SETTING_TEXT, AT(peer_listen), 0, SIZE(peer_listen)},
+    {"join", "HOST:PORT", "become a member: ask the one with this client port",
+     SETTING_TEXT, AT(join), 0, SIZE(join)},
+    {"learner", "yes|no", "join, and never become a voter", SETTING_YES_NO, AT(learner),
+     0, 0},
+    {"priority", "N", "of members that could lead, the higher ones are to", SETTING_U32,
+     AT(priority), 0, 1000},
     {"bind", "ADDRESS", "listen here instead of on the member's own address",
      SETTING_TEXT, AT(bind), 0, SIZE(bind)},
     {"cluster-id", "N", "refuse a log that carries another number", SETTING_U64,
@@ -47,12 +57,31 @@ static const struct setting settings[] = {
      1, 60000},
     {"request-timeout-ms", "MS", "answer -TIMEOUT after so long", SETTING_U32,
      AT(request_timeout_ms), 1, 3600000},
+    {"pre-vote", "yes|no", "ask before a campaign whether it can be won",
+     SETTING_YES_NO, AT(pre_vote), 0, 0},
+    {"check-quorum", "yes|no", "a leader that hears no majority steps down",
+     SETTING_YES_NO, AT(check_quorum), 0, 0},
+    {"lease-drift-percent", "N", "lease reads: clocks differ in rate by this at most",
+     SETTING_U32, AT(lease_drift_percent), 0, 99},
     {"log-entries-max", "N", "capacity of the log, in entries", SETTING_U32,
      AT(log_entries_max), 16, UINT32_C(1) << 30},
     {"log-bytes-max", "BYTES", "capacity of the log, in bytes", SETTING_U64,
      AT(log_bytes_max), 1 << 16, UINT64_C(1) << 40},
     {"segment-bytes-max", "BYTES", "begin another log file after so many", SETTING_U64,
      AT(segment_bytes_max), 4096, UINT64_C(1) << 40},
+    {"uncommitted-bytes-max", "BYTES",
+     "refuse writes while so many wait for a majority", SETTING_U64,
+     AT(uncommitted_bytes_max), 1 << 10, UINT64_C(1) << 40},
+    {"inflight-bytes-max", "BYTES", "of the log, under way to one peer", SETTING_U64,
+     AT(inflight_bytes_max), 1 << 10, UINT64_C(1) << 40},
+    {"snapshot-entries", "N", "snapshot after so many; 0: not for that", SETTING_U32,
+     AT(snapshot_entries), 0, UINT32_C(1) << 30},
+    {"snapshot-bytes", "BYTES", "snapshot after so much log; 0: not for that",
+     SETTING_U64, AT(snapshot_bytes), 0, UINT64_C(1) << 40},
+    {"snapshot-tail", "N", "entries kept behind it for slow followers", SETTING_U32,
+     AT(snapshot_tail), 0, UINT32_C(1) << 30},
+    {"snapshot-chunk-bytes", "BYTES", "of it, in one message and one turn", SETTING_U32,
+     AT(snapshot_chunk_bytes), 1 << 10, UINT32_C(16) << 20},
     {"max-clients", "N", "refuse clients beyond", SETTING_U32, AT(clients_max), 1,
      1000000},
     {"pipeline-max", "N", "commands of one client under way; it waits beyond",
@@ -88,8 +117,18 @@ static void options_default(struct options *options)
     options->election_timeout_ms = 300;
     options->heartbeat_ms = 50;
     options->request_timeout_ms = 5000;
-    options->log_entries_max = 4 << 20;
-    options->log_bytes_max = UINT64_C(2) << 30;
+    options->pre_vote = true;
+    options->check_quorum = true;
+    // A snapshot begins at a fifth of the log's room: what is written while it is made,
+    // and while a slow one is sent, has the rest.
+    options->log_entries_max = 1 << 20;
+    options->log_bytes_max = UINT64_C(512) << 20;
+    options->uncommitted_bytes_max = UINT64_C(64) << 20;
+    options->inflight_bytes_max = UINT64_C(4) << 20;
+    options->snapshot_entries = 200000;
+    options->snapshot_bytes = UINT64_C(100) << 20;
+    options->snapshot_tail = 20000;
+    options->snapshot_chunk_bytes = 256 << 10;
     options->segment_bytes_max = UINT64_C(64) << 20;
     options->clients_max = 10000;
     options->pipeline_max = 1024;
@@ -168,8 +207,9 @@ static const char *setting_store(const struct setting *setting, struct options *
         *(uint32_t *)field = (uint32_t)value;
     else
         *(uint64_t *)field = value;
-    if (setting->offset == AT(port))
-        options->port_given = true;
+    options->port_given = options->port_given || setting->offset == AT(port);
+    options->cluster_id_given =
+        options->cluster_id_given || setting->offset == AT(cluster_id);
     return NULL;
 }
 
@@ -236,123 +276,6 @@ static enum options_result file_read(struct options *options, const char *path,
     return result;
 }
 
-// ---- the members ----------------------------------------------------------------
-
-// A port from 1 to 65535 that ends at `end`.
-static bool port_read(const char *text, char end, uint16_t *port, const char **rest)
-{
-    char *stop;
-    unsigned long value;
-
-    if (*text < '0' || *text > '9')
-        return false;
-    value = strtoul(text, &stop, 10);
-    if (*stop != end || value == 0 || value > 65535)
-        return false;
-    *port = (uint16_t)value;
-    *rest = stop + (end != '\0');
-    return true;
-}
-
-// "id=host:peer-port/client-port", where an IPv6 host stands in brackets.
-static bool member_read(const char *text, struct options_member *member)
-{
-    const char *host, *colon;
-    char *end;
-    unsigned long id;
-    size_t size;
-
-    memset(member, 0, sizeof *member);
-    if (*text < '0' || *text > '9')
-        return false;
-    id = strtoul(text, &end, 10);
-    if (*end != '=' || id == 0 || id > UINT32_MAX)
-        return false;
-    host = end + 1;
-    colon = strrchr(host, ':');
-    if (colon == NULL)
-        return false;
-    size = (size_t)(colon - host);
-    if (*host == '[') {
-        if (size < 3 || colon[-1] != ']')
-            return false;
-        host++;
-        size -= 2;
-    }
-    if (size == 0 || size >= OPTIONS_HOST_MAX)
-        return false;
-    member->id = (raft_id)id;
-    memcpy(member->host, host, size);
-    return port_read(colon + 1, '/', &member->peer_port, &host) &&
-           port_read(host, '\0', &member->client_port, &host);
-}
-
-static bool ports_meet(const struct options_member *a, const struct options_member *b)
-{
-    return strcmp(a->host, b->host) == 0 &&
-           (a->peer_port == b->peer_port || a->client_port == b->client_port ||
-            a->peer_port == b->client_port || a->client_port == b->peer_port);
-}
-
-static enum options_result member_add(struct options *options, const char *text,
-                                      char *error)
-{
-    struct options_member *member;
-
-    if (options->member_count == RAFT_MEMBERS_MAX)
-        return bad(error, "--cluster names more than %d members", RAFT_MEMBERS_MAX);
-    member = &options->members[options->member_count];
-    if (!member_read(text, member))
-        return bad(error,
-                   "--cluster: '%.100s' is not id=host:peer-port/client-port, such as "
-                   "1=127.0.0.1:7101/7001",
-                   text);
-    if (member->peer_port == member->client_port)
-        return bad(error, "--cluster: member %u uses port %u twice", member->id,
-                   member->peer_port);
-    for (uint32_t i = 0; i < options->member_count; i++) {
-        const struct options_member *other = &options->members[i];
-
-        if (other->id == member->id)
-            return bad(error, "--cluster names member %u twice", member->id);
-        if (ports_meet(other, member))
-            return bad(error, "--cluster: members %u and %u share a port of %.100s",
-                       other->id, member->id, member->host);
-    }
-    options->member_count++;
-    return OPTIONS_RUN;
-}
-
-static enum options_result cluster_read(struct options *options, char *error)
-{
-    char text[OPTIONS_CLUSTER_MAX];
-    char *rest = text;
-
-    strcpy(text, options->cluster);
-    for (char *part; (part = strsep(&rest, ",")) != NULL;)
-        if (member_add(options, trim(part), error) != OPTIONS_RUN)
-            return OPTIONS_BAD;
-    if (options->id == 0)
-        return bad(error, "--cluster needs --id, to say which member this node is");
-    if (options_member_find(options, options->id) == NULL)
-        return bad(error, "--id %u is not a member of --cluster", options->id);
-    if (options->port_given)
-        return bad(error, "--port is for a single node; --cluster names the ports");
-    return OPTIONS_RUN;
-}
-
-static void single_node(struct options *options)
-{
-    struct options_member *member = &options->members[0];
-
-    if (options->id == 0)
-        options->id = 1;
-    options->member_count = 1;
-    member->id = options->id;
-    strcpy(member->host, options->bind[0] != '\0' ? options->bind : "127.0.0.1");
-    member->client_port = (uint16_t)options->port;
-}
-
 // ---- the command line -----------------------------------------------------------
 
 // " (64m)": what counts where nothing is said, if there is such a thing.
@@ -378,7 +301,8 @@ static void default_print(const struct setting *setting, const struct options *d
         value = *(const uint64_t *)field;
         break;
     }
-    while (strcmp(setting->value, "BYTES") == 0 && value % 1024 == 0 && unit < 3) {
+    while (strcmp(setting->value, "BYTES") == 0 && value > 0 && value % 1024 == 0 &&
+           unit < 3) {
         value /= 1024;
         unit++;
     }
@@ -393,6 +317,8 @@ static void help_print(void)
     options_default(&defaults);
     printf("raftkv: one node of a replicated key-value store (RESP and JSON-RPC)\n\n"
            "  raftkv --dir data                      a single node on port 7001\n"
+           "  raftkv --id 4 --dir data/4 --port 7004 --peer-listen 127.0.0.1:7104 "
+           "--join 127.0.0.1:7001\n"
            "  raftkv --id 1 --dir data/1 --cluster "
            "1=127.0.0.1:7101/7001,2=127.0.0.1:7102/7002,3=127.0.0.1:7103/7003\n\n");
     for (size_t i = 0; i < SETTINGS; i++) {
@@ -443,10 +369,9 @@ static enum options_result consistent(struct options *options, char *error)
                    options->heartbeat_ms, options->election_timeout_ms);
     if (options->log_bytes_max / 4 < options->value_bytes_max)
         return bad(error, "--log-bytes-max is less than four of --value-bytes-max");
-    if (options->cluster[0] != '\0')
-        return cluster_read(options, error);
-    single_node(options);
-    return OPTIONS_RUN;
+    if (options->lease_drift_percent > 0 && !options->check_quorum)
+        return bad(error, "--lease-drift-percent needs --check-quorum yes");
+    return options_cluster_read(options, error) ? OPTIONS_RUN : OPTIONS_BAD;
 }
 
 enum options_result options_parse(struct options *options, int argc, char **argv,
@@ -480,7 +405,7 @@ const struct options_member *options_self(const struct options *options)
 
 const char *options_address(const struct options *options)
 {
-    return options->bind[0] != '\0' ? options->bind : options_self(options)->host;
+    return options->bind[0] != '\0' ? options->bind : options_self(options)->place.host;
 }
 
 const struct options_member *options_member_find(const struct options *options,
@@ -490,4 +415,25 @@ const struct options_member *options_member_find(const struct options *options,
         if (options->members[i].id == id)
             return &options->members[i];
     return NULL;
+}
+
+const char *options_setting(const struct options *options, uint32_t position,
+                            char *text)
+{
+    const struct setting *setting = &settings[position];
+    const char *field;
+
+    if (position >= SETTINGS)
+        return NULL;
+    field = (const char *)options + setting->offset;
+    if (setting->kind == SETTING_TEXT)
+        snprintf(text, OPTIONS_CLUSTER_MAX, "%s", field);
+    else if (setting->kind == SETTING_YES_NO)
+        strcpy(text, *(const bool *)field ? "yes" : "no");
+    else if (setting->kind == SETTING_U32)
+        snprintf(text, OPTIONS_CLUSTER_MAX, "%u", *(const uint32_t *)field);
+    else
+        snprintf(text, OPTIONS_CLUSTER_MAX, "%llu",
+                 (unsigned long long)*(const uint64_t *)field);
+    return setting->name;
 }

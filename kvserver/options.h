@@ -6,7 +6,7 @@
 #ifndef KVSERVER_OPTIONS_H
 #define KVSERVER_OPTIONS_H
 
-#include "raft/raft.h"
+#include "kvserver/place.h"
 
 enum {
     OPTIONS_HOST_MAX = 256,
@@ -17,32 +17,48 @@ enum {
 
 struct options_member {
     raft_id id;
-    char host[OPTIONS_HOST_MAX];
-    uint16_t peer_port; // 0: a single node, which has no peers
-    uint16_t client_port;
+    struct place place;
 };
 
 struct options {
     uint32_t id;
-    uint32_t member_count;
+    uint32_t member_count; // of the first start; alone, where the node joins
     struct options_member members[RAFT_MEMBERS_MAX];
 
     char cluster[OPTIONS_CLUSTER_MAX]; // as written; members[] is what it means
     char dir[OPTIONS_PATH_MAX];
     char config[OPTIONS_PATH_MAX];
     char bind[OPTIONS_HOST_MAX]; // empty: the member's own address
+    char join[OPTIONS_HOST_MAX]; // a member's client port; empty: no cluster is joined
+    char peer_listen[OPTIONS_HOST_MAX];
     uint32_t port;
     bool port_given;
     bool fsync;
+    bool learner; // --join: do not become a voter
     uint64_t cluster_id;
+    bool cluster_id_given;
+    uint32_t priority;
+
+    // Of the cluster that is joined, until the log tells more (join.h).
+    struct raft_configuration known;
 
     uint32_t election_timeout_ms;
     uint32_t heartbeat_ms;
     uint32_t request_timeout_ms;
+    bool pre_vote;
+    bool check_quorum;
+    uint32_t lease_drift_percent;
 
     uint32_t log_entries_max;
     uint64_t log_bytes_max;
     uint64_t segment_bytes_max;
+    uint64_t uncommitted_bytes_max;
+    uint64_t inflight_bytes_max;
+
+    uint32_t snapshot_entries;
+    uint64_t snapshot_bytes;
+    uint32_t snapshot_tail;
+    uint32_t snapshot_chunk_bytes;
 
     uint32_t clients_max;
     uint32_t pipeline_max;
@@ -65,8 +81,13 @@ const struct options_member *options_self(const struct options *options);
 // Where it listens: a name or an address.
 const char *options_address(const struct options *options);
 
-// Member `id`, or NULL.
+// Member `id` of the first start, or NULL.
 const struct options_member *options_member_find(const struct options *options,
                                                  raft_id id);
+
+// Setting number `position`, by its flag's name, and its value in `text`
+// (OPTIONS_CLUSTER_MAX). NULL where there are no more.
+const char *options_setting(const struct options *options, uint32_t position,
+                            char *text);
 
 #endif

@@ -68,6 +68,17 @@ struct request *pending_take(struct pending *pending, raft_index index)
     return request;
 }
 
+struct request *pending_skip(struct pending *pending, raft_index index)
+{
+    while (pending->first < pending->end && pending->first <= index) {
+        struct request *request = pending_take(pending, pending->first);
+
+        if (request != NULL)
+            return request;
+    }
+    return NULL;
+}
+
 void pending_forget(struct pending *pending, const struct request *request)
 {
     struct request **at;

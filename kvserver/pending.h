@@ -25,6 +25,10 @@ struct request *pending_add(struct pending *pending, struct request *request);
 // Takes out who waits for this index, or NULL. Indices are asked for in order.
 struct request *pending_take(struct pending *pending, raft_index index);
 
+// Takes out someone who waits for this index or one before it, or NULL: those entries
+// will not be seen here.
+struct request *pending_skip(struct pending *pending, raft_index index);
+
 void pending_forget(struct pending *pending, const struct request *request);
 
 #endif

@@ -59,6 +59,22 @@ void proposals_forget(struct proposals *proposals, const struct request *request
     proposals->requests[request->batch_place] = NULL;
 }
 
+void proposals_drop(struct proposals *proposals, uint32_t count)
+{
+    size_t bytes;
+
+    assert(count < proposals->count);
+    bytes = proposals->offsets[count];
+    for (uint32_t i = count; i < proposals->count; i++) {
+        proposals->offsets[i - count] = proposals->offsets[i] - bytes;
+        proposals->requests[i - count] = proposals->requests[i];
+        if (proposals->requests[i] != NULL)
+            proposals->requests[i]->batch_place = i - count;
+    }
+    proposals->count -= count;
+    buffer_consume(&proposals->bytes, bytes);
+}
+
 void proposals_seal(struct proposals *proposals)
 {
     for (uint32_t i = 0; i < proposals->count; i++) {

@@ -21,6 +21,9 @@ void proposals_clear(struct proposals *proposals);
 void proposals_begin(struct proposals *proposals, struct request *request);
 void proposals_forget(struct proposals *proposals, const struct request *request);
 
+// Drops the first `count`, whose commands were taken.
+void proposals_drop(struct proposals *proposals, uint32_t count);
+
 // Fills in `commands`, which are valid until `bytes` changes.
 void proposals_seal(struct proposals *proposals);
 

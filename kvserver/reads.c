@@ -106,6 +106,25 @@ struct request *reads_take(struct read_batch *batch)
     return NULL;
 }
 
+struct request *reads_next_for_leader(struct reads *reads)
+{
+    struct read_batch *batch = &reads->gathering;
+    bool left = false;
+
+    for (uint32_t i = 0; i < batch->count; i++) {
+        struct request *request = batch->requests[i];
+
+        if (request != NULL && !request->follower) {
+            batch->requests[i] = NULL;
+            request->batch = NULL;
+            return request;
+        }
+        left = left || request != NULL;
+    }
+    batch->count = left ? batch->count : 0;
+    return NULL;
+}
+
 void reads_forget(struct request *request)
 {
     if (request->batch != NULL) {

@@ -42,6 +42,9 @@ void reads_put_back(struct reads *reads, uint64_t id);
 struct read_batch *reads_find(struct reads *reads, uint64_t id);
 struct request *reads_take(struct read_batch *batch);
 
+// Takes one that only a leader may answer out of those that were gathered, or NULL.
+struct request *reads_next_for_leader(struct reads *reads);
+
 void reads_forget(struct request *request);
 
 #endif

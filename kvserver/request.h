@@ -19,6 +19,7 @@ enum request_kind {
     REQUEST_WRITE, // answered when its log entry is applied
     REQUEST_READ,  // answered from the applied state once that is confirmed
     REQUEST_LOCAL, // answered by this node alone, when its turn comes
+    REQUEST_ADMIN, // answered when the members, or the leader, have changed
 };
 
 struct connection;
@@ -31,6 +32,7 @@ struct request {
     bool confirmed; // a read: the state may answer
     bool verbatim;  // the reply is in the client's own language already
     bool waiting;   // known to the node
+    bool follower;  // a read: a follower may ask its leader for the confirmation
     struct connection *connection;
     struct request *next; // in the connection's queue
 

@@ -327,6 +327,6 @@ void resp_client_reset(struct connection *connection, const struct bytes *words,
     (void)words;
     (void)count;
     connection->name[0] = '\0';
-    connection->readonly = false;
+    connection->readonly = connection->stale = false;
     resp_simple(connection_reply(connection), "RESET");
 }

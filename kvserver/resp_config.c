@@ -11,7 +11,7 @@
 #include "kvserver/service/glob.h"
 #include "kvserver/service/resp.h"
 
-enum { VALUE_MAX = OPTIONS_PATH_MAX };
+enum { VALUE_MAX = OPTIONS_CLUSTER_MAX };
 
 struct parameter {
     const char *name;
@@ -91,27 +91,45 @@ static bool asked_for(const char *name, const struct bytes *patterns, uint32_t c
     return false;
 }
 
+static bool is_parameter(const char *name)
+{
+    for (int i = 0; i < PARAMETERS; i++)
+        if (strcmp(parameters[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static uint64_t pair_add(struct buffer *pairs, const char *name, const char *value)
+{
+    resp_bulk_text(pairs, name);
+    resp_bulk_text(pairs, value);
+    return 2;
+}
+
+// Redis' names first, then raftkv's own flags.
 static void config_get(const struct server *server, const struct bytes *words,
                        uint32_t count, struct buffer *reply)
 {
-    bool asked[PARAMETERS];
-    uint64_t found = 0;
+    struct buffer pairs = {0};
+    char text[VALUE_MAX];
+    const char *name;
+    uint64_t added = 0;
 
     for (int i = 0; i < PARAMETERS; i++) {
-        asked[i] = asked_for(parameters[i].name, words + 2, count - 2);
-        found += asked[i];
-    }
-    resp_array(reply, found * 2);
-    for (int i = 0; i < PARAMETERS; i++) {
-        char text[VALUE_MAX];
-
-        if (!asked[i])
+        if (!asked_for(parameters[i].name, words + 2, count - 2))
             continue;
         if (parameters[i].text == NULL)
             parameters[i].get(server, text);
-        resp_bulk_text(reply, parameters[i].name);
-        resp_bulk_text(reply, parameters[i].text != NULL ? parameters[i].text : text);
+        added += pair_add(&pairs, parameters[i].name,
+                          parameters[i].text != NULL ? parameters[i].text : text);
     }
+    for (uint32_t i = 0; (name = options_setting(server->options, i, text)) != NULL;
+         i++)
+        if (!is_parameter(name) && asked_for(name, words + 2, count - 2))
+            added += pair_add(&pairs, name, text);
+    resp_array(reply, added);
+    buffer_append(reply, pairs.data, pairs.size);
+    buffer_free(&pairs);
 }
 
 static void config_help(struct buffer *reply)

@@ -25,7 +25,7 @@ static void write_ask(struct connection *connection, const struct session *sessi
 {
     struct node *node = connection->server->node;
 
-    if (!node_leads(node))
+    if (!node_takes(node))
         node_redirect(node, connection_reply(connection));
     else
         node_write(node, connection_request(connection, REQUEST_WRITE, NULL, 0),
@@ -36,12 +36,15 @@ static void read_ask(struct connection *connection, const struct bytes *words,
                      uint32_t count)
 {
     struct node *node = connection->server->node;
+    struct request *request;
 
-    if (node_leads(node)) {
-        node_read(node, connection_request(connection, REQUEST_READ, words, count));
-    } else if (connection->readonly) {
+    if (connection->stale && !node_leads(node)) {
         connection_request(connection, REQUEST_LOCAL, words, count);
         connection_advance(connection);
+    } else if (node_takes(node) || connection->readonly) {
+        request = connection_request(connection, REQUEST_READ, words, count);
+        request->follower = connection->readonly;
+        node_read(node, request);
     } else {
         node_redirect(node, connection_reply(connection));
     }
@@ -135,12 +138,29 @@ static void command(struct connection *connection, const struct bytes *words,
     command_info_reply(words, count, connection_reply(connection));
 }
 
+// READONLY: a follower answers reads, too, once its leader has confirmed them. With
+// STALE it does not even ask.
 static void set_readonly(struct connection *connection, const struct bytes *words,
                          uint32_t count)
 {
-    (void)count;
-    connection->readonly = command_word_is(words[0], "READONLY");
+    bool readonly = command_word_is(words[0], "READONLY");
+    bool stale = readonly && count == 2 && command_word_is(words[1], "STALE");
+
+    if (count > 1 && !stale) {
+        resp_error(connection_reply(connection), "ERR syntax error");
+        return;
+    }
+    connection->readonly = readonly;
+    connection->stale = stale;
     resp_simple(connection_reply(connection), "OK");
+}
+
+// RAFT.MEMBER, RAFT.TRANSFER, RAFT.SNAPSHOT: for the node, as a write is.
+static void admin_ask(struct connection *connection, const struct bytes *words,
+                      uint32_t count)
+{
+    node_admin(connection->server->node,
+               connection_request(connection, REQUEST_ADMIN, words, count));
 }
 
 // What tells of the state must wait for the writes before it.
@@ -149,6 +169,15 @@ static void in_turn(struct connection *connection, const struct bytes *words,
 {
     connection_request(connection, REQUEST_LOCAL, words, count);
     connection_advance(connection);
+}
+
+static void member_ask(struct connection *connection, const struct bytes *words,
+                       uint32_t count)
+{
+    if (command_word_is(words[1], "LIST"))
+        in_turn(connection, words, count);
+    else
+        admin_ask(connection, words, count);
 }
 
 struct local {
@@ -170,6 +199,8 @@ static const struct local locals[] = {
     {"RAFT.STATUS", 1, in_turn},
     {"RAFT.HASH", 1, in_turn},
     {"RAFT.SESSION", 4, session_ask},
+    {"RAFT.MEMBER", 2, member_ask},
+    {"RAFT.TRANSFER", 1, admin_ask},
     {"CONFIG", 2, resp_config_reply},
     {"CLIENT", 2, resp_client_reply},
     {"HELLO", 1, resp_client_hello},
@@ -262,7 +293,18 @@ static void hash_reply(const struct server *server, struct buffer *reply)
     status_hash(server, text);
     resp_array(reply, 2);
     resp_bulk_text(reply, text);
-    resp_integer(reply, (int64_t)service_applied_index(node_service(server->node)));
+    resp_integer(reply, (int64_t)status_applied_index(server));
+}
+
+static void store_read(const struct request *request, struct buffer *reply)
+{
+    struct node *node = request->connection->server->node;
+
+    if (node_service(node) == NULL)
+        resp_error(reply, "LOADING a snapshot is being restored");
+    else
+        service_read(node_service(node), request->words, request->word_count,
+                     node_wall_ms(node), reply);
 }
 
 static void front_run(struct request *request, struct buffer *reply)
@@ -271,17 +313,17 @@ static void front_run(struct request *request, struct buffer *reply)
     struct bytes name = request->words[0];
 
     if (request->kind == REQUEST_READ)
-        service_read(node_service(server->node), request->words, request->word_count,
-                     node_wall_ms(server->node), reply);
+        store_read(request, reply);
     else if (command_word_is(name, "INFO"))
         info_reply(server, request->words, request->word_count, reply);
     else if (command_word_is(name, "RAFT.STATUS"))
         info_status(server, reply);
     else if (command_word_is(name, "RAFT.HASH"))
         hash_reply(server, reply);
-    else // a stale read, which READONLY allowed
-        service_read(node_service(server->node), request->words, request->word_count,
-                     node_wall_ms(server->node), reply);
+    else if (command_word_is(name, "RAFT.MEMBER"))
+        info_members(server, reply);
+    else // a stale read, which READONLY STALE allowed
+        store_read(request, reply);
 }
 
 const struct front resp_front = {

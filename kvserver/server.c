@@ -5,11 +5,13 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "kvserver/join.h"
 #include "kvserver/notice.h"
 
 enum {
     BACKLOG = 511,
     STOP_MS_MAX = 5000, // to finish what is under way
+    LEAD_AWAY_MS = 500, // for clients to ask once more, and learn who leads now
     ROUNDS_MAX = 8,     // within one turn, before sockets are looked at again
 };
 
@@ -60,6 +62,29 @@ static bool at_rest(const struct server *server)
     return server->connection_count == 0 && !node_busy(server->node);
 }
 
+static void stop_now(struct server *server);
+
+static void lead_away_over(uv_timer_t *timer)
+{
+    stop_now(timer->data);
+}
+
+// The leader is about to stop: its clients must not notice more than a redirection, so
+// it goes on to answer until leadership is elsewhere, and a moment longer.
+static void hand_over(struct server *server)
+{
+    server->handing_over = node_hand_over(server->node);
+    if (server->handing_over)
+        return;
+    if (node_leads(server->node)) {
+        notice_line("stops as the leader: nobody took over");
+        stop_now(server);
+        return;
+    }
+    notice_line("has handed leadership over");
+    uv_timer_start(&server->stop_timer, lead_away_over, LEAD_AWAY_MS, 0);
+}
+
 static void server_turn(struct server *server)
 {
     int rounds = 0;
@@ -72,6 +97,8 @@ static void server_turn(struct server *server)
              (node_gathered(server->node) || server->dirty != NULL));
     if (server->finished)
         return;
+    if (server->handing_over)
+        hand_over(server);
     if (node_stopped(server->node) != NULL) {
         notice_line("stops: %s", node_stopped(server->node));
         finish(server, 1);
@@ -104,18 +131,28 @@ static void stop_late(uv_timer_t *timer)
     finish(server, 0);
 }
 
-static void stop(uv_signal_t *signal, int number)
+static void stop_now(struct server *server)
 {
-    struct server *server = signal->data;
-
     if (server->stopping)
         return;
-    notice_line("stopping (%s)", number == SIGTERM ? "SIGTERM" : "SIGINT");
     server->stopping = true;
     uv_close((uv_handle_t *)&server->listener, NULL);
     for (struct connection *at = server->connections; at != NULL; at = at->next)
         connection_end(at);
     uv_timer_start(&server->stop_timer, stop_late, STOP_MS_MAX, 0);
+}
+
+static void stop(uv_signal_t *signal, int number)
+{
+    struct server *server = signal->data;
+
+    if (server->stop_asked)
+        return;
+    notice_line("stopping (%s)", number == SIGTERM ? "SIGTERM" : "SIGINT");
+    server->stop_asked = true;
+    server->handing_over = node_hand_over(server->node);
+    if (!server->handing_over)
+        stop_now(server);
 }
 
 // ---- starting -------------------------------------------------------------------
@@ -152,7 +189,7 @@ static bool refused(const struct server *server, int status)
 {
     notice_line("cannot listen for clients on %s:%u: %s",
                 options_address(server->options),
-                options_self(server->options)->client_port, uv_strerror(status));
+                options_self(server->options)->place.client_port, uv_strerror(status));
     return false;
 }
 
@@ -165,7 +202,7 @@ static bool bind_for_clients(struct server *server)
     const char *host = options_address(options);
     struct sockaddr_storage address = {0};
     int length = sizeof address;
-    int status = resolve(server->loop, host, self->client_port, &address);
+    int status = resolve(server->loop, host, self->place.client_port, &address);
 
     uv_tcp_init(server->loop, &server->listener);
     server->listener.data = server;
@@ -229,12 +266,14 @@ static void tell_start(const struct server *server)
     const struct options *options = server->options;
     const struct raft_view *view = node_view(server->node);
     unsigned long long entries = view->last_index - view->first_index + 1;
+    uint32_t members = view->configuration->count;
 
     notice_line("recovered %llu entries, term %llu, from %s", entries,
                 (unsigned long long)view->current_term, options->dir);
     notice_line("serves clients on %s:%u, %u member%s", options_address(options),
-                server->client_port, options->member_count,
-                options->member_count == 1 ? "" : "s");
+                server->client_port, members, members == 1 ? "" : "s");
+    if (members == 0)
+        notice_line("waits for the leader of its cluster");
     if (!options->fsync)
         notice_line("WARNING: --fsync no: acknowledged writes are LOST when this "
                     "machine stops");
@@ -262,15 +301,37 @@ static int start_failed(struct server *server)
     return 1;
 }
 
-static int server_serve(struct server *server)
+// A new node asks to be added before it has a log; one that was stopped before it heard
+// from the leader has a log that knows no members, and asks again.
+static bool node_start(struct server *server, struct options *options, char *error)
+{
+    bool joins = options->join[0] != '\0';
+    uint64_t found = options->cluster_id;
+    bool is_new = joins && join_is_new(options->dir, &found);
+
+    if (joins && !options->cluster_id_given)
+        options->cluster_id = found;
+    if (is_new && !join_cluster(options, true, error))
+        return false;
+    server->node = node_open(server->loop, options, &connection_node_client, error,
+                             OPTIONS_ERROR_MAX);
+    if (server->node == NULL)
+        return false;
+    if (joins && !is_new && node_view(server->node)->configuration->count == 0) {
+        if (!join_cluster(options, false, error))
+            return false;
+        node_meet(server->node);
+    }
+    return true;
+}
+
+static int server_serve(struct server *server, struct options *options)
 {
     char error[OPTIONS_ERROR_MAX];
 
     if (!bind_for_clients(server))
         return start_failed(server);
-    server->node = node_open(server->loop, server->options, &connection_node_client,
-                             error, sizeof error);
-    if (server->node == NULL) {
+    if (!node_start(server, options, error)) {
         notice_line("cannot start: %s", error);
         return start_failed(server);
     }
@@ -287,7 +348,7 @@ static int server_serve(struct server *server)
     return server->exit_code;
 }
 
-int server_run(const struct options *options)
+int server_run(struct options *options)
 {
     struct server *server = calloc(1, sizeof *server);
     uv_loop_t loop;
@@ -303,7 +364,7 @@ int server_run(const struct options *options)
     server->loop = &loop;
     server->options = options;
     server->started_ms = uv_now(&loop);
-    exit_code = server_serve(server);
+    exit_code = server_serve(server, options);
     uv_loop_close(&loop);
     spare_requests_free(server);
     free(server);

@@ -44,13 +44,16 @@ struct server {
 
     uint64_t started_ms;
     uint16_t client_port; // as bound
+    bool stop_asked;
+    bool handing_over; // before that: leadership goes elsewhere first
     bool stopping;
     bool finished;
     int exit_code;
     struct server_counters counters;
 };
 
-// Runs until a signal or a failure; returns the process's exit code.
-int server_run(const struct options *options);
+// Runs until a signal or a failure; returns the process's exit code. What a cluster
+// that is joined tells goes into the options.
+int server_run(struct options *options);
 
 #endif

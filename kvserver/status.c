@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "kvserver/members.h"
+
 static const char *const progress_names[] = {[RAFT_PROBE] = "probe",
                                              [RAFT_REPLICATE] = "replicate",
                                              [RAFT_SNAPSHOT] = "snapshot"};
@@ -11,17 +13,23 @@ void status_hash(const struct server *server, char *text)
     const struct service *service = node_service(server->node);
 
     snprintf(text, STATUS_HASH_SIZE, "%016llx",
-             (unsigned long long)service_hash(service));
+             service == NULL ? 0 : (unsigned long long)service_hash(service));
+}
+
+uint64_t status_applied_index(const struct server *server)
+{
+    const struct service *service = node_service(server->node);
+
+    return service == NULL ? 0 : service_applied_index(service);
 }
 
 void status_leader_address(const struct server *server, char *text, size_t size)
 {
-    const struct options_member *leader =
-        options_member_find(server->options, node_view(server->node)->leader_id);
+    struct place place;
 
     text[0] = '\0';
-    if (leader != NULL)
-        snprintf(text, size, "%s:%u", leader->host, leader->client_port);
+    if (node_place(server->node, node_view(server->node)->leader_id, &place))
+        snprintf(text, size, "%s:%u", place.host, place.client_port);
 }
 
 static void number(const struct status_visitor *visitor, const char *name,
@@ -34,10 +42,13 @@ static void raft_visit(const struct server *server,
                        const struct status_visitor *visitor)
 {
     const struct raft_view *view = node_view(server->node);
-    char leader[OPTIONS_HOST_MAX + 8];
+    char leader[RAFT_ADDRESS_BYTES], cluster[24];
 
     status_leader_address(server, leader, sizeof leader);
+    snprintf(cluster, sizeof cluster, "%llu",
+             (unsigned long long)server->options->cluster_id);
     number(visitor, "node", view->id);
+    visitor->text(visitor->context, "cluster_id", cluster);
     visitor->text(visitor->context, "role", raft_role_text(view->role));
     number(visitor, "term", view->current_term);
     number(visitor, "leader", view->leader_id);
@@ -50,8 +61,14 @@ static void raft_visit(const struct server *server,
     number(visitor, "last_term", view->last_term);
     number(visitor, "durable_index", view->durable_index);
     number(visitor, "log_bytes", view->log_bytes);
+    number(visitor, "uncommitted_bytes", view->uncommitted_bytes);
     number(visitor, "elections", view->elections);
     number(visitor, "reads_pending", view->reads_pending);
+    number(visitor, "snapshot_index", view->snapshot_index);
+    number(visitor, "transfer_to", view->transfer_to);
+    number(visitor, "lease", view->lease);
+    number(visitor, "configuration_index", view->configuration_index);
+    number(visitor, "joint", members_joint(view->configuration));
 }
 
 static void counters_visit(const struct server *server,
@@ -73,6 +90,13 @@ static void counters_visit(const struct server *server,
     number(visitor, "disk_bytes", host.bytes_appended);
     number(visitor, "disk_segments", host.segments);
     number(visitor, "disk_torn_bytes", host.torn_bytes);
+    number(visitor, "disk_segments_removed", host.segments_removed);
+    number(visitor, "snapshots_taken", host.snapshots_taken);
+    number(visitor, "snapshots_failed", host.snapshots_failed);
+    number(visitor, "snapshots_received", host.snapshots_received);
+    number(visitor, "snapshot_chunks_sent", host.snapshot_chunks_sent);
+    number(visitor, "snapshot_bytes_last", host.snapshot_bytes_last);
+    number(visitor, "snapshot_underway", host.snapshot_underway);
 }
 
 static void network_visit(const struct server *server,
@@ -90,27 +114,37 @@ static void network_visit(const struct server *server,
     number(visitor, "hellos_refused", counters.hellos_refused);
 }
 
-static void peer_visit(const struct server *server, const struct options_member *member,
+// What the leader knows of a member's log; nothing elsewhere.
+static const struct raft_peer_view *progress_of(const struct raft_view *view,
+                                                raft_id id)
+{
+    for (uint32_t i = 0; i < view->peer_count; i++)
+        if (view->peers[i].id == id)
+            return &view->peers[i];
+    return NULL;
+}
+
+static void peer_visit(const struct server *server, raft_id id,
                        const struct status_visitor *visitor)
 {
-    const struct raft_view *view = node_view(server->node);
+    const struct raft_peer_view *peer = progress_of(node_view(server->node), id);
     struct transport_peer_counters link = {0};
-    char address[OPTIONS_HOST_MAX + 8];
+    char address[PLACE_HOST_MAX + 8] = "";
+    struct place place;
 
-    snprintf(address, sizeof address, "%s:%u", member->host, member->peer_port);
-    visitor->peer_begin(visitor->context, member->id);
+    if (node_place(server->node, id, &place))
+        snprintf(address, sizeof address, "%s:%u", place.host, place.peer_port);
+    visitor->item_begin(visitor->context, "peer", id);
     visitor->text(visitor->context, "address", address);
-    for (uint32_t i = 0; i < view->peer_count; i++) {
-        const struct raft_peer_view *peer = &view->peers[i];
-
-        if (peer->id != member->id)
-            continue;
+    if (peer != NULL) {
         visitor->text(visitor->context, "progress", progress_names[peer->state]);
         number(visitor, "match_index", peer->match_index);
         number(visitor, "next_index", peer->next_index);
         number(visitor, "inflight", peer->inflight);
+        number(visitor, "inflight_bytes", peer->inflight_bytes);
     }
-    transport_count_peer(node_transport(server->node), member->id, &link);
+    if (node_transport(server->node) != NULL)
+        transport_count_peer(node_transport(server->node), id, &link);
     number(visitor, "connected", link.connected);
     number(visitor, "frames_sent", link.frames_sent);
     number(visitor, "frames_received", link.frames_received);
@@ -119,30 +153,65 @@ static void peer_visit(const struct server *server, const struct options_member 
     number(visitor, "bytes_received", link.bytes_received);
     number(visitor, "decode_errors", link.decode_errors);
     number(visitor, "link_failures", link.failures);
-    visitor->peer_end(visitor->context);
+    visitor->item_end(visitor->context);
+}
+
+static void member_visit(const struct server *server, const struct raft_member *member,
+                         const struct status_visitor *visitor)
+{
+    const struct raft_view *view = node_view(server->node);
+    const struct raft_peer_view *peer = progress_of(view, member->id);
+    uint64_t now = uv_now(server->loop);
+
+    visitor->item_begin(visitor->context, "member", member->id);
+    visitor->text(visitor->context, "role", members_role_text(member->role));
+    visitor->text(visitor->context, "address", member->address);
+    number(visitor, "priority", member->priority);
+    if (peer != NULL && member->id != view->id) {
+        visitor->text(visitor->context, "state", progress_names[peer->state]);
+        number(visitor, "match_index", peer->match_index);
+        number(visitor, "caught_up", peer->caught_up);
+        number(visitor, "contact_ms_ago",
+               now > peer->contact_ms ? now - peer->contact_ms : 0);
+        number(visitor, "snapshot_offset", peer->snapshot_offset);
+    } else if (member->id == view->id) {
+        number(visitor, "match_index", view->durable_index);
+    }
+    visitor->item_end(visitor->context);
+}
+
+void status_visit_members(const struct server *server,
+                          const struct status_visitor *visitor)
+{
+    const struct raft_configuration *members = node_view(server->node)->configuration;
+
+    for (uint32_t i = 0; i < members->count; i++)
+        member_visit(server, &members->members[i], visitor);
 }
 
 void status_visit(const struct server *server, const struct status_visitor *visitor)
 {
-    const struct options *options = server->options;
+    const struct raft_configuration *members = node_view(server->node)->configuration;
 
     raft_visit(server, visitor);
     counters_visit(server, visitor);
     network_visit(server, visitor);
-    for (uint32_t i = 0; i < options->member_count; i++)
-        if (options->members[i].id != options->id)
-            peer_visit(server, &options->members[i], visitor);
+    for (uint32_t i = 0; i < members->count; i++)
+        if (members->members[i].id != server->options->id)
+            peer_visit(server, members->members[i].id, visitor);
+    status_visit_members(server, visitor);
 }
 
 uint32_t status_connected_peers(const struct server *server)
 {
+    const struct raft_configuration *members = node_view(server->node)->configuration;
     const struct transport *transport = node_transport(server->node);
     uint32_t connected = 0;
 
-    for (uint32_t i = 0; transport != NULL && i < server->options->member_count; i++) {
+    for (uint32_t i = 0; transport != NULL && i < members->count; i++) {
         struct transport_peer_counters link = {0};
 
-        transport_count_peer(transport, server->options->members[i].id, &link);
+        transport_count_peer(transport, members->members[i].id, &link);
         connected += link.connected;
     }
     return connected;

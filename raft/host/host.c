@@ -298,6 +298,34 @@ enum raft_status host_propose(struct host *host, const struct host_io *io,
     return status;
 }
 
+enum raft_status host_change(struct host *host, const struct host_io *io,
+                             uint64_t now_ms, const struct raft_member *members,
+                             uint32_t count, raft_index *index, raft_term *term)
+{
+    if (host->stopped)
+        return RAFT_NOT_LEADER;
+    struct raft_event event = {.type = RAFT_EVENT_CHANGE_MEMBERSHIP, .now_ms = now_ms};
+    event.change.members = members;
+    event.change.count = count;
+    struct raft_output output;
+    enum raft_status status = run(host, io, &event, &output);
+    *index = output.proposed_index;
+    *term = output.proposed_term;
+    return status;
+}
+
+enum raft_status host_transfer(struct host *host, const struct host_io *io,
+                               uint64_t now_ms, raft_id to)
+{
+    if (host->stopped)
+        return RAFT_NOT_LEADER;
+    struct raft_event event = {.type = RAFT_EVENT_TRANSFER_LEADERSHIP,
+                               .now_ms = now_ms};
+    event.transfer.to = to;
+    struct raft_output output;
+    return run(host, io, &event, &output);
+}
+
 enum raft_status host_read(struct host *host, const struct host_io *io, uint64_t now_ms,
                            uint64_t id)
 {

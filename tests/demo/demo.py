@@ -207,7 +207,7 @@ class Demo:
         """Acknowledged writes that this replica's own state does not hold."""
         lost = 0
         with self.cluster.client(node, seconds=60) as client:
-            client.do("READONLY")
+            client.do("READONLY", "STALE")
             for writer in self.writers:
                 for first in range(0, writer.acknowledged, READ_BATCH):
                     last = min(first + READ_BATCH, writer.acknowledged)

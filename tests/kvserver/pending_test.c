@@ -2,6 +2,7 @@
 // requests share a confirmation.
 #include "kvserver/pending.h"
 
+#include "kvserver/proposals.h"
 #include "kvserver/reads.h"
 #include "kvserver/waits.h"
 #include "tests/test.h"
@@ -151,6 +152,71 @@ TEST(the_oldest_request_is_always_known)
     CHECK(waits.oldest == &requests[2] && waits.youngest == &requests[2]);
     waits_remove(&waits, &requests[2]);
     CHECK(waits.oldest == NULL && waits.youngest == NULL);
+}
+
+TEST(indices_that_are_never_seen_are_given_up_in_order)
+{
+    struct pending pending;
+
+    pending_init(&pending);
+    for (raft_index i = 10; i <= 20; i += 5)
+        pending_add(&pending, at(i));
+    CHECK(pending_skip(&pending, 9) == NULL);
+    CHECK(pending_skip(&pending, 17) == at(10));
+    CHECK(pending_skip(&pending, 17) == at(15));
+    CHECK(pending_skip(&pending, 17) == NULL);
+    CHECK(pending_take(&pending, 20) == at(20));
+    pending_release(&pending);
+}
+
+TEST(reads_for_a_leader_leave_those_that_a_follower_may_answer)
+{
+    struct request mine = {.kind = REQUEST_READ}, theirs = {.kind = REQUEST_READ};
+    struct reads reads;
+    uint64_t id;
+
+    theirs.follower = true;
+    reads_init(&reads);
+    reads_add(&reads, &mine);
+    reads_add(&reads, &theirs);
+    CHECK(reads_next_for_leader(&reads) == &mine);
+    CHECK(reads_next_for_leader(&reads) == NULL);
+    id = reads_start(&reads);
+    CHECK(reads_take(reads_find(&reads, id)) == &theirs);
+    reads_add(&reads, &mine);
+    CHECK(reads_next_for_leader(&reads) == &mine);
+    CHECK(reads_next_for_leader(&reads) == NULL);
+    CHECK(!reads_can_start(&reads)); // nothing is left
+    reads_release(&reads);
+}
+
+static void propose(struct proposals *proposals, struct request *request,
+                    const char *text)
+{
+    proposals_begin(proposals, request);
+    buffer_append_text(&proposals->bytes, text);
+}
+
+TEST(proposals_that_were_taken_are_dropped_and_the_others_stay)
+{
+    struct proposals proposals = {0};
+    struct request first = {0}, third = {0};
+
+    propose(&proposals, &first, "one");
+    propose(&proposals, NULL, "two");
+    propose(&proposals, &third, "three");
+    proposals_drop(&proposals, 1);
+    CHECK_EQ(proposals.count, 2);
+    propose(&proposals, &first, "one again");
+    proposals_seal(&proposals);
+    CHECK_EQ(proposals.commands[0].size, 3);
+    CHECK(memcmp(proposals.commands[0].data, "two", 3) == 0);
+    CHECK(memcmp(proposals.commands[1].data, "three", 5) == 0);
+    CHECK_EQ(proposals.commands[2].size, 9);
+    proposals_forget(&proposals, &third);
+    CHECK(proposals.requests[1] == NULL);
+    CHECK(proposals.requests[2] == &first);
+    proposals_release(&proposals);
 }
 
 TEST_MAIN

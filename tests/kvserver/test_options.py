@@ -49,6 +49,13 @@ def run(*arguments: str) -> subprocess.CompletedProcess:
         (["--id", "1", "--cluster", "1=h:1/2,1=h:3/4"], "names member 1 twice"),
         (["--id", "1", "--cluster", "1=h:1/2,2=h:3/2"], "1 and 2 share a port of h"),
         (["--id", "1", "--cluster", "1=h:5/5"], "member 1 uses port 5 twice"),
+        (["--join", "h:1"], "--join needs --id"),
+        (["--id", "4", "--join", "h:1"], "--join needs --peer-listen"),
+        (["--id", "4", "--join", "h", "--peer-listen", "h:2"], "is not host:port"),
+        (["--peer-listen", "h:99999"], "--peer-listen 'h:99999' is not host:port"),
+        (["--peer-listen", "h:5", "--port", "5"], "--peer-listen and --port are both 5"),
+        (["--id", "1", "--cluster", THREE, "--join", "h:1"], "without --cluster"),
+        (["--lease-drift-percent", "5", "--check-quorum", "no"], "needs --check-quorum"),
         (["--config", "/nonexistent/file"], "cannot read /nonexistent/file: No such"),
     ],
 )
@@ -92,9 +99,9 @@ def test_help_and_version_go_to_stdout() -> None:
     assert done.returncode == 0 and done.stderr == ""
     for flag in ("--id", "--cluster", "--dir", "--config", "--fsync", "--bind"):
         assert flag in done.stdout
-    for shown in ("absent (data)", "node (7001)", "stops (yes)", "campaign (300)"):
+    for shown in ("absent (data)", "--cluster (7001)", "stops (yes)", "campaign (300)"):
         assert shown in done.stdout
-    for shown in ("bytes (2g)", "word (1m)", "in entries (4194304)"):
+    for shown in ("in bytes (512m)", "word (1m)", "in entries (1048576)"):
         assert shown in done.stdout
     done = run("--dir", "data", "--version")
     assert done.returncode == 0 and done.stdout.startswith("raftkv ")

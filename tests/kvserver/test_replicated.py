@@ -50,7 +50,7 @@ def test_a_readonly_connection_reads_a_followers_own_state(
     cluster.wait_applied_equal()
     behind = others(cluster, cluster.leader())[0]
     with cluster.client(behind) as client, cluster.rpc(behind) as rpc:
-        assert client.do("READONLY") == "OK"
+        assert client.do("READONLY", "STALE") == "OK"
         assert client.pipeline(["GET", "k"], ["PING"]) == [b"v", "PONG"]
         with pytest.raises(RespError, match="^MOVED"):
             client.do("SET", "k", "w")

@@ -1,6 +1,7 @@
 """What clients saw of a real cluster, in the form that `raftsim linearize` judges
 (sim/history.h): one operation a line, with the times of its call and its return."""
 
+import collections
 import dataclasses
 import json
 import pathlib
@@ -117,6 +118,7 @@ class Client(threading.Thread):
         self.with_session = number % 3 != 0
         self.unique: dict[str, str] = {}  # acknowledged writes of keys of its own
         self.problem: Optional[BaseException] = None
+        self.refusals: collections.Counter[str] = collections.Counter()
 
     def run(self) -> None:
         try:
@@ -183,6 +185,7 @@ class Client(threading.Thread):
                     self.connection = RespClient(self.port, seconds=5)
                 return True, self.connection.do(*words)
             except RespError as error:
+                self.refusals[error.code] += 1
                 if error.code == "MOVED":
                     self.turn_to(error.moved_to()[1])
                 elif error.code in NOT_TAKEN or (error.code == "TIMEOUT" and again):
@@ -193,6 +196,7 @@ class Client(threading.Thread):
                     raise
             except OSError:
                 sent = self.connection is not None
+                self.refusals["no answer" if sent else "no connection"] += 1
                 self.turn_to(self.random.choice(self.load.ports))
                 if sent and not again:
                     return False, None
@@ -255,6 +259,10 @@ class Clients:
         told = self.acknowledged()
         lost = len(self.history.operations) - told
         return f"{told} operations acknowledged, {lost} never answered"
+
+    def refusals(self) -> collections.Counter[str]:
+        """By the first word of the error; "no answer" where a connection broke."""
+        return sum((c.refusals for c in self.clients), collections.Counter())
 
     def unique(self) -> dict[str, str]:
         """Keys written once by their only client, and acknowledged."""

@@ -108,7 +108,10 @@ class Cables:
 
 
 class RealCluster(Cluster):
-    """raftkv processes. `fsync` puts their data on the real disk and has it synced."""
+    """raftkv processes. `fsync` puts their data on the real disk and has it synced.
+
+    Without `cables` no link can be cut, but members may come and go: with them, each
+    node knows the others by addresses of its own, which the log cannot tell."""
 
     def __init__(
         self,
@@ -117,8 +120,12 @@ class RealCluster(Cluster):
         fsync: bool = False,
         flags: tuple[str, ...] = (),
         sanitized: bool = False,
+        cables: bool = True,
     ) -> None:
         super().__init__(nodes)
+        self.founders = self.nodes
+        self.joined: dict[Node, list[str]] = {}  # with what flags
+        self.with_cables = cables
         self.program = build.program("raftkv", sanitized=sanitized)
         self.flags = flags
         self.directory = scratch_directory(durable=fsync)
@@ -134,7 +141,7 @@ class RealCluster(Cluster):
     # ---- processes -------------------------------------------------------------------
 
     def start(self) -> None:
-        if self.cables is None:
+        if self.cables is None and self.with_cables:
             self.cables = Cables(self.peer_ports)
         for node in self.nodes:
             if node not in self.processes:
@@ -151,15 +158,19 @@ class RealCluster(Cluster):
 
     def member(self, dialer: Node, node: Node) -> str:
         """How `dialer` is told of `node`: through the cable between them."""
-        own = dialer == node
+        own = dialer == node or not self.with_cables
         peer = self.peer_ports[node] if own else self.cables.ports[f"{dialer}:{node}"]
         return f"{node}={LOOPBACK}:{peer}/{self.client_ports[node]}"
 
     def command(self, node: Node) -> list[str]:
-        members = ",".join(self.member(node, other) for other in self.nodes)
+        if node in self.joined:
+            place = self.joined[node]
+        else:
+            members = ",".join(self.member(node, other) for other in self.founders)
+            place = ["--cluster", members]
         return [
-            *(str(self.program), "--id", str(node), "--cluster", members),
-            *("--dir", str(self.directory / str(node)), *self.flags),
+            *(str(self.program), "--id", str(node), *self.flags, *place),
+            *("--dir", str(self.directory / str(node))),
         ]
 
     def log_path(self, node: Node) -> pathlib.Path:
@@ -178,6 +189,83 @@ class RealCluster(Cluster):
             return True
 
         self.wait(listens, f"node {node} listens")
+
+    # ---- members ---------------------------------------------------------------------
+
+    def join(self, *flags: str) -> Node:
+        """A new node, under a new number, that asks to be a member. It may not be a
+        voter yet when this returns: see wait_voters()."""
+        assert not self.with_cables
+        node = max([*self.founders, *self.joined]) + 1
+        self.peer_ports[node], self.client_ports[node] = free_ports(2)
+        asked = self.up()[0]
+        self.joined[node] = [
+            *("--join", f"{LOOPBACK}:{self.client_ports[asked]}"),
+            *("--peer-listen", f"{LOOPBACK}:{self.peer_ports[node]}"),
+            *("--port", str(self.client_ports[node]), *flags),
+        ]
+        self.nodes = (*self.nodes, node)
+        self.launch(node)
+        return node
+
+    def remove(self, node: Node) -> None:
+        """Out of the configuration; its process, if it has one, goes on."""
+        self.again_if_known("RAFT.MEMBER", "REMOVE", node)
+        self.nodes = tuple(n for n in self.nodes if n != node)
+
+    def again_if_known(self, *words: Word) -> None:
+        """Until it is done, also where an earlier attempt's answer was lost."""
+
+        def done() -> bool:
+            try:
+                return self.do(*words) == "OK"
+            except RespError as error:
+                if "is not in the configuration" in str(error):
+                    return True
+                if error.code != "TIMEOUT":
+                    raise
+                return False
+
+        self.wait(done, f"an answer to {words}")
+
+    def members(self, node: Node) -> dict[Node, dict[str, Any]]:
+        """As that node's configuration tells them."""
+        return {m["node"]: m for m in self.raw_status(node)["members"]}
+
+    def wait_voters(self, *voters: Node) -> None:
+        """Until the configuration has these voters and no others, as their leader
+        tells, and is settled."""
+
+        def settled() -> bool:
+            status = self.raw_status(self.leader())
+            found = [m["node"] for m in status["members"] if m["role"] == "voter"]
+            committed = status["configuration_index"] <= status["commit_index"]
+            return sorted(found) == sorted(voters) and not status["joint"] and committed
+
+        self.wait(settled, f"{voters} are the voters")
+
+    def transfer(self, to: Node = 0) -> Node:
+        """Hands leadership over, and tells to whom."""
+        words = ["RAFT.TRANSFER", to] if to else ["RAFT.TRANSFER"]
+        assert self.do(*words) == "OK"
+        return self.leader()
+
+    def snapshot(self, node: Node) -> int:
+        """Has that node take one; the index that it covers."""
+        before = self.raw_status(node)["snapshots_taken"]
+        assert self.do_on(node, "RAFT.SNAPSHOT") == "OK"
+
+        def taken() -> int:
+            status = self.raw_status(node)
+            return status["snapshots_taken"] > before and status["snapshot_index"]
+
+        return self.wait(taken, f"a snapshot of node {node}")
+
+    # ---- faults ----------------------------------------------------------------------
+
+    def wipe(self, node: Node) -> None:
+        """A crashed node's disk is gone."""
+        shutil.rmtree(self.directory / str(node))
 
     def crash(self, node: Node) -> None:
         self.forget(node)
@@ -256,7 +344,8 @@ class RealCluster(Cluster):
             if node not in kept:
                 kept[node] = self.client(node)
                 if kept is self.observers:
-                    kept[node].do("READONLY")  # reads show this node's own state
+                    # Reads show this node's own state.
+                    kept[node].do("READONLY", "STALE")
             kept[node].socket.settimeout(seconds)
             return kept[node].do(*words)
         except OSError as error:

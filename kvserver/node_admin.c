@@ -1,0 +1,141 @@
+#include "kvserver/node_admin.h"
+
+#include <string.h>
+
+#include "kvserver/members.h"
+#include "kvserver/node_answers.h"
+#include "kvserver/service/command.h"
+#include "kvserver/service/number.h"
+#include "kvserver/service/resp.h"
+
+static void answer_ok(struct node *node, struct request *request)
+{
+    node_forget(node, request);
+    resp_simple(node->client.reply_to(request), "OK");
+    node->client.replied(request);
+}
+
+static void answer_with(struct node *node, struct request *request,
+                        const struct buffer *reply)
+{
+    node_forget(node, request);
+    buffer_append(node->client.reply_to(request), reply->data, reply->size);
+    node->client.replied(request);
+}
+
+// ---- members --------------------------------------------------------------------
+
+static void members_propose(struct node *node, struct request *request,
+                            const struct members_delta *delta)
+{
+    raft_index index = 0;
+    raft_term term = 0;
+    enum raft_status status = host_change(node->host, &node->io, uv_now(node->loop),
+                                          delta->members, delta->count, &index, &term);
+    struct request *loser;
+
+    node->touched = true;
+    if (status != RAFT_OK) {
+        node_look(node);
+        node_answers_status(node, request, status);
+        return;
+    }
+    request->index = index;
+    request->term = term;
+    loser = pending_add(&node->pending, request);
+    if (loser != NULL)
+        node_answers_give_up(node, loser);
+}
+
+static void members_run(struct node *node, struct request *request)
+{
+    struct raft_member self = {.id = node->options->id};
+    struct buffer error = {0};
+    struct members_delta delta;
+    struct members_ask ask;
+
+    place_write(&options_self(node->options)->place, self.address);
+    if (!members_read(request->words + 1, request->word_count - 1, &ask, &error)) {
+        answer_with(node, request, &error);
+    } else {
+        switch (members_resolve(&ask, &node->leadership.configuration, &self, &delta,
+                                &error)) {
+        case MEMBERS_REFUSED:
+            answer_with(node, request, &error);
+            break;
+        case MEMBERS_FULFILLED:
+            answer_ok(node, request);
+            break;
+        case MEMBERS_TO_CHANGE:
+            members_propose(node, request, &delta);
+            break;
+        }
+    }
+    buffer_free(&error);
+}
+
+// ---- leadership -----------------------------------------------------------------
+
+static void transfer_run(struct node *node, struct request *request)
+{
+    uint64_t to = 0;
+    enum raft_status status;
+
+    if (request->word_count > 2 ||
+        (request->word_count == 2 && !number_parse_unsigned(request->words[1], &to))) {
+        node_answers_error(node, request, "ERR RAFT.TRANSFER takes a member's id");
+    } else if (to == node->options->id) {
+        answer_ok(node, request);
+    } else if (to != 0 &&
+               raft_member_find(&node->leadership.configuration, (raft_id)to) == NULL) {
+        node_answers_error(node, request, "ERR there is no such member");
+    } else {
+        status = host_transfer(node->host, &node->io, uv_now(node->loop), (raft_id)to);
+        node->touched = true;
+        if (status == RAFT_OK)
+            node->transfer = request;
+        else if (status == RAFT_INVALID || status == RAFT_NOT_CAUGHT_UP)
+            node_answers_error(node, request, "ERR nobody like that can lead now");
+        else
+            node_answers_status(node, request, status);
+    }
+}
+
+void node_admin_watch(struct node *node)
+{
+    const struct raft_view *view = &node->leadership.view;
+    struct request *request = node->transfer;
+
+    if (request == NULL || view->transfer_to != 0)
+        return;
+    if (view->role == RAFT_LEADER)
+        node_answers_error(node, request,
+                           "ERR the transfer did not succeed: this node leads on");
+    else if (view->leader_id != 0)
+        answer_ok(node, request);
+}
+
+// ---- both -----------------------------------------------------------------------
+
+static void run(struct node *node, struct request *request)
+{
+    struct bytes name = request->words[0];
+
+    if (leadership_moves(&node->leadership) || node->transfer != NULL) {
+        node_answers_status(node, request, RAFT_TRANSFERRING);
+    } else if (!leadership_ours(&node->leadership)) {
+        node_answers_redirect(node, request);
+    } else if (command_word_is(name, "RAFT.TRANSFER")) {
+        transfer_run(node, request);
+    } else {
+        members_run(node, request);
+    }
+}
+
+void node_admin_flush(struct node *node)
+{
+    struct request *request;
+
+    while ((request = reads_take(&node->asks.gathering)) != NULL)
+        run(node, request);
+}

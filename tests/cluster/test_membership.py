@@ -1,0 +1,227 @@
+"""Members come and go in a cluster of real processes, while clients write."""
+
+import pathlib
+import random
+
+import pytest
+
+from raftlab.history import Clients, Load, verdict
+from raftlab.jsonrpc import RpcError
+from raftlab.real import RealCluster
+from raftlab.resp import RespError
+
+# What a client may be told while the members change: to ask elsewhere.
+REDIRECTIONS = {"MOVED"}
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    given = request.config.getoption("--seed")
+    chosen = given if given is not None else random.SystemRandom().randrange(10**6)
+    print(f"to repeat: --seed {chosen}")
+    return chosen
+
+
+def judged(clients: Clients, directory: pathlib.Path) -> None:
+    path = directory / "history.jsonl"
+    clients.history.write(path)
+    answer = verdict(path)
+    assert answer["linearizable"] == "yes", answer
+
+
+def check_nothing_lost(cluster: RealCluster, clients: Clients) -> None:
+    assert clients.unique(), "the load wrote no key of its own"
+    for key, value in clients.unique().items():
+        assert cluster.get(key) == value, f"{key} was acknowledged and is lost"
+
+
+@pytest.mark.timeout(300)
+def test_a_cluster_grows_to_five_and_shrinks_to_three_under_load(
+    seed: int, tmp_path: pathlib.Path
+) -> None:
+    with RealCluster(1, cables=False) as cluster:
+        cluster.leader()
+        load = Load(ports=list(cluster.client_ports.values()), seed=seed)
+        with Clients(load) as clients:
+            clients.wait_more(cluster, 100)
+            for _ in range(4):
+                node = cluster.join()
+                cluster.wait_voters(*cluster.nodes)
+                load.ports.append(cluster.client_ports[node])
+                clients.wait_more(cluster, 100)
+            cluster.remove(5)
+            cluster.wait_voters(1, 2, 3, 4)
+            clients.wait_more(cluster, 100)
+            leader = cluster.leader()
+            cluster.remove(leader)  # it leads no more, and its clients are led away
+            load.ports.remove(cluster.client_ports[leader])
+            cluster.wait_voters(*cluster.nodes)
+            assert cluster.leader() != leader
+            clients.wait_more(cluster, 100)
+        print(clients.summary(), clients.refusals())
+        assert set(clients.refusals()) <= REDIRECTIONS, clients.refusals()
+        check_nothing_lost(cluster, clients)
+        cluster.wait_applied_equal()
+        assert len(cluster.hashes()) == 1
+    judged(clients, tmp_path)
+
+
+@pytest.mark.timeout(300)
+def test_a_dead_node_is_replaced_under_a_new_number(
+    seed: int, tmp_path: pathlib.Path
+) -> None:
+    with RealCluster(3, cables=False) as cluster:
+        cluster.leader()
+        load = Load(ports=list(cluster.client_ports.values()), seed=seed)
+        with Clients(load) as clients:
+            clients.wait_more(cluster, 100)
+            dead = random.Random(seed).choice(cluster.nodes)
+            cluster.crash(dead)
+            cluster.wipe(dead)
+            cluster.remove(dead)
+            load.ports.remove(cluster.client_ports[dead])
+            new = cluster.join()
+            cluster.wait_voters(*cluster.nodes)
+            assert new not in (1, 2, 3) and len(cluster.nodes) == 3
+            clients.wait_more(cluster, 100)
+        check_nothing_lost(cluster, clients)
+        cluster.wait_applied_equal()
+        assert len(cluster.hashes()) == 1
+    judged(clients, tmp_path)
+
+
+def test_several_members_are_exchanged_in_one_joint_change() -> None:
+    with RealCluster(3, cables=False) as cluster:
+        leader = cluster.leader()
+        new = [cluster.join("--learner", "yes") for _ in range(2)]
+        cluster.set("k", "v")
+        cluster.wait_applied_equal()
+        old = [node for node in (1, 2, 3) if node != leader]
+        with cluster.rpc(cluster.leader()) as rpc:
+            changes = [{"id": n, "role": "voter"} for n in new]
+            changes += [{"id": n, "role": "removed"} for n in old]
+            assert rpc.call("raft.change", changes=changes) == {"ok": True}
+        cluster.nodes = (leader, *new)
+        cluster.wait_voters(leader, *new)
+        for node in old:
+            cluster.crash(node)
+        assert cluster.get("k") == "v"  # by the new majority
+
+
+def test_a_learner_stays_one_until_it_is_promoted() -> None:
+    with RealCluster(1, cables=False) as cluster:
+        cluster.set("k", "v")
+        node = cluster.join("--learner", "yes", "--priority", "5")
+        cluster.wait_applied_equal()
+        member = cluster.members(1)[node]
+        assert member["role"] == "learner" and member["priority"] == 5
+        assert cluster.do("RAFT.MEMBER", "PROMOTE", node) == "OK"
+        cluster.wait_voters(1, node)
+        assert cluster.members(node)[node]["priority"] == 5
+
+
+def test_a_joined_node_starts_again_from_its_log_alone() -> None:
+    with RealCluster(1, cables=False, fsync=True) as cluster:
+        node = cluster.join()
+        cluster.wait_voters(1, node)
+        cluster.set("k", "v")
+        for each in (1, node):
+            cluster.crash(each)
+        for each in (node, 1):  # nobody answers who could be asked to join
+            cluster.restart(each)
+        assert cluster.get("k") == "v"
+
+
+def test_clients_are_led_to_a_member_that_joined() -> None:
+    with RealCluster(1, cables=False) as cluster:
+        node = cluster.join()
+        cluster.wait_voters(1, node)
+        assert cluster.transfer(node) == node
+        with pytest.raises(RespError) as refusal:
+            cluster.do_on(1, "SET", "k", "v")
+        assert refusal.value.code == "MOVED"
+        assert cluster.moved_to(refusal.value) == node
+
+
+def test_a_lone_node_without_an_address_says_what_it_needs() -> None:
+    with RealCluster(1, cables=False) as cluster:
+        cluster.joined[1] = ["--port", str(cluster.client_ports[1])]
+        cluster.crash(1)
+        cluster.wipe(1)
+        cluster.restart(1)
+        cluster.set("k", "v")
+        with pytest.raises(RespError, match="restart it with --peer-listen"):
+            cluster.do("RAFT.MEMBER", "ADD", 2, "127.0.0.1:1/2")
+        place = f"127.0.0.1:{cluster.peer_ports[1]}"
+        cluster.joined[1] += ["--peer-listen", place]
+        cluster.crash(1)
+        cluster.restart(1)
+        node = cluster.join()
+        cluster.wait_voters(1, node)
+        assert cluster.members(node)[1]["address"].startswith(place)
+
+
+def refused_join(cluster: RealCluster, *flags: str) -> str:
+    """What a node says that is not let in."""
+    with pytest.raises(AssertionError) as failure:
+        cluster.join(*flags)
+    node = cluster.nodes[-1]
+    cluster.nodes = cluster.nodes[:-1]
+    cluster.processes.pop(node)
+    return str(failure.value)
+
+
+def test_a_node_of_another_cluster_is_not_let_in() -> None:
+    with RealCluster(1, cables=False, flags=("--cluster-id", "7")) as cluster:
+        cluster.leader()
+        said = refused_join(cluster, "--cluster-id", "8")
+        assert "is of cluster 7, not of --cluster-id 8" in said
+        assert list(cluster.members(1)) == [1]
+
+
+def test_a_number_is_not_used_twice() -> None:
+    with RealCluster(1, cables=False) as cluster:
+        for _ in range(2):
+            node = cluster.join()
+            cluster.wait_voters(*cluster.nodes)
+        said = refused_join(cluster, "--id", str(node))
+        assert f"member {node} is at 127.0.0.1:" in said
+        cluster.crash(node)
+        cluster.wipe(node)  # it has voted, and has forgotten it
+        with pytest.raises(AssertionError, match=f"member {node} was at work before"):
+            cluster.launch(node)
+
+
+def test_changes_are_refused_with_a_reason() -> None:
+    with RealCluster(3) as cluster:
+        leader = cluster.leader()
+        cluster.set("k", "v")
+        follower = next(n for n in cluster.nodes if n != leader)
+        with cluster.rpc(leader) as rpc, cluster.rpc(follower) as elsewhere:
+            for call, said in (
+                (("raft.remove_member", {"id": 9}), "-32000 ERR member 9 is not in"),
+                (("raft.promote", {"id": 9}), "-32000 ERR member 9 is not in"),
+                (("raft.transfer", {"to": 9}), "-32000 ERR there is no such member"),
+                (("raft.add_member", {"id": 9}), "-32602"),
+                (("raft.add_member", {"id": 9, "address": "h:1"}), "-32000 ERR"),
+                (("raft.change", {"changes": []}), "-32602"),
+                (("raft.change", {"changes": [{"id": 1}]}), "-32602"),
+            ):
+                with pytest.raises(RpcError, match=f"^{said}"):
+                    rpc.call(call[0], **call[1])
+            with pytest.raises(RpcError, match="^-32001 MOVED 0 127.0.0.1:"):
+                elsewhere.call("raft.remove_member", id=1)
+        with cluster.client(leader) as client:
+            for member in client.do("RAFT.MEMBER", "LIST"):
+                assert b"voter" in member
+            with pytest.raises(RespError, match="^ERR RAFT.MEMBER knows ADD"):
+                client.do("RAFT.MEMBER", "EXPEL", 2)
+
+
+def test_the_last_voter_cannot_be_removed() -> None:
+    with RealCluster(1, cables=False) as cluster:
+        cluster.leader()
+        cluster.set("k", "v")
+        with pytest.raises(RespError, match="^ERR this change of members is not"):
+            cluster.do("RAFT.MEMBER", "REMOVE", 1)
+        cluster.set("k", "w")
