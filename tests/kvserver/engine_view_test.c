@@ -2,6 +2,10 @@
 #include "tests/kvserver/bytes_in_use.h"
 #include "tests/kvserver/engine_fixture.h"
 
+#include <errno.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
 static const struct bytes none = {NULL, 0};
 
 static struct engine_view *freeze(struct engine *engine)
@@ -218,6 +222,63 @@ TEST(what_a_view_lent_outlives_the_record_in_the_engine)
     engine->ops->thaw(view);
     CHECK_EQ(engine->ops->count(engine), 0);
     engine->ops->free(engine);
+}
+
+// ---- out of memory --------------------------------------------------------------
+
+// What the process has mapped now is all that it gets. malloc_trim first: what lies
+// free at the end of the heap would be used up before anything fails.
+static void limit_memory(struct rlimit *before)
+{
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    CHECK(file != NULL);
+    CHECK_EQ(fscanf(file, "%lu", &pages), 1);
+    fclose(file);
+    malloc_trim(0);
+    CHECK_EQ(getrlimit(RLIMIT_AS, before), 0);
+    struct rlimit limit = *before;
+    limit.rlim_cur = pages * (rlim_t)sysconf(_SC_PAGESIZE);
+    CHECK_EQ(setrlimit(RLIMIT_AS, &limit), 0);
+}
+
+TEST(a_change_that_finds_no_memory_changes_nothing)
+{
+    if (sanitizer_bytes != NULL)
+        return; // their own memory cannot be limited; the other build shows it
+    struct filled f = setup(4000);
+    struct model *frozen = calloc(1, sizeof(*frozen));
+    memcpy(frozen, f.model, sizeof(*frozen));
+    struct engine_view *view = freeze(f.engine);
+    struct rlimit before;
+    limit_memory(&before);
+    uint32_t failed_puts = 0, failed_erases = 0;
+    for (int i = 0; i < 20000; i++) {
+        struct pair pair = f.model->pairs[random_below(f.model->count)];
+        pair.key[pair.key_size - 1] ^= (unsigned char)random_below(2);
+        struct bytes key = key_of(&pair);
+        bool puts = random_below(3) > 0;
+        memset(pair.value, i, VALUE_MAX);
+        pair.value_size = VALUE_MAX;
+        int status = puts ? put(f.engine, &pair) : f.engine->ops->erase(f.engine, key);
+        if (puts && status == 0)
+            model_put(f.model, &pair);
+        else if (!puts && status >= 0)
+            CHECK_EQ(model_erase(f.model, key), status);
+        else
+            CHECK_EQ((uint64_t)status, (uint64_t)-ENOMEM);
+        failed_puts += puts && status < 0;
+        failed_erases += !puts && status < 0;
+        check_get(f.engine, f.model, key);
+    }
+    check_walk(f.engine, f.model);
+    check_view(f.engine, view, frozen);
+    CHECK_EQ(setrlimit(RLIMIT_AS, &before), 0);
+    CHECK(failed_puts > 100 && failed_erases > 100);
+    f.engine->ops->thaw(view);
+    check_walk(f.engine, f.model);
+    free(frozen);
+    teardown(&f);
 }
 
 // ---- what a view costs ----------------------------------------------------------
