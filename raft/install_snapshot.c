@@ -10,6 +10,20 @@
 #include "raft/state.h"
 #include "raft/timer.h"
 
+// ---- any node -------------------------------------------------------------------
+
+// The host holds the two newest: who was being sent an older one begins anew.
+static void restart_transfers(struct raft *raft)
+{
+    for (uint32_t i = 0; i < raft->configuration.count; i++) {
+        struct progress *peer = &raft->peers[i];
+        if (peer->state == RAFT_SNAPSHOT &&
+            peer->snapshot_index != raft->snapshot_index &&
+            peer->snapshot_index != raft->snapshot_index_before)
+            progress_become_snapshot(peer, raft->snapshot_index);
+    }
+}
+
 // ---- follower -------------------------------------------------------------------
 
 static bool is_well_formed(const struct raft_message *message)
@@ -134,27 +148,47 @@ static void restore(struct raft *raft, const struct raft_snapshot_meta *meta,
     state_note(output, "snapshot -> the log begins anew behind it");
 }
 
+// The host holds a newer one than before, which it may be asked for.
+static void note_newest(struct raft *raft, raft_index index)
+{
+    if (index <= raft->snapshot_index)
+        return;
+    raft->snapshot_index_before = raft->snapshot_index;
+    raft->snapshot_index = index;
+    if (raft->role == RAFT_LEADER)
+        restart_transfers(raft);
+}
+
+static bool is_what_was_announced(const struct raft_snapshot_meta *meta,
+                                  const struct snapshot_receipt *receipt)
+{
+    return meta->last_included_index == receipt->index &&
+           meta->last_included_term == receipt->term &&
+           meta->configuration_index <= meta->last_included_index &&
+           meta->configuration.count > 0 &&
+           configuration_problem(&meta->configuration) == NULL;
+}
+
 enum raft_status install_snapshot_received(struct raft *raft,
                                            const struct raft_snapshot_meta *meta,
                                            bool failed, struct raft_output *output)
 {
     struct snapshot_receipt receipt = raft->receipt;
-    if (!receipt.complete || meta == NULL || meta->last_included_index != receipt.index)
+    if (receipt.index == 0 || meta == NULL || (!failed && !receipt.complete))
         return RAFT_INVALID;
     memset(&raft->receipt, 0, sizeof raft->receipt);
-    failed = failed || meta->last_included_term != receipt.term ||
-             configuration_problem(&meta->configuration) != NULL;
-    if (failed) {
+    if (failed || !is_what_was_announced(meta, &receipt)) {
         state_note(output, "the snapshot is of no use -> ask for it again");
         if (raft->leader_id != 0 && raft->role == RAFT_FOLLOWER)
             reply_with(raft, raft->leader_id, receipt.index, 0);
         return RAFT_OK;
     }
-    if (raft->role == RAFT_LEADER) // it was elected with what it had: it needs no more
-        return RAFT_OK;
-    if (!has_it_already(raft, receipt.index, receipt.term))
+    if (has_it_already(raft, receipt.index, receipt.term))
+        note_newest(raft, receipt.index);
+    else if (raft->role !=
+             RAFT_LEADER) // who was elected with what it had needs no more
         restore(raft, meta, output);
-    if (raft->leader_id != 0)
+    if (raft->role == RAFT_FOLLOWER && raft->leader_id != 0)
         reply_installed(raft, raft->leader_id, receipt.index, output);
     return RAFT_OK;
 }
@@ -219,20 +253,6 @@ void install_snapshot_send(struct raft *raft, struct raft_output *output)
     }
 }
 
-// ---- any node -------------------------------------------------------------------
-
-// The host holds the two newest: who was being sent an older one begins anew.
-static void restart_transfers(struct raft *raft)
-{
-    for (uint32_t i = 0; i < raft->configuration.count; i++) {
-        struct progress *peer = &raft->peers[i];
-        if (peer->state == RAFT_SNAPSHOT &&
-            peer->snapshot_index != raft->snapshot_index &&
-            peer->snapshot_index != raft->snapshot_index_before)
-            progress_become_snapshot(peer, raft->snapshot_index);
-    }
-}
-
 enum raft_status install_snapshot_taken(struct raft *raft, raft_index index,
                                         raft_index keep_from)
 {
@@ -240,10 +260,7 @@ enum raft_status install_snapshot_taken(struct raft *raft, raft_index index,
     if (index > raft->last_applied || index <= raft->snapshot_index ||
         !log_term(&raft->log, index, &term))
         return RAFT_INVALID;
-    raft->snapshot_index_before = raft->snapshot_index;
-    raft->snapshot_index = index;
-    if (raft->role == RAFT_LEADER)
-        restart_transfers(raft);
+    note_newest(raft, index);
     raft_index base = keep_from > index ? index : keep_from - (keep_from > 0);
     if (base > raft->log.base_index) {
         membership_compact(raft, base);

@@ -125,6 +125,13 @@ raft_index log_find_configuration(const struct log *log, raft_index index)
     return 0;
 }
 
+// An empty log has all of its room in one piece.
+static void begin_anew_where_empty(struct log *log)
+{
+    if (log->last_index == log->base_index)
+        log->bytes_tail = 0;
+}
+
 // Where `size` bytes go when the next free position is `tail`: never across the end.
 static uint64_t place(const struct log *log, uint64_t tail, uint32_t size)
 {
@@ -171,6 +178,7 @@ void log_truncate(struct log *log, raft_index index)
     assert(holds(log, index));
     log->bytes_tail = slot_of(log, index)->at;
     log->last_index = index - 1;
+    begin_anew_where_empty(log);
 }
 
 void log_compact(struct log *log, raft_index index)
@@ -178,6 +186,7 @@ void log_compact(struct log *log, raft_index index)
     assert(holds(log, index));
     log->base_term = slot_of(log, index)->term;
     log->base_index = index;
+    begin_anew_where_empty(log);
 }
 
 void log_restart(struct log *log, raft_index index, raft_term term)
@@ -185,6 +194,7 @@ void log_restart(struct log *log, raft_index index, raft_term term)
     log->base_index = index;
     log->base_term = term;
     log->last_index = index;
+    begin_anew_where_empty(log);
 }
 
 void log_entry(const struct log *log, raft_index index, struct raft_entry *entry)

@@ -165,9 +165,10 @@ static void raise_term(struct raft *raft, raft_term term)
         raft->hard_state = (struct raft_hard_state){.current_term = term};
 }
 
+// Where it is alone; but one that promised a lease may not have been.
 static void wait_for_no_one(struct raft *raft)
 {
-    if (membership_is_sole_voter(raft))
+    if (membership_is_sole_voter(raft) && raft->config.lease_drift_percent == 0)
         raft->election_deadline_ms = raft->now_ms;
 }
 
@@ -253,7 +254,13 @@ static void tick(struct raft *raft, struct raft_output *output)
         timer_reset_heartbeat(raft);
         append_entries_heartbeat(raft);
     } else if (timer_election_is_due(raft)) {
-        campaign(raft, output);
+        if (membership_may_campaign(raft)) {
+            campaign(raft, output);
+        } else {
+            state_note(output, "leader lost");
+            role_become_follower(raft, 0); // and its readers look for another
+            timer_reset_election(raft);
+        }
     }
 }
 
@@ -332,7 +339,6 @@ static enum raft_status receive(struct raft *raft, const struct raft_message *me
         message->from == 0 || message->term == 0 || message->term > STATE_TERM_MAX)
         return RAFT_INVALID;
     if (message->type == RAFT_REQUEST_VOTE && !message->request_vote.pre_vote &&
-        message->term > raft->hard_state.current_term &&
         request_vote_is_unwanted(raft, message)) {
         state_note(output, "has a leader -> ignore RequestVote");
         return RAFT_OK;
@@ -421,6 +427,7 @@ static enum raft_status handle(struct raft *raft, const struct raft_event *event
 static void give_out(struct raft *raft, struct raft_output *output)
 {
     if (raft->role == RAFT_LEADER) {
+        role_begin_term(raft);
         commit_advance(raft, output);
         membership_advance(raft, output);
     }
@@ -533,7 +540,7 @@ bool raft_snapshot_meta_at(const struct raft *raft, raft_index index,
     meta->last_included_index = index;
     meta->last_included_term = term;
     meta->configuration_index = membership_at(raft, index, &meta->configuration);
-    return true;
+    return meta->configuration.count > 0; // else this node has not been told it yet
 }
 
 const char *raft_check(const struct raft *raft)

@@ -478,7 +478,8 @@ bool raft_entry_at(const struct raft *raft, raft_index index, struct raft_entry 
 bool raft_term_at(const struct raft *raft, raft_index index, raft_term *term);
 
 // What a snapshot of the state at `index`, which is applied and held in the log, is to
-// tell of itself. False where it is not.
+// tell of itself. False where it is not, or where no configuration is known up to there
+// (a node that waits to be added): no snapshot may be taken there.
 bool raft_snapshot_meta_at(const struct raft *raft, raft_index index,
                            struct raft_snapshot_meta *meta);
 

@@ -85,6 +85,11 @@ void read_index_receive(struct raft *raft, const struct raft_message *message)
     if (raft->role != RAFT_LEADER || message->term != raft->hard_state.current_term ||
         state_peer(raft, message->from) == NULL)
         return;
+    for (uint32_t i = 0; i < raft->reads_count; i++) {
+        const struct read_request *read = read_at(raft, i);
+        if (read->from == message->from && read->id == message->read_index.id)
+            return; // asked again, or doubled on the way
+    }
     if (raft->term_start_index <= raft->log.last_index &&
         add(raft, message->from, message->read_index.id) == RAFT_OK)
         return;

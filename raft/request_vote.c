@@ -30,6 +30,7 @@ bool request_vote_is_unwanted(const struct raft *raft,
                               const struct raft_message *message)
 {
     return raft->config.check_quorum && !message->request_vote.transfer &&
+           message->term >= raft->hard_state.current_term &&
            request_vote_has_leader(raft, message->from);
 }
 

@@ -79,6 +79,14 @@ void role_become_candidate(struct raft *raft, struct raft_output *output)
     state_note(output, "-> candidate");
 }
 
+void role_begin_term(struct raft *raft)
+{
+    // An entry of its own term lets it commit what it inherited (dissertation 6.4).
+    if (raft->term_start_index > raft->log.last_index &&
+        log_append(&raft->log, raft->hard_state.current_term, RAFT_ENTRY_NOOP, NULL, 0))
+        state_persist_entries(raft, raft->term_start_index);
+}
+
 void role_become_leader(struct raft *raft, struct raft_output *output)
 {
     assert(raft->role == RAFT_CANDIDATE);
@@ -89,8 +97,6 @@ void role_become_leader(struct raft *raft, struct raft_output *output)
                        raft->now_ms); // STATE-6, STATE-7, LEAD-1
     read_index_reset(raft);
     raft->term_start_index = raft->log.last_index + 1;
-    // An entry of its own term lets it commit what it inherited (dissertation 6.4).
-    if (log_append(&raft->log, raft->hard_state.current_term, RAFT_ENTRY_NOOP, NULL, 0))
-        state_persist_entries(raft, raft->term_start_index);
+    role_begin_term(raft);
     state_note(output, "-> leader");
 }

@@ -34,11 +34,17 @@ void timer_reset_election(struct raft *raft)
         raft->election_deadline_ms += timeout / 2;
 }
 
+// One that may not campaign has nothing to wait for but the end of its leader.
+static bool election_concerns(const struct raft *raft)
+{
+    return raft->leader_id != 0 || membership_may_campaign(raft);
+}
+
 // FOL-2, CAND-4
 bool timer_election_is_due(const struct raft *raft)
 {
     return raft->role != RAFT_LEADER && raft->now_ms >= raft->election_deadline_ms &&
-           membership_may_campaign(raft);
+           election_concerns(raft);
 }
 
 // LEAD-1
@@ -71,7 +77,7 @@ uint64_t timer_deadline(const struct raft *raft)
     uint64_t own = UINT64_MAX;
     if (raft->role == RAFT_LEADER)
         own = raft->heartbeat_deadline_ms;
-    else if (membership_may_campaign(raft))
+    else if (election_concerns(raft))
         own = raft->election_deadline_ms;
     uint64_t question = read_index_deadline(raft);
     return question < own ? question : own;

@@ -23,7 +23,8 @@ void timer_reset_election(struct raft *raft);
 // Begins a new time of silence of a leader.
 void timer_reset_heartbeat(struct raft *raft);
 
-// Whether a follower or candidate has waited for long enough.
+// Whether a follower or candidate has waited for long enough: to campaign, or where it
+// may not, to forget the leader that it followed.
 bool timer_election_is_due(const struct raft *raft);
 
 // Whether a leader has.
