@@ -62,6 +62,8 @@ void node_forget(struct node *node, struct request *request)
     waits_remove(&node->waits, request);
     if (request == node->transfer)
         node->transfer = NULL;
+    else if (request == node->leaving)
+        node->leaving = NULL;
     else if (request->index > 0)
         pending_forget(&node->pending, request);
     else if (request->kind != REQUEST_WRITE)

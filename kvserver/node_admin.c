@@ -47,6 +47,26 @@ static void members_propose(struct node *node, struct request *request,
         node_answers_give_up(node, loser);
 }
 
+// A leader that is to go hands leadership over first: what clients wait for is then
+// committed by the next one while this node can still learn of it. That one is asked.
+static bool leave_first(struct node *node, struct request *request,
+                        const struct members_delta *delta)
+{
+    bool leaves = false;
+
+    for (uint32_t i = 0; i < delta->count; i++)
+        leaves = leaves || (delta->members[i].id == node->options->id &&
+                            delta->members[i].role != RAFT_VOTER);
+    if (!leaves || request->tried ||
+        host_transfer(node->host, &node->io, uv_now(node->loop), 0) != RAFT_OK)
+        return false;
+    request->tried = true;
+    node->leaving = request;
+    node->touched = true;
+    node_look(node);
+    return true;
+}
+
 static void members_run(struct node *node, struct request *request)
 {
     struct raft_member self = {.id = node->options->id};
@@ -67,7 +87,8 @@ static void members_run(struct node *node, struct request *request)
             answer_ok(node, request);
             break;
         case MEMBERS_TO_CHANGE:
-            members_propose(node, request, &delta);
+            if (!leave_first(node, request, &delta))
+                members_propose(node, request, &delta);
             break;
         }
     }
@@ -101,20 +122,6 @@ static void transfer_run(struct node *node, struct request *request)
     }
 }
 
-void node_admin_watch(struct node *node)
-{
-    const struct raft_view *view = &node->leadership.view;
-    struct request *request = node->transfer;
-
-    if (request == NULL || view->transfer_to != 0)
-        return;
-    if (view->role == RAFT_LEADER)
-        node_answers_error(node, request,
-                           "ERR the transfer did not succeed: this node leads on");
-    else if (view->leader_id != 0)
-        answer_ok(node, request);
-}
-
 // ---- both -----------------------------------------------------------------------
 
 static void run(struct node *node, struct request *request)
@@ -138,4 +145,29 @@ void node_admin_flush(struct node *node)
 
     while ((request = reads_take(&node->asks.gathering)) != NULL)
         run(node, request);
+}
+
+static void transfer_watch(struct node *node)
+{
+    const struct raft_view *view = &node->leadership.view;
+    struct request *request = node->transfer;
+
+    if (request == NULL || view->transfer_to != 0)
+        return;
+    if (view->role == RAFT_LEADER)
+        node_answers_error(node, request,
+                           "ERR the transfer did not succeed: this node leads on");
+    else if (view->leader_id != 0)
+        answer_ok(node, request);
+}
+
+void node_admin_watch(struct node *node)
+{
+    struct request *leaving = node->leaving;
+
+    transfer_watch(node);
+    if (leaving == NULL || leadership_moves(&node->leadership))
+        return;
+    node->leaving = NULL;
+    run(node, leaving);
 }

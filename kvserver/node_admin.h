@@ -10,7 +10,8 @@
 // Runs what was asked since the last turn.
 void node_admin_flush(struct node *node);
 
-// Answers who asked for a transfer, once it has ended.
+// Answers who asked for a transfer, once it has ended, and goes on with what waited for
+// that.
 void node_admin_watch(struct node *node);
 
 #endif

@@ -53,8 +53,9 @@ static bool propose(struct node *node, uint32_t from, uint32_t to)
 
     if (status == RAFT_NOT_LEADER || status == RAFT_TRANSFERRING)
         node_look(node);
-    if ((status == RAFT_NOT_LEADER || status == RAFT_TRANSFERRING) &&
-        leadership_moves(&node->leadership) &&
+    // A transfer may have been given up in this very step: then the next one will do.
+    if ((status == RAFT_TRANSFERRING ||
+         (status == RAFT_NOT_LEADER && leadership_moves(&node->leadership))) &&
         node->proposals.bytes.size < HELD_BYTES_MAX)
         return false;
     for (uint32_t i = from; i < to; i++) {
@@ -94,7 +95,7 @@ static void writes_flush(struct node *node)
         uint32_t to = chunk_end(node, from);
 
         if (!propose(node, from, to)) {
-            node->holding = true;
+            node->holding = leadership_moves(&node->leadership);
             proposals_drop(&node->proposals, from);
             return;
         }

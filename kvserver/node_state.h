@@ -44,6 +44,7 @@ struct node {
     struct reads asks;        // of operators, gathered alike
     bool handed_over;         // node_hand_over() was called
     struct request *transfer; // who asked for the transfer under way, or NULL
+    struct request *leaving;  // who asked that this leader be removed, or NULL
 
     struct syncer syncer;
 

@@ -32,6 +32,7 @@ struct request {
     bool confirmed; // a read: the state may answer
     bool verbatim;  // the reply is in the client's own language already
     bool waiting;   // known to the node
+    bool tried;     // a change of members: leadership was handed over for it
     bool follower;  // a read: a follower may ask its leader for the confirmation
     struct connection *connection;
     struct request *next; // in the connection's queue

@@ -42,6 +42,7 @@ def test_a_cluster_grows_to_five_and_shrinks_to_three_under_load(
     with RealCluster(1, cables=False) as cluster:
         cluster.leader()
         load = Load(ports=list(cluster.client_ports.values()), seed=seed)
+        load.follower_reads = True
         with Clients(load) as clients:
             clients.wait_more(cluster, 100)
             for _ in range(4):

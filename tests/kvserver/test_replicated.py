@@ -60,6 +60,48 @@ def test_a_readonly_connection_reads_a_followers_own_state(
         assert rpc.call("kv.get", key="k", stale=True) == {"value": "v"}
 
 
+def test_a_follower_answers_reads_that_its_leader_confirms(
+    cluster: RealCluster,
+) -> None:
+    leader = cluster.leader()
+    follower = others(cluster, leader)[0]
+    with cluster.client(follower) as client, cluster.rpc(follower) as rpc:
+        assert client.do("READONLY") == "OK"
+        for number in range(100):  # each read must see the write before it
+            cluster.set("k", number)
+            assert client.do("GET", "k") == str(number).encode()
+        assert rpc.call("kv.get", key="k", follower=True) == {"value": "99"}
+        with pytest.raises(RespError, match="^MOVED"):
+            client.do("SET", "k", "w")
+        with pytest.raises(RpcError, match="^-32001 MOVED"):
+            rpc.call("kv.get", key="k", follower=False)
+
+
+def test_a_follower_without_its_leader_answers_no_read(cluster: RealCluster) -> None:
+    cluster.set("k", "old")
+    leader = cluster.leader()
+    follower = others(cluster, leader)[0]
+    cluster.wait_applied_equal()
+    cluster.isolate(follower)
+    cluster.set("k", "new")
+    with cluster.client(follower) as client:
+        client.do("READONLY")
+        with pytest.raises(RespError, match="^(TIMEOUT|MOVED|CLUSTERDOWN)"):
+            client.do("GET", "k")
+
+
+def test_a_leader_that_hears_no_majority_says_so_at_once(cluster: RealCluster) -> None:
+    cluster.set("k", "v")
+    leader = cluster.leader()
+    for node in others(cluster, leader):
+        cluster.crash(node)
+    cluster.wait(lambda: cluster.status(leader).role != "leader", "check-quorum")
+    with cluster.client(leader) as client:
+        for words in (["SET", "k", "w"], ["GET", "k"], ["RAFT.MEMBER", "REMOVE", 1]):
+            with pytest.raises(RespError, match="^CLUSTERDOWN No raft leader$"):
+                client.do(*words)
+
+
 def test_without_a_majority_nothing_is_said_to_be_done(cluster: RealCluster) -> None:
     leader = cluster.leader()
     cluster.set("k", "before")

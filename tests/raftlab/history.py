@@ -97,6 +97,7 @@ class Load:
     keys: int = 8
     operations_max: int = 1_000_000  # each; a bound for the checker's sake
     pause_s: float = 0.002  # of each client, between two operations
+    follower_reads: bool = False  # READONLY, at any node, instead of at the leader
 
 
 class Client(threading.Thread):
@@ -119,6 +120,7 @@ class Client(threading.Thread):
         self.unique: dict[str, str] = {}  # acknowledged writes of keys of its own
         self.problem: Optional[BaseException] = None
         self.refusals: collections.Counter[str] = collections.Counter()
+        self.readers: dict[int, RespClient] = {}  # by port
 
     def run(self) -> None:
         try:
@@ -130,6 +132,8 @@ class Client(threading.Thread):
             self.problem = problem
         finally:
             self.drop()
+            for reader in self.readers.values():
+                reader.close()
 
     def one_operation(self, step: int) -> None:
         key = f"k{self.random.randrange(self.load.keys)}"
@@ -164,7 +168,10 @@ class Client(threading.Thread):
         if self.session is not None and kind != "read":
             words = self.session.words(self.session.next(), *words)
             again = True
-        found, reply = self.until_answered(words, again)
+        if kind == "read" and self.load.follower_reads:
+            found, reply = self.read_anywhere(words)
+        else:
+            found, reply = self.until_answered(words, again)
         if not found:
             return
         operation.returned = microseconds()
@@ -200,6 +207,23 @@ class Client(threading.Thread):
                 self.turn_to(self.random.choice(self.load.ports))
                 if sent and not again:
                     return False, None
+            if self.ending.wait(0.01):
+                return False, None
+
+    def read_anywhere(self, words: list[Word]) -> tuple[bool, Any]:
+        while True:
+            port = self.random.choice(self.load.ports)
+            try:
+                if port not in self.readers:
+                    self.readers[port] = RespClient(port, seconds=5)
+                    self.readers[port].do("READONLY")
+                return True, self.readers[port].do(*words)
+            except RespError as error:
+                if error.code not in (*NOT_TAKEN, "TIMEOUT", "LOADING"):
+                    raise
+            except OSError:
+                if reader := self.readers.pop(port, None):
+                    reader.close()
             if self.ending.wait(0.01):
                 return False, None
 
