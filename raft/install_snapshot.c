@@ -143,6 +143,8 @@ static void restore(struct raft *raft, const struct raft_snapshot_meta *meta,
     raft->snapshot_index_before = 0; // the host has older ones, but not their entries
     raft->snapshot_index = index;
     membership_start(raft, &meta->configuration, meta->configuration_index);
+    if (!membership_may_campaign(raft)) // nor go on with a campaign
+        role_become_follower(raft, raft->leader_id);
     raft->restored = *meta;
     output->snapshot_restore = &raft->restored;
     state_note(output, "snapshot -> the log begins anew behind it");
