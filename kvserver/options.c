@@ -315,12 +315,14 @@ static void help_print(void)
     static struct options defaults;
 
     options_default(&defaults);
-    printf("raftkv: one node of a replicated key-value store (RESP and JSON-RPC)\n\n"
-           "  raftkv --dir data                      a single node on port 7001\n"
-           "  raftkv --id 4 --dir data/4 --port 7004 --peer-listen 127.0.0.1:7104 "
-           "--join 127.0.0.1:7001\n"
-           "  raftkv --id 1 --dir data/1 --cluster "
-           "1=127.0.0.1:7101/7001,2=127.0.0.1:7102/7002,3=127.0.0.1:7103/7003\n\n");
+    printf(
+        "raftkv: one node of a replicated key-value store (RESP and JSON-RPC)\n\n"
+        "  raftkv --dir data                      a single node on port 7001\n"
+        "  raftkv --id 4 --dir data/4 --port 7004 --peer-listen 127.0.0.1:7104 "
+        "--join 127.0.0.1:7001\n"
+        "  raftkv --id 1 --dir data/1 --cluster "
+        "1=127.0.0.1:7101/7001,2=127.0.0.1:7102/7002,3=127.0.0.1:7103/7003\n"
+        "  raftkv recover --help                  a damaged log, a lost majority\n\n");
     for (size_t i = 0; i < SETTINGS; i++) {
         char flag[64];
 

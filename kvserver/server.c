@@ -7,6 +7,7 @@
 
 #include "kvserver/join.h"
 #include "kvserver/notice.h"
+#include "kvserver/recover.h"
 
 enum {
     BACKLOG = 511,
@@ -333,6 +334,7 @@ static int server_serve(struct server *server, struct options *options)
         return start_failed(server);
     if (!node_start(server, options, error)) {
         notice_line("cannot start: %s", error);
+        recover_advise(error, server->options->dir);
         return start_failed(server);
     }
     if (!listen_for_clients(server))

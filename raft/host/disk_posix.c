@@ -157,7 +157,8 @@ static int find_place(struct disk_posix *posix, struct file **place)
 
 static int open_fd(struct disk_posix *posix, const char *name, bool create)
 {
-    int fd = openat(posix->directory_fd, name, O_RDWR | O_CLOEXEC);
+    int mode = posix->options.read_only ? O_RDONLY : O_RDWR;
+    int fd = openat(posix->directory_fd, name, mode | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT && create) {
         fd = openat(posix->directory_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
                     0644);
@@ -235,6 +236,8 @@ static int disk_append(void *context, const char *name, const void *data, size_t
 {
     struct disk_posix *posix = context;
     struct file *file;
+    if (posix->options.read_only)
+        return -EROFS;
     int status = open_file(posix, name, true, &file);
     if (status != 0)
         return status;
@@ -322,6 +325,8 @@ static int disk_rename(void *context, const char *from, const char *to)
 {
     struct disk_posix *posix = context;
     struct file *file;
+    if (posix->options.read_only)
+        return -EROFS;
     if (strlen(to) >= NAME_BYTES)
         return -EINVAL;
     int status = open_file(posix, from, false, &file);
@@ -418,6 +423,8 @@ static int disk_remove(void *context, const char *name)
 {
     struct disk_posix *posix = context;
     struct file *file = find_open(posix, name);
+    if (posix->options.read_only)
+        return -EROFS;
     if (unlinkat(posix->directory_fd, name, 0) != 0)
         return failure();
     if (file != NULL)
@@ -428,8 +435,11 @@ static int disk_remove(void *context, const char *name)
 
 static int disk_truncate(void *context, const char *name, uint64_t size)
 {
+    struct disk_posix *posix = context;
     struct file *file;
-    int status = open_file(context, name, false, &file);
+    if (posix->options.read_only)
+        return -EROFS;
+    int status = open_file(posix, name, false, &file);
     if (status != 0)
         return status;
     if (size > file->size)
@@ -494,8 +504,10 @@ static int open_directory(struct disk_posix *posix)
 
 static int lock_directory(struct disk_posix *posix)
 {
-    posix->lock_fd =
-        openat(posix->directory_fd, lock_name, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    int mode = posix->options.read_only ? O_RDONLY : O_RDWR | O_CREAT;
+    posix->lock_fd = openat(posix->directory_fd, lock_name, mode | O_CLOEXEC, 0644);
+    if (posix->lock_fd < 0 && errno == ENOENT && posix->options.read_only)
+        return 0; // nobody has ever used it
     if (posix->lock_fd < 0)
         return failure();
     while (flock(posix->lock_fd, LOCK_EX | LOCK_NB) != 0) {
@@ -520,7 +532,7 @@ struct disk_posix *disk_posix_open(const struct disk_posix_options *options,
     posix->options.path = path;
     posix->directory_fd = -1;
     posix->lock_fd = -1;
-    int status = make_directories(path);
+    int status = options->read_only ? 0 : make_directories(path);
     bool made = status == 0;
     if (made)
         status = open_directory(posix);

@@ -11,11 +11,14 @@
 #ifndef RAFT_HOST_DISK_POSIX_H
 #define RAFT_HOST_DISK_POSIX_H
 
+#include <stdbool.h>
+
 #include "raft/host/disk.h"
 
 struct disk_posix_options {
     const char *path;
-    size_t zeros_ahead_bytes;       // at once; 0: none
+    bool read_only;           // nothing is made or changed, not even the lock's file
+    size_t zeros_ahead_bytes; // at once; 0: none
     const char *zeros_ahead_suffix; // of the names of growing logs; NULL: all files
     // Arranges for disk_posix_sync_fd(fd, directory_fd) to be called, once, on any
     // thread, and for its result to reach the driver with this token. Returns 0, or

@@ -24,12 +24,14 @@ refuse(struct log_recovery *recovery, const char *format, ...)
 
 static bool refuse_at(struct log_recovery *recovery, uint64_t offset, const char *why)
 {
+    recovery->refused = (struct log_position){recovery->reading, offset};
     return refuse(recovery, "%s: offset %" PRIu64 ": %s", recovery->reader.name, offset,
                   why);
 }
 
 static bool refuse_unread(struct log_recovery *recovery, uint64_t offset)
 {
+    recovery->refused = (struct log_position){recovery->reading, offset};
     return refuse(recovery, "%s: offset %" PRIu64 ": cannot be read: %s",
                   recovery->reader.name, offset, strerror(-recovery->reader.status));
 }
@@ -40,7 +42,7 @@ static void visit_file(void *context, const char *name, uint64_t size)
 {
     struct log_recovery *recovery = context;
     uint64_t number = log_format_number(name);
-    if (number == 0 || recovery->out_of_memory)
+    if (number < recovery->from_number || number == 0 || recovery->out_of_memory)
         return; // not one of ours
     if (recovery->file_count == recovery->file_capacity) {
         uint32_t more = recovery->file_capacity == 0 ? 16 : recovery->file_capacity * 2;
@@ -60,25 +62,13 @@ static bool refuse_missing(struct log_recovery *recovery, uint64_t number)
 {
     char name[LOG_NAME_BYTES];
     log_format_name(name, number);
+    recovery->refused = (struct log_position){.number = number};
     return refuse(recovery, "%s: offset 0: this segment is missing", name);
 }
 
 static uint64_t first_number(const struct log_recovery *recovery)
 {
     return recovery->file_count == 0 ? 0 : recovery->files[0].number;
-}
-
-static bool check_numbers(struct log_recovery *recovery)
-{
-    uint64_t expected = first_number(recovery);
-    for (uint32_t i = 0; i < recovery->file_count; i++, expected++) {
-        if (recovery->files[i].number != expected)
-            return refuse_missing(recovery, expected);
-    }
-    // Only what a snapshot holds may have been removed.
-    if (first_number(recovery) > 1 && recovery->snapshot_index == 0)
-        return refuse_missing(recovery, first_number(recovery) - 1);
-    return true;
 }
 
 static bool find_files(struct log_recovery *recovery)
@@ -89,7 +79,7 @@ static bool find_files(struct log_recovery *recovery)
         return refuse(recovery, "cannot list the files: %s", strerror(-status));
     if (recovery->out_of_memory)
         return refuse(recovery, "out of memory");
-    return check_numbers(recovery);
+    return true;
 }
 
 // ---- torn or damaged (rules 2 to 4) ---------------------------------------------
@@ -151,6 +141,7 @@ static bool check_header(struct log_recovery *recovery,
         return true;
     char name[LOG_NAME_BYTES];
     log_format_name(name, number - 1);
+    recovery->refused = (struct log_position){number - 1, previous_size};
     return refuse(recovery,
                   "%s: offset %" PRIu64 ": ends here, but had %" PRIu64
                   " bytes when it was complete",
@@ -212,6 +203,7 @@ static bool replay_records(struct log_recovery *recovery)
 static bool replay_segment(struct log_recovery *recovery, const struct log_file *file)
 {
     struct log_segment header;
+    recovery->reading = file->number;
     log_reader_open(&recovery->reader, file->number, file->size);
     enum log_read read = read_header(recovery, file->number, &header);
     if (read == LOG_READ_FAILED)
@@ -281,6 +273,9 @@ static bool settle(struct log_recovery *recovery)
     uint32_t used = recovery->file_count - (recovery->unused_segment ? 1 : 0);
     if (used == 0)
         return check_no_log(recovery);
+    // Only what a snapshot holds may have been removed.
+    if (first_number(recovery) > 1 && snapshot_index == 0)
+        return refuse_missing(recovery, first_number(recovery) - 1);
     if (!replay->begins) {
         replay->first_index = snapshot_index + 1;
         replay->last_index = snapshot_index;
@@ -396,8 +391,21 @@ void log_recover_release(struct log_recovery *recovery)
     recovery->files = NULL;
 }
 
-bool log_recover_scan(struct log_recovery *recovery, const struct disk *disk,
-                      raft_index index, raft_term term)
+static bool replay_segments(struct log_recovery *recovery)
+{
+    uint64_t expected = first_number(recovery);
+    for (uint32_t i = 0; i < recovery->file_count; i++, expected++) {
+        const struct log_file *file = &recovery->files[i];
+        if (file->number != expected)
+            return refuse_missing(recovery, expected);
+        if (!replay_segment(recovery, file))
+            return false;
+    }
+    return true;
+}
+
+bool log_recover_check(struct log_recovery *recovery, const struct disk *disk,
+                       raft_index index, raft_term term)
 {
     recovery->disk = disk;
     recovery->snapshot_index = index;
@@ -406,11 +414,13 @@ bool log_recover_scan(struct log_recovery *recovery, const struct disk *disk,
     if (!find_files(recovery))
         return false;
     log_replay_init(&recovery->replay, first_number(recovery) <= 1, index);
-    for (uint32_t i = 0; i < recovery->file_count; i++) {
-        if (!replay_segment(recovery, &recovery->files[i]))
-            return false;
-    }
-    return settle(recovery) && repair(recovery);
+    return replay_segments(recovery) && settle(recovery);
+}
+
+bool log_recover_scan(struct log_recovery *recovery, const struct disk *disk,
+                      raft_index index, raft_term term)
+{
+    return log_recover_check(recovery, disk, index, term) && repair(recovery);
 }
 
 // ---- pass two -------------------------------------------------------------------

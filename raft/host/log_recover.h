@@ -53,6 +53,9 @@ struct log_recovery {
     struct log_file *files;
     uint32_t file_count;
     uint32_t file_capacity;
+    uint64_t from_number;        // segments before this one are left out
+    uint64_t reading;            // the segment that is being checked
+    struct log_position refused; // where it was; number 0: not at any place in a file
     struct log_replay replay;
     bool unused_segment; // the last file is to be removed (rule 4)
     bool out_of_memory;
@@ -69,6 +72,11 @@ void log_recover_release(struct log_recovery *recovery);
 // `error`, which names file and offset and tells what is missing.
 bool log_recover_scan(struct log_recovery *recovery, const struct disk *disk,
                       raft_index index, raft_term term);
+
+// Pass one alone: changes nothing on the disk. Where it is refused at some place, the
+// replay holds what stands before that, and can be loaded. `from_number` may be set.
+bool log_recover_check(struct log_recovery *recovery, const struct disk *disk,
+                       raft_index index, raft_term term);
 
 // Pass two: takes each entry of the final log behind the snapshot, in order.
 struct log_loader {

@@ -331,6 +331,43 @@ TEST(zeros_that_did_not_fit_are_tried_again_with_the_next_file)
     disk_posix_close(posix);
 }
 
+// ---- reading only ---------------------------------------------------------------
+
+TEST(a_disk_that_is_only_read_changes_nothing)
+{
+    start();
+    append("a.log", "abc");
+    disk_posix_close(posix);
+    char path[200];
+    snprintf(path, sizeof path, "%s/lock", root);
+    CHECK_EQ(unlink(path), 0);
+    options.read_only = true;
+    open_disk();
+    CHECK_TEXT(content("a.log"), "abc");
+    CHECK_EQ(append("a.log", "d"), -EROFS);
+    CHECK_EQ(append("b.log", "d"), -EROFS);
+    CHECK_EQ(disk.truncate(disk.context, "a.log", 1), -EROFS);
+    CHECK_EQ(disk.remove(disk.context, "a.log"), -EROFS);
+    CHECK_EQ(disk.rename(disk.context, "a.log", "b.log"), -EROFS);
+    disk_posix_close(posix);
+    CHECK_EQ(size_on_disk("a.log"), 3);
+    CHECK(access(path, F_OK) != 0); // no lock was made
+}
+
+TEST(a_directory_in_use_cannot_be_read_either_and_an_absent_one_is_not_made)
+{
+    start();
+    options.read_only = true;
+    CHECK(disk_posix_open(&options, error, sizeof error) == NULL);
+    CHECK(strstr(error, "another process uses this directory") != NULL);
+    char path[200];
+    snprintf(path, sizeof path, "%s/absent", root);
+    options.path = path;
+    CHECK(disk_posix_open(&options, error, sizeof error) == NULL);
+    CHECK(access(path, F_OK) != 0);
+    disk_posix_close(posix);
+}
+
 // ---- sync -----------------------------------------------------------------------
 
 TEST(a_sync_with_a_token_is_handed_out_with_a_descriptor_of_its_own)
