@@ -227,7 +227,6 @@ static bool host_start(struct node *node, char *error, size_t error_size)
 
     node_config_host(node->options, &config);
     node->entries_max = config.raft.message_entries_max;
-    node->command_bytes_max = config.raft.command_bytes_max;
     config.raft.start_ms = uv_now(node->loop);
     problem = raft_config_problem(&config.raft);
     if (problem != NULL) {

@@ -2,7 +2,11 @@
 
 #include "kvserver/node_answers.h"
 
-enum { HELD_BYTES_MAX = 64 << 20 }; // of writes that wait for a transfer's end
+enum {
+    HELD_BYTES_MAX = 64 << 20, // of writes that wait for a transfer's end
+    // In one step, unless it is a single write: a step is taken or refused as a whole.
+    STEP_BYTES_MAX = 1 << 20,
+};
 
 void node_gather_clock(struct node *node)
 {
@@ -72,13 +76,14 @@ static bool propose(struct node *node, uint32_t from, uint32_t to)
 // The most that may go in one step without being refused as a whole.
 static uint32_t chunk_end(const struct node *node, uint32_t from)
 {
+    const struct raft_command *commands = node->proposals.commands;
+    uint64_t bytes = commands[from].size;
     uint32_t to = from + 1;
 
-    if (node->proposals.commands[from].size > node->command_bytes_max)
-        return to;
     while (to < node->proposals.count && to - from < node->entries_max &&
-           node->proposals.commands[to].size <= node->command_bytes_max)
-        to++;
+           bytes + commands[to].size <= STEP_BYTES_MAX &&
+           bytes + commands[to].size <= node->options->uncommitted_bytes_max)
+        bytes += commands[to++].size;
     return to;
 }
 

@@ -37,7 +37,6 @@ struct node {
     struct proposals proposals; // what this turn of the loop gathered
     bool holding;               // they wait for a transfer's end
     uint32_t entries_max;       // of one step
-    uint32_t command_bytes_max;
     struct pending pending;
     struct reads reads;
     struct waits waits;

@@ -137,6 +137,7 @@ static void stop_now(struct server *server)
     if (server->stopping)
         return;
     server->stopping = true;
+    server->handing_over = false;
     uv_close((uv_handle_t *)&server->listener, NULL);
     for (struct connection *at = server->connections; at != NULL; at = at->next)
         connection_end(at);
@@ -152,7 +153,9 @@ static void stop(uv_signal_t *signal, int number)
     notice_line("stopping (%s)", number == SIGTERM ? "SIGTERM" : "SIGINT");
     server->stop_asked = true;
     server->handing_over = node_hand_over(server->node);
-    if (!server->handing_over)
+    if (server->handing_over)
+        uv_timer_start(&server->stop_timer, lead_away_over, STOP_MS_MAX, 0);
+    else
         stop_now(server);
 }
 

@@ -102,6 +102,26 @@ def test_a_leader_that_hears_no_majority_says_so_at_once(cluster: RealCluster) -
                 client.do(*words)
 
 
+def test_writes_beyond_what_may_wait_for_a_majority_are_refused() -> None:
+    flags = ("--uncommitted-bytes-max", "64k", "--check-quorum", "no")
+    with RealCluster(3, flags=(*flags, "--request-timeout-ms", "1500")) as cluster:
+        cluster.set("k", "v")
+        leader = cluster.leader()
+        for node in others(cluster, leader):
+            cluster.pause(node)
+        with cluster.client(leader) as client:
+            for number in range(20):  # each in a turn of its own, or not: no matter
+                client.send(encode("SET", f"k{number}", "x" * 10_000))
+            codes = [str(client.read_reply()) for _ in range(20)]
+        assert codes[0].startswith("TIMEOUT")
+        assert codes[-1].startswith("TRYAGAIN too many bytes wait for a majority")
+        assert cluster.raw_status(leader)["uncommitted_bytes"] <= 64 << 10
+        for node in others(cluster, leader):
+            cluster.resume(node)
+        cluster.set("k", "w")
+        assert cluster.get("k") == "w" and cluster.get("k19") is None
+
+
 def test_without_a_majority_nothing_is_said_to_be_done(cluster: RealCluster) -> None:
     leader = cluster.leader()
     cluster.set("k", "before")
