@@ -97,7 +97,7 @@ static UNUSED void node_received(struct node *node,
                                  const struct raft_snapshot_meta *meta, bool failed)
 {
     struct raft_event event = {.type = RAFT_EVENT_SNAPSHOT_RECEIVED};
-    event.snapshot_received.meta = *meta;
+    event.snapshot_received.meta = meta;
     event.snapshot_received.failed = failed;
     node_step(node, event);
 }
