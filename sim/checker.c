@@ -2,6 +2,8 @@
 
 #include "sim/checker_commit.h"
 #include "sim/checker_log.h"
+#include "sim/checker_member.h"
+#include "sim/checker_snapshot.h"
 #include "sim/checker_state.h"
 
 #include <inttypes.h>
@@ -34,8 +36,15 @@ const char *checker_property_text(enum property property)
         [PROPERTY_LOG_TERMS] = "log terms",
         [PROPERTY_OUTPUT_SHAPE] = "output shape",
         [PROPERTY_CORE_INVARIANT] = "core invariant",
+        [PROPERTY_VOTE_QUORUM] = "votes of a majority",
+        [PROPERTY_LEADER_MEMBER] = "leader is a voter",
+        [PROPERTY_CONFIGURATION] = "configuration as logged",
+        [PROPERTY_CHANGE_ALONE] = "one change at a time",
+        [PROPERTY_CHANGE_OWN_TERM] = "change in own term",
+        [PROPERTY_SNAPSHOT] = "snapshot of what is committed",
         [PROPERTY_NODE_STOPPED] = "node stopped",
         [PROPERTY_LIVENESS] = "liveness",
+        [PROPERTY_REST] = "nothing under way at rest",
         [PROPERTY_LINEARIZABILITY] = "linearizability",
     };
 
@@ -45,14 +54,43 @@ const char *checker_property_text(enum property property)
 
 // ---- life cycle -----------------------------------------------------------------
 
-struct checker *checker_new(uint32_t node_count)
+struct shadow *checker_shadow(struct checker *checker, raft_id id)
+{
+    assert(id >= 1 && id <= checker->node_count);
+    return &checker->nodes[id];
+}
+
+// Before a node starts: nothing was found on its disk yet. The members of the first
+// start know themselves.
+static void expect_nothing(struct checker *checker, raft_id id)
+{
+    struct shadow *shadow = checker_shadow(checker, id);
+
+    shadow->found.last = 0;
+    shadow->found_members.count = 0;
+    if (id <= checker->member_count)
+        electorate_push(&shadow->found_members, 0,
+                        &checker->committed_members.at[0].electorate);
+}
+
+struct checker *checker_new(uint32_t node_count, uint32_t member_count)
 {
     struct checker *checker = calloc(1, sizeof(*checker));
+    struct raft_configuration first = {.count = member_count};
+    struct electorate electorate;
 
-    assert(node_count >= 1 && node_count <= RAFT_MEMBERS_MAX);
+    assert(node_count <= RAFT_MEMBERS_MAX);
+    assert(member_count >= 1 && member_count <= node_count);
     if (checker == NULL)
         abort();
     checker->node_count = node_count;
+    for (uint32_t i = 0; i < member_count; i++)
+        first.members[i] = (struct raft_member){i + 1, RAFT_VOTER};
+    electorate = electorate_of(&first);
+    checker->member_count = member_count;
+    electorate_push(&checker->committed_members, 0, &electorate);
+    for (raft_id id = 1; id <= node_count; id++)
+        expect_nothing(checker, id);
     return checker;
 }
 
@@ -63,6 +101,8 @@ void checker_free(struct checker *checker)
     for (uint32_t id = 0; id <= RAFT_MEMBERS_MAX; id++) {
         marks_release(&checker->nodes[id].log);
         marks_release(&checker->nodes[id].found);
+        electorate_release(&checker->nodes[id].members);
+        electorate_release(&checker->nodes[id].found_members);
         free(checker->nodes[id].pending);
     }
     marks_release(&checker->places);
@@ -71,6 +111,8 @@ void checker_free(struct checker *checker)
     marks_release(&checker->states);
     marks_map_release(&checker->other);
     marks_map_release(&checker->leaders);
+    marks_map_release(&checker->votes);
+    electorate_release(&checker->committed_members);
     free(checker);
 }
 
@@ -120,17 +162,17 @@ uint64_t checker_leaders(const struct checker *checker)
     return checker->leader_count;
 }
 
-struct shadow *checker_shadow(struct checker *checker, raft_id id)
+uint64_t checker_configurations(const struct checker *checker)
 {
-    assert(id >= 1 && id <= checker->node_count);
-    return &checker->nodes[id];
+    return checker->committed_members.count - 1; // that of the first start is in no log
 }
 
 bool checker_holds_committed(const struct checker *checker, const struct shadow *shadow,
                              raft_index index)
 {
-    return shadow->log.last >= index && marks_at(&shadow->log, index).chain ==
-                                            marks_at(&checker->committed, index).chain;
+    return shadow->log.last >= index && checker->committed.last >= index &&
+           marks_at(&shadow->log, index).chain ==
+               marks_at(&checker->committed, index).chain;
 }
 
 // ---- terms, votes and leaders ---------------------------------------------------
@@ -194,6 +236,7 @@ static void check_grant(struct checker *checker, raft_id id, raft_term term, raf
                         shadow->granted_term);
     shadow->granted_term = term;
     shadow->granted_to = to;
+    checker_member_vote(checker, id, term, to);
     if (shadow->durable.current_term < term ||
         (shadow->durable.current_term == term && shadow->durable.voted_for != to))
         checker_violate(checker, PROPERTY_VOTE_DURABLE, id, to,
@@ -222,14 +265,14 @@ static void check_new_leader(struct checker *checker, raft_id id,
                         "the leader of term %" PRIu64
                         " lacks entries committed before, up to %" PRIu64,
                         term, needed);
-    for (raft_id peer = 0; peer <= RAFT_MEMBERS_MAX; peer++)
-        shadow->match[peer] = 0;
+    checker_member_elected(checker, id, view);
+    memset(shadow->match, 0, sizeof(shadow->match));
 }
 
 // ---- messages -------------------------------------------------------------------
 
 static void check_message(struct checker *checker, raft_id id,
-                          const struct raft_message *message)
+                          const struct raft_message *message, bool led)
 {
     const struct shadow *shadow = checker_shadow(checker, id);
 
@@ -253,8 +296,21 @@ static void check_message(struct checker *checker, raft_id id,
                             message->append_entries_reply.match_index, message->term,
                             shadow->durable_index, shadow->durable.current_term);
         break;
+    case RAFT_INSTALL_SNAPSHOT_REPLY:
+        if (message->install_snapshot_reply.installed &&
+            (message->install_snapshot_reply.last_included_index >
+                 shadow->durable_index ||
+             message->term > shadow->durable.current_term))
+            checker_violate(checker, PROPERTY_ACK_DURABLE, id, message->to,
+                            "says that %" PRIu64 " is installed in term %" PRIu64
+                            ", but %" PRIu64 " and term %" PRIu64 " are on disk",
+                            message->install_snapshot_reply.last_included_index,
+                            message->term, shadow->durable_index,
+                            shadow->durable.current_term);
+        break;
     case RAFT_APPEND_ENTRIES:
-        if (shadow->role != RAFT_LEADER ||
+        // A leader that steps down may send what it has in the same step.
+        if ((shadow->role != RAFT_LEADER && !led) ||
             message->append_entries.leader_commit > shadow->commit_index)
             checker_violate(checker, PROPERTY_OUTPUT_SHAPE, id, message->to,
                             "AppendEntries with commit %" PRIu64
@@ -269,28 +325,58 @@ static void check_message(struct checker *checker, raft_id id,
 
 // ---- the calls ------------------------------------------------------------------
 
+void checker_base(struct checker *checker, raft_id id, raft_index index, raft_term term)
+{
+    struct shadow *shadow = checker_shadow(checker, id);
+
+    assert(!shadow->up && shadow->found.last == 0);
+    if (index > 0)
+        checker_snapshot_base(checker, id, index, term);
+}
+
 void checker_load(struct checker *checker, raft_id id, const struct raft_entry *entry)
 {
-    checker_log_add(checker, id, &checker_shadow(checker, id)->found, entry);
+    struct shadow *shadow = checker_shadow(checker, id);
+
+    checker_log_add(checker, id, &shadow->found, &shadow->found_members, entry);
+}
+
+// What was durable came back. A snapshot may have taken the place of entries that were
+// never committed: those may be gone.
+static void check_found(struct checker *checker, raft_id id, raft_index base)
+{
+    const struct shadow *shadow = checker_shadow(checker, id);
+    raft_index durable = shadow->durable_index;
+
+    if (base > 0 && base <= durable &&
+        marks_at(&shadow->found, base).chain != marks_at(&shadow->log, base).chain)
+        return;
+    if (durable < base)
+        return;
+    if (shadow->found.last < durable || marks_at(&shadow->found, durable).chain !=
+                                            marks_at(&shadow->log, durable).chain)
+        checker_violate(checker, PROPERTY_DURABILITY, id, 0,
+                        "entries up to %" PRIu64 " were durable, %" PRIu64
+                        " came back, or others",
+                        durable, shadow->found.last);
 }
 
 void checker_open(struct checker *checker, raft_id id, const struct raft_view *view)
 {
     struct shadow *shadow = checker_shadow(checker, id);
     struct marks old = shadow->log;
-    raft_index durable = shadow->durable_index;
+    struct electorate_list old_members = shadow->members;
+    raft_index base = view->first_index > 0 ? view->first_index - 1 : 0;
 
     assert(!shadow->up);
-    if (shadow->found.last < durable ||
-        marks_at(&shadow->found, durable).chain != marks_at(&old, durable).chain)
-        checker_violate(checker, PROPERTY_DURABILITY, id, 0,
-                        "entries up to %" PRIu64 " were durable, %" PRIu64
-                        " came back, or others",
-                        durable, shadow->found.last);
+    check_found(checker, id, base);
     check_term(checker, id, &shadow->durable, view);
     shadow->log = shadow->found;
+    shadow->members = shadow->found_members;
     shadow->found = (struct marks){0};
+    shadow->found_members = (struct electorate_list){0};
     marks_release(&old);
+    electorate_release(&old_members);
     shadow->durable_index = shadow->log.last;
     shadow->hard_state = (struct raft_hard_state){view->current_term, view->voted_for};
     shadow->durable = shadow->hard_state;
@@ -300,9 +386,16 @@ void checker_open(struct checker *checker, raft_id id, const struct raft_view *v
     shadow->commit_index = view->commit_index;
     shadow->given = view->last_applied;
     shadow->applied = view->last_applied;
+    shadow->restoring = 0;
+    shadow->first_index = shadow->snapshot_index = 0;
+    shadow->in_use = (struct electorate_place){0};
     shadow->write = 0;
     shadow->pending_count = 0;
     memset(shadow->match, 0, sizeof(shadow->match));
+    if (checker->violation_count > 0)
+        return;
+    checker_member_view(checker, id, view);
+    checker_snapshot_view(checker, id, view);
 }
 
 void checker_crash(struct checker *checker, raft_id id)
@@ -312,6 +405,7 @@ void checker_crash(struct checker *checker, raft_id id)
     shadow->up = false;
     shadow->role = RAFT_FOLLOWER;
     shadow->pending_count = 0;
+    expect_nothing(checker, id);
 }
 
 void checker_apply(struct checker *checker, raft_id id, const struct raft_entry *entry,
@@ -334,21 +428,52 @@ void checker_apply(struct checker *checker, raft_id id, const struct raft_entry 
                         "the state after entry %" PRIu64 " differs", entry->index);
 }
 
+void checker_restored(struct checker *checker, raft_id id, raft_index index,
+                      uint64_t state_hash)
+{
+    struct shadow *shadow = checker_shadow(checker, id);
+
+    if (index > checker->states.last) {
+        checker_violate(checker, PROPERTY_SNAPSHOT, id, 0,
+                        "a state up to %" PRIu64 " is restored, but nobody has applied "
+                        "more than %" PRIu64,
+                        index, checker->states.last);
+        return;
+    }
+    if (shadow->up && index <= shadow->applied)
+        checker_violate(checker, PROPERTY_APPLY_ORDER, id, 0,
+                        "a state up to %" PRIu64 " replaces one up to %" PRIu64, index,
+                        shadow->applied);
+    if (marks_at(&checker->states, index).chain != state_hash)
+        checker_violate(checker, PROPERTY_STATE_EQUALITY, id,
+                        (raft_id)marks_at(&checker->states, index).term,
+                        "the state restored up to %" PRIu64 " differs", index);
+    if (shadow->up)
+        shadow->applied = index;
+}
+
 void checker_step(struct checker *checker, raft_id id, const struct checker_step *step)
 {
     struct shadow *shadow = checker_shadow(checker, id);
     const struct raft_view *view = step->view;
     struct raft_hard_state before = shadow->hard_state;
     raft_id granted = view->voted_for;
+    bool led = shadow->role == RAFT_LEADER;
 
     assert(shadow->up);
     if (step->event->type == RAFT_EVENT_PERSISTED)
         checker_log_persisted(checker, id, step->event->persisted.write);
+    if (step->event->type == RAFT_EVENT_APPLIED &&
+        step->event->applied.index >= shadow->restoring)
+        shadow->restoring = 0;
     check_term(checker, id, &before, view);
+    shadow->decides = electorate_newest(&shadow->members);
     checker_log_write(checker, id, step);
     check_view(checker, id, step);
     if (checker->violation_count > 0)
         return; // the picture of this log may be wrong now
+    checker_member_view(checker, id, view);
+    checker_snapshot_view(checker, id, view);
     if (view->role == RAFT_LEADER &&
         (shadow->role != RAFT_LEADER || view->current_term != before.current_term)) {
         if (granted == id)
@@ -360,8 +485,10 @@ void checker_step(struct checker *checker, raft_id id, const struct checker_step
     if (checker->violation_count > 0)
         return;
     checker_commit_apply(checker, id, step->output);
-    if (view->role == RAFT_LEADER)
+    if (view->role == RAFT_LEADER) {
         checker_commit_match(checker, id, view);
+        checker_member_leads(checker, id, view);
+    }
     for (uint32_t i = 0; i < step->output->message_count; i++)
-        check_message(checker, id, &step->output->messages[i]);
+        check_message(checker, id, &step->output->messages[i], led);
 }

@@ -4,7 +4,8 @@
 // event, the output), of each applied entry and of crashes and starts, and keeps its
 // own picture of every log. Each entry of that picture carries the *chain*, a hash over
 // the whole log up to there, so that "equal up to here" is one comparison and a check
-// costs the same at the millionth entry as at the first.
+// costs the same at the millionth entry as at the first. What a snapshot stands for is
+// taken from the one committed log, which it must agree with.
 //
 // The first violation names the property, the event, the time, the nodes and the fact.
 #ifndef SIM_CHECKER_H
@@ -36,8 +37,16 @@ enum property {
     PROPERTY_LOG_TERMS,       // terms in a log never fall, none is of the future
     PROPERTY_OUTPUT_SHAPE,    // outputs tell the truth about the log
     PROPERTY_CORE_INVARIANT,  // raft_check()
+    PROPERTY_VOTE_QUORUM,     // a leader has the votes of its configuration's majority
+    PROPERTY_LEADER_MEMBER,   // who is known to be no voter does not lead
+    PROPERTY_CONFIGURATION,   // what is logged, used and told are the same, and sound
+    PROPERTY_CHANGE_ALONE,    // one change at a time, majorities that overlap (4.3)
+    PROPERTY_CHANGE_OWN_TERM, // no change before a commit in the leader's own term
+    PROPERTY_SNAPSHOT,        // a snapshot tells what was committed, and no log lacks
+                              // what no snapshot holds
     PROPERTY_NODE_STOPPED,    // a node gave up although its disk was well
     PROPERTY_LIVENESS,        // a healed cluster comes to rest, all equal
+    PROPERTY_REST,            // and then counts nothing as under way
     PROPERTY_LINEARIZABILITY, // the clients' histories
     PROPERTY_COUNT,
 };
@@ -65,13 +74,17 @@ struct checker; // opaque
 
 const char *checker_property_text(enum property property);
 
-struct checker *checker_new(uint32_t node_count); // nodes are 1..node_count
+// Nodes are 1..node_count; the first `member_count` are the voters of the first start.
+struct checker *checker_new(uint32_t node_count, uint32_t member_count);
 void checker_free(struct checker *checker);
 
 // Says what the next violation is to be stamped with.
 void checker_at(struct checker *checker, uint64_t event, uint64_t time_us);
 
-// A node starts: its log as found on disk, entry by entry, then its view.
+// A node starts: what its snapshot stands for (0: nothing), then its log as found on
+// disk, entry by entry, then its view.
+void checker_base(struct checker *checker, raft_id id, raft_index index,
+                  raft_term term);
 void checker_load(struct checker *checker, raft_id id, const struct raft_entry *entry);
 void checker_open(struct checker *checker, raft_id id, const struct raft_view *view);
 void checker_crash(struct checker *checker, raft_id id);
@@ -81,6 +94,11 @@ void checker_step(struct checker *checker, raft_id id, const struct checker_step
 // The state machine of `id` has applied this entry and has this hash now.
 void checker_apply(struct checker *checker, raft_id id, const struct raft_entry *entry,
                    uint64_t state_hash);
+
+// The state machine of `id` was replaced by a snapshot's, and has this hash now; also
+// before it starts.
+void checker_restored(struct checker *checker, raft_id id, raft_index index,
+                      uint64_t state_hash);
 
 // A violation found by somebody else.
 void checker_violate(struct checker *checker, enum property property, raft_id node,
@@ -94,5 +112,6 @@ const struct violation *checker_violation(const struct checker *checker, uint32_
 // were.
 raft_index checker_committed(const struct checker *checker);
 uint64_t checker_leaders(const struct checker *checker);
+uint64_t checker_configurations(const struct checker *checker); // committed ones
 
 #endif

@@ -20,27 +20,43 @@ raft_index checker_commit_before(const struct checker *checker, raft_term term)
     return low;
 }
 
-static bool is_majority_durable(const struct checker *checker,
-                                const struct raft_view *view, raft_index index)
+// Who holds the committed log up to there on disk, of all nodes.
+static uint32_t holders(const struct checker *checker, raft_index index)
 {
-    uint32_t voters = 0, hold = 0, old_voters = 0, old_hold = 0;
-    bool joint = false;
+    uint32_t hold = 0;
 
-    for (uint32_t i = 0; i < view->configuration->count; i++) {
-        const struct raft_member *member = &view->configuration->members[i];
-        const struct shadow *shadow = &checker->nodes[member->id];
-        bool held = shadow->durable_index >= index &&
-                    checker_holds_committed(checker, shadow, index);
-        bool in_new = member->role == RAFT_VOTER || member->role == RAFT_STAYING;
-        bool in_old = member->role == RAFT_LEAVING || member->role == RAFT_STAYING;
+    for (raft_id id = 1; id <= checker->node_count; id++)
+        if (checker->nodes[id].durable_index >= index &&
+            checker_holds_committed(checker, &checker->nodes[id], index))
+            hold |= 1u << id;
+    return hold;
+}
 
-        joint = joint || in_old;
-        voters += in_new;
-        hold += in_new && held;
-        old_voters += in_old;
-        old_hold += in_old && held;
+// Counted by the configuration in use: the newest in the log of who commits. Where this
+// step has logged one, the commit may have been the condition for that, or its effect.
+static bool is_majority_durable(const struct checker *checker,
+                                const struct shadow *shadow, raft_index index)
+{
+    struct electorate_place newest = electorate_newest(&shadow->members);
+    uint32_t hold = holders(checker, index);
+
+    return electorate_is_quorum(&shadow->decides.electorate, hold) ||
+           electorate_is_quorum(&newest.electorate, hold);
+}
+
+// The configurations among what is committed now.
+static void extend_members(struct checker *checker, const struct shadow *shadow,
+                           raft_index last)
+{
+    raft_index known = electorate_newest(&checker->committed_members).index;
+
+    for (uint32_t i = 0; i < shadow->members.count; i++) {
+        const struct electorate_place *place = &shadow->members.at[i];
+
+        if (place->index > known && place->index <= last)
+            electorate_push(&checker->committed_members, place->index,
+                            &place->electorate);
     }
-    return 2 * hold > voters && (!joint || 2 * old_hold > old_voters);
 }
 
 // This node shows entries as committed that none has shown before.
@@ -54,7 +70,8 @@ static void extend_committed(struct checker *checker, raft_id id,
         marks_push(&checker->committed, marks_at(&shadow->log, index));
         marks_push(&checker->commit_term, (struct mark){view->current_term, 0});
     }
-    if (!is_majority_durable(checker, view, last))
+    extend_members(checker, shadow, last);
+    if (!is_majority_durable(checker, shadow, last))
         checker_violate(checker, PROPERTY_COMMIT_DURABLE, id, 0,
                         "entry %" PRIu64 " is committed, but not durable on a majority",
                         last);
@@ -114,7 +131,8 @@ void checker_commit_apply(struct checker *checker, raft_id id,
         const struct raft_entry *entry = &output->apply[i];
         struct mark mark;
 
-        if (entry->index != shadow->given + 1 || entry->index > shadow->commit_index ||
+        if (shadow->restoring != 0 || entry->index != shadow->given + 1 ||
+            entry->index > shadow->commit_index ||
             entry->index > shadow->durable_index) {
             checker_violate(checker, PROPERTY_APPLY_ORDER, id, 0,
                             "entry %" PRIu64 " is given out behind %" PRIu64
@@ -133,33 +151,47 @@ void checker_commit_apply(struct checker *checker, raft_id id,
     }
 }
 
+static void check_match(struct checker *checker, raft_id id,
+                        const struct raft_peer_view *peer, raft_term term)
+{
+    struct shadow *shadow = checker_shadow(checker, id);
+    const struct shadow *follower = &checker->nodes[peer->id];
+    raft_index match = peer->match_index;
+
+    if (match < shadow->match[peer->id])
+        checker_violate(checker, PROPERTY_MATCH_MONOTONIC, id, peer->id,
+                        "match index %" PRIu64 " after %" PRIu64, match,
+                        shadow->match[peer->id]);
+    shadow->match[peer->id] = match;
+    if (follower->hard_state.current_term > term)
+        return; // it may have followed another leader since
+    if (match > follower->durable_index || match > shadow->log.last ||
+        marks_at(&follower->log, match).chain != marks_at(&shadow->log, match).chain)
+        checker_violate(checker, PROPERTY_MATCH_TRUE, id, peer->id,
+                        "match index %" PRIu64
+                        ", but the follower does not hold that log on disk",
+                        match);
+}
+
 void checker_commit_match(struct checker *checker, raft_id id,
                           const struct raft_view *view)
 {
     struct shadow *shadow = checker_shadow(checker, id);
+    uint32_t peers = 0;
 
     for (uint32_t i = 0; i < view->peer_count; i++) {
         const struct raft_peer_view *peer = &view->peers[i];
-        const struct shadow *follower;
-        raft_index match = peer->match_index;
 
-        if (peer->id == id || peer->id > checker->node_count ||
-            match == shadow->match[peer->id])
+        if (peer->id == id || peer->id > checker->node_count)
             continue;
-        if (match < shadow->match[peer->id])
-            checker_violate(checker, PROPERTY_MATCH_MONOTONIC, id, peer->id,
-                            "match index %" PRIu64 " after %" PRIu64, match,
-                            shadow->match[peer->id]);
-        shadow->match[peer->id] = match;
-        follower = &checker->nodes[peer->id];
-        if (follower->hard_state.current_term > view->current_term)
-            continue; // it may have followed another leader since
-        if (match > follower->durable_index || match > shadow->log.last ||
-            marks_at(&follower->log, match).chain !=
-                marks_at(&shadow->log, match).chain)
-            checker_violate(checker, PROPERTY_MATCH_TRUE, id, peer->id,
-                            "match index %" PRIu64
-                            ", but the follower does not hold that log on disk",
-                            match);
+        peers |= 1u << peer->id;
+        if (peer->match_index != shadow->match[peer->id])
+            check_match(checker, id, peer, view->current_term);
     }
+    if (peers == shadow->peers)
+        return;
+    shadow->peers = peers;
+    for (raft_id peer = 1; peer <= checker->node_count; peer++)
+        if ((peers >> peer & 1) == 0)
+            shadow->match[peer] = 0; // should it come back, all begins anew
 }

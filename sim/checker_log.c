@@ -1,5 +1,8 @@
 #include "sim/checker_log.h"
 
+#include "sim/checker_member.h"
+#include "sim/checker_snapshot.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -25,7 +28,7 @@ static void check_place(struct checker *checker, raft_id id, raft_index index,
 }
 
 bool checker_log_add(struct checker *checker, raft_id id, struct marks *log,
-                     const struct raft_entry *entry)
+                     struct electorate_list *members, const struct raft_entry *entry)
 {
     struct mark before = marks_at(log, log->last);
 
@@ -44,14 +47,16 @@ bool checker_log_add(struct checker *checker, raft_id id, struct marks *log,
     }
     marks_push(log, marks_follow(before, entry));
     check_place(checker, id, entry->index, marks_at(log, entry->index));
-    return true;
+    return entry->type != RAFT_ENTRY_CONFIGURATION ||
+           checker_member_add(checker, id, members, entry);
 }
 
 // Entries from `last` + 1 on are about to be replaced: no write under way makes the old
 // ones durable any more.
-static void cut_log(struct shadow *shadow, raft_index last)
+void checker_log_cut(struct shadow *shadow, raft_index last)
 {
     marks_cut(&shadow->log, last);
+    electorate_cut(&shadow->members, last);
     if (shadow->durable_index > last)
         shadow->durable_index = last;
     for (uint32_t i = 0; i < shadow->pending_count; i++) {
@@ -84,6 +89,42 @@ static void push_pending(struct shadow *shadow, const struct pending_write *writ
     shadow->pending_count++;
 }
 
+// The entries of a write; false where the picture cannot follow.
+static bool write_entries(struct checker *checker, raft_id id,
+                          const struct checker_step *step)
+{
+    struct shadow *shadow = checker_shadow(checker, id);
+    const struct raft_output *output = step->output;
+    raft_index first = output->entries[0].index;
+    bool led = shadow->role == RAFT_LEADER && step->view->role == RAFT_LEADER;
+
+    if (first == 0 || first > shadow->log.last + 1) {
+        checker_violate(checker, PROPERTY_OUTPUT_SHAPE, id, 0,
+                        "entry %" PRIu64 " written behind entry %" PRIu64, first,
+                        shadow->log.last);
+        return false;
+    }
+    if (led && first <= shadow->log.last)
+        checker_violate(checker, PROPERTY_LEADER_APPEND_ONLY, id, 0,
+                        "the leader of term %" PRIu64 " overwrites entry %" PRIu64,
+                        step->view->current_term, first);
+    if (first <= shadow->commit_index)
+        checker_violate(checker, PROPERTY_COMMIT_KEPT, id, 0,
+                        "entry %" PRIu64 " is overwritten, but %" PRIu64
+                        " is committed",
+                        first, shadow->commit_index);
+    checker_log_cut(shadow, first - 1);
+    for (uint32_t i = 0; i < output->entry_count; i++) {
+        const struct raft_entry *entry = &output->entries[i];
+
+        if (!checker_log_add(checker, id, &shadow->log, &shadow->members, entry))
+            return false;
+        if (led && entry->type == RAFT_ENTRY_CONFIGURATION)
+            checker_member_change(checker, id, step->view);
+    }
+    return true;
+}
+
 void checker_log_write(struct checker *checker, raft_id id,
                        const struct checker_step *step)
 {
@@ -92,7 +133,8 @@ void checker_log_write(struct checker *checker, raft_id id,
     struct pending_write write = {output->write, 0, shadow->hard_state};
 
     if (output->write == 0) {
-        if (output->hard_state_changed || output->entry_count > 0)
+        if (output->hard_state_changed || output->entry_count > 0 ||
+            output->snapshot_restore != NULL)
             checker_violate(checker, PROPERTY_OUTPUT_SHAPE, id, 0,
                             "something to persist, but no write");
         return;
@@ -104,30 +146,11 @@ void checker_log_write(struct checker *checker, raft_id id,
     shadow->write = output->write;
     if (output->hard_state_changed)
         shadow->hard_state = write.hard_state = output->hard_state;
-    if (output->entry_count > 0) {
-        raft_index first = output->entries[0].index;
-        bool led = shadow->role == RAFT_LEADER && step->view->role == RAFT_LEADER;
-
-        if (first == 0 || first > shadow->log.last + 1) {
-            checker_violate(checker, PROPERTY_OUTPUT_SHAPE, id, 0,
-                            "entry %" PRIu64 " written behind entry %" PRIu64, first,
-                            shadow->log.last);
-            return;
-        }
-        if (led && first <= shadow->log.last)
-            checker_violate(checker, PROPERTY_LEADER_APPEND_ONLY, id, 0,
-                            "the leader of term %" PRIu64 " overwrites entry %" PRIu64,
-                            step->view->current_term, first);
-        if (first <= shadow->commit_index)
-            checker_violate(checker, PROPERTY_COMMIT_KEPT, id, 0,
-                            "entry %" PRIu64 " is overwritten, but %" PRIu64
-                            " is committed",
-                            first, shadow->commit_index);
-        cut_log(shadow, first - 1);
-        for (uint32_t i = 0; i < output->entry_count; i++)
-            if (!checker_log_add(checker, id, &shadow->log, &output->entries[i]))
-                return;
-    }
+    if (output->snapshot_restore != NULL &&
+        !checker_snapshot_replace(checker, id, output->snapshot_restore))
+        return;
+    if (output->entry_count > 0 && !write_entries(checker, id, step))
+        return;
     write.last = shadow->log.last;
     push_pending(shadow, &write);
 }

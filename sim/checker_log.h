@@ -8,11 +8,14 @@
 
 // Adds an entry to a picture of a log; false where no correct log could take it.
 bool checker_log_add(struct checker *checker, raft_id id, struct marks *log,
-                     const struct raft_entry *entry);
+                     struct electorate_list *members, const struct raft_entry *entry);
 
 // What a step gives out to persist.
 void checker_log_write(struct checker *checker, raft_id id,
                        const struct checker_step *step);
+
+// Entries from `last` + 1 on are no more, on disk neither.
+void checker_log_cut(struct shadow *shadow, raft_index last);
 
 // All writes up to this number are durable.
 void checker_log_persisted(struct checker *checker, raft_id id, uint64_t number);

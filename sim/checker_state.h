@@ -7,6 +7,7 @@
 
 #include "sim/checker.h"
 #include "sim/marks.h"
+#include "sim/electorate.h"
 
 // A write under way, and what it makes durable.
 struct pending_write {
@@ -19,7 +20,9 @@ struct pending_write {
 struct shadow {
     // Persistent on the node: kept across its crashes.
     struct marks log;
-    struct marks found; // while it starts: what was on its disk
+    struct electorate_list members; // the configurations in it
+    struct marks found;             // while it starts: what was on its disk
+    struct electorate_list found_members;
     raft_index durable_index;
     struct raft_hard_state durable;
     raft_term granted_term; // the newest term in which it voted for somebody
@@ -39,16 +42,25 @@ struct shadow {
     uint32_t pending_count;
     uint32_t pending_capacity;
     raft_index match[RAFT_MEMBERS_MAX + 1]; // as leader; by id
+    uint32_t peers;                         // as leader: whom it knows, as bits
+    raft_index first_index;
+    raft_index snapshot_index;
+    raft_index restoring;            // a snapshot is being restored; 0: none
+    struct electorate_place decides; // was in use before this step
+    struct electorate_place in_use;  // as its view has told last
 };
 
 struct checker {
     uint32_t node_count;
+    uint32_t member_count; // of the first start
     struct shadow nodes[RAFT_MEMBERS_MAX + 1];
 
-    struct marks places;      // by index: the first term seen there, and its chain
-    struct mark_map other;    // (index, term) -> chain for further terms
-    struct mark_map leaders;  // (1, term) -> node and incarnation
-    struct marks committed;   // what some node has shown as committed
+    struct marks places;     // by index: the first term seen there, and its chain
+    struct mark_map other;   // (index, term) -> chain for further terms
+    struct mark_map leaders; // (1, term) -> node and incarnation
+    struct mark_map votes;   // (candidate, term) -> who voted for it
+    struct marks committed;  // what some node has shown as committed
+    struct electorate_list committed_members;
     struct marks commit_term; // by index: the term of the leader that committed it
     struct marks states;      // by index: the hash of the state machine, once applied
     uint64_t leader_count;
@@ -63,6 +75,7 @@ struct checker {
 struct shadow *checker_shadow(struct checker *checker, raft_id id);
 
 // Whether this log holds what was committed up to `index`.
+// False also where so much was never committed.
 bool checker_holds_committed(const struct checker *checker, const struct shadow *shadow,
                              raft_index index);
 

@@ -16,6 +16,9 @@ enum {
     HASTY_US_MIN = 50000,
     HASTY_US_MAX = 1500000,
     THINK_US_MEAN = 8000,
+    ROAMS_PPM = 350000,
+    ROAMS_US_MIN = 5000, // and who roams does not wait for long
+    ROAMS_US_MAX = 80000,
 };
 
 void clients_init(struct world *world)
@@ -81,11 +84,25 @@ static void push_request(struct world *world, raft_id node, const struct request
     heap_push(&world->heap, &event);
 }
 
-static raft_id choose_node(struct world *world, struct client *client)
+// Any node that was ever started: a client has heard of no other.
+static raft_id draw_node(struct world *world)
 {
+    uint64_t started = 0, left;
+
+    for (raft_id id = 1; id <= world->config.node_count; id++)
+        started += world->nodes[id].incarnation > 0;
+    left = random_below(&world->clients.random, started);
+    for (raft_id id = 1;; id++)
+        if (world->nodes[id].incarnation > 0 && left-- == 0)
+            return id;
+}
+
+static raft_id choose_node(struct world *world, struct client *client, bool read)
+{
+    if (client->roams && read)
+        return draw_node(world);
     if (client->leader == 0 || client->leader > world->config.node_count)
-        client->leader =
-            1 + (raft_id)random_below(&world->clients.random, world->config.node_count);
+        client->leader = draw_node(world);
     return client->leader;
 }
 
@@ -93,7 +110,7 @@ static void send_request(struct world *world, struct client *client,
                          const struct request *head, const struct bytes *words)
 {
     struct links *links = &world->links;
-    raft_id node = choose_node(world, client);
+    raft_id node = choose_node(world, client, head->read);
     bool lost = random_chance(&links->random, links->loss_ppm);
     bool duplicated = random_chance(&links->random, links->duplicate_ppm);
 
@@ -136,7 +153,9 @@ static void attempt(struct world *world, struct client *client)
         send_request(world, client, &head, words);
     }
     wake_after(world, client,
-               random_between(&clients->random, ATTEMPT_US_MIN, ATTEMPT_US_MAX));
+               client->roams
+                   ? random_between(&clients->random, ROAMS_US_MIN, ROAMS_US_MAX)
+                   : random_between(&clients->random, ATTEMPT_US_MIN, ATTEMPT_US_MAX));
 }
 
 // Starts an operation; its words are copied.
@@ -314,6 +333,8 @@ void clients_start(struct world *world, uint32_t count, uint32_t keys)
     clients->active = true;
     for (uint32_t i = 1; i < clients->count; i++) {
         clients->list[i].id = i;
+        if (i >= old)
+            clients->list[i].roams = random_chance(&clients->random, ROAMS_PPM);
         if (clients->list[i].state == CLIENT_IDLE)
             think(world, &clients->list[i]);
     }

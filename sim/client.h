@@ -4,7 +4,8 @@
 // A client registers a session, numbers its writes, and repeats one with the same
 // number until it is answered, at whichever node it believes to lead. Where it gives
 // up, or its session is gone, the outcome stays unknown: the history says pending, and
-// the client registers anew. Reads are linearizable reads at the node believed to lead.
+// the client registers anew. Reads are linearizable reads at the node believed to lead;
+// some clients roam: they read at any node, which asks the leader.
 // Client 0 is the console: it does what the command language tells it.
 #ifndef SIM_CLIENT_H
 #define SIM_CLIENT_H
@@ -39,6 +40,7 @@ struct client {
     uint32_t attempts;
     uint64_t patient_until_us;
     raft_id leader;     // as it believes; 0: no idea
+    bool roams;         // reads at any node, and waits for none for long
     bool answered;      // the last attempt was, if only by "not the leader"
     bool recorded;      // the operation is in the history
     uint32_t operation; // there

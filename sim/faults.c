@@ -1,5 +1,7 @@
 #include "sim/faults.h"
 
+#include "sim/churn.h"
+#include "sim/disk_faults.h"
 #include "sim/world.h"
 
 #include <inttypes.h>
@@ -14,12 +16,16 @@ enum {
     DISK_US_MEAN = 500000,
     CHANCE_US_MEAN = 1000000, // how long loss, duplication and delay stay
     SKEW_MS_MAX = 500,
+    JUMP_US_MAX = 3000000,
 };
 
 static const char *const fault_texts[FAULT_COUNT] = {
-    [FAULT_PARTITION] = "partition", [FAULT_ONEWAY] = "oneway", [FAULT_LOSS] = "loss",
-    [FAULT_DUPLICATE] = "duplicate", [FAULT_DELAY] = "delay",   [FAULT_CRASH] = "crash",
-    [FAULT_PAUSE] = "pause",         [FAULT_DISK] = "disk",     [FAULT_CLOCK] = "clock",
+    [FAULT_PARTITION] = "partition", [FAULT_ONEWAY] = "oneway",
+    [FAULT_LOSS] = "loss",           [FAULT_DUPLICATE] = "duplicate",
+    [FAULT_DELAY] = "delay",         [FAULT_CRASH] = "crash",
+    [FAULT_PAUSE] = "pause",         [FAULT_DISK] = "disk",
+    [FAULT_CLOCK] = "clock",         [FAULT_MEMBERS] = "members",
+    [FAULT_TRANSFER] = "transfer",
 };
 
 const char *faults_text(enum fault fault)
@@ -114,14 +120,32 @@ static void split(struct world *world, uint32_t group)
             links_cut(&world->links, a, b, (group >> a & 1) != (group >> b & 1));
 }
 
+// The worst that clocks can do to a lease: the leader that is cut off is slow, and all
+// who may follow it are fast.
+static raft_id conspire(struct world *world)
+{
+    const struct node *leader = world_leader(world);
+    raft_id slow = leader == NULL ? 1 : leader->id;
+    uint32_t fast_ppm = world->config.clock_drift_percent * 10000;
+
+    for (raft_id id = 1; id <= world->config.node_count; id++)
+        node_set_clock_rate(&world->nodes[id],
+                            NODE_CLOCK_TRUE_PPM + (id == slow ? 0 : fast_ppm));
+    return slow;
+}
+
 static void strike_partition(struct world *world)
 {
     struct random *random = &world->faults.random;
-    uint64_t how = random_below(random, 3);
+    uint64_t how = random_below(random, world->config.clocks_conspire ? 1 : 3);
     uint32_t group;
 
     if (how == 0) {
-        group = 1u << draw_node(world);
+        raft_id alone = draw_node(world);
+
+        if (world->config.clocks_conspire)
+            alone = conspire(world);
+        group = 1u << alone;
         split(world, group);
     } else if (how == 1) {
         group = (uint32_t)random_u64(random);
@@ -226,36 +250,36 @@ static void strike_pause(struct world *world)
 
 static void strike_disk(struct world *world)
 {
-    struct random *random = &world->faults.random;
     raft_id id = draw_node(world);
-    struct node *node = &world->nodes[id];
-    uint64_t how = random_below(random, 4);
+    bool snapshots = false;
 
-    trace_note(&world->trace, world->now_us, "disk n%" PRIu32 " fault %" PRIu64, id,
-               how);
-    if (how <= 1) {
-        node->sync_us_max = random_between(random, 1000, how == 0 ? 20000 : 200000);
-    } else {
-        struct sim_disk_counters counters;
-
-        node->disk_faulty = true;
-        sim_disk_count(node->disk, &counters);
-        if (how == 2)
-            sim_disk_fail_syncs(node->disk, 1);
-        else
-            sim_disk_set_capacity(node->disk, counters.bytes_used + 2000);
-    }
+    if (disk_faults_strike(&world->nodes[id], &world->faults.random, snapshots))
+        faults_crash_now(world, id);
     push(world, WORLD_UNDO, FAULT_DISK, id, DISK_US_MEAN);
 }
 
 static void strike_clock(struct world *world)
 {
+    struct random *random = &world->faults.random;
+    const struct world_config *config = &world->config;
     raft_id id = draw_node(world);
-    uint64_t skew = random_below(&world->faults.random, 2 * SKEW_MS_MAX + 1);
+    struct node *node = &world->nodes[id];
+    uint64_t how = random_below(random, config->clock_jumps ? 3 : 2);
+    uint64_t skew = random_below(random, 2 * SKEW_MS_MAX + 1);
+    uint64_t drift_ppm = random_below(random, config->clock_drift_percent * 10000 + 1);
+    uint64_t extreme = random_below(random, 4);
+    uint64_t jump_us = random_below(random, JUMP_US_MAX);
 
-    world->nodes[id].skew_ms = (int64_t)skew - SKEW_MS_MAX;
-    trace_note(&world->trace, world->now_us, "clock n%" PRIu32 " %" PRId64 " ms", id,
-               world->nodes[id].skew_ms);
+    if (extreme < 2)
+        drift_ppm = extreme * config->clock_drift_percent * 10000;
+    trace_note(&world->trace, world->now_us, "clock n%" PRIu32 " fault %" PRIu64, id,
+               how);
+    if (how == 0)
+        node->skew_ms = (int64_t)skew - SKEW_MS_MAX;
+    else if (how == 1)
+        node_set_clock_rate(node, NODE_CLOCK_TRUE_PPM + (uint32_t)drift_ppm);
+    else
+        node_jump_clock(node, jump_us);
 }
 
 static enum fault draw_fault(struct faults *faults)
@@ -292,6 +316,12 @@ static void strike(struct world *world)
     case FAULT_CLOCK:
         strike_clock(world);
         break;
+    case FAULT_MEMBERS:
+        churn_members(world);
+        break;
+    case FAULT_TRANSFER:
+        churn_transfer(world);
+        break;
     default:
         strike_network(world, fault);
     }
@@ -300,26 +330,9 @@ static void strike(struct world *world)
 
 // ---- healing --------------------------------------------------------------------
 
-static void heal_disk(struct node *node)
-{
-    node->sync_us_min = node->world->config.sync_us_min;
-    node->sync_us_max = node->world->config.sync_us_max;
-    sim_disk_heal(node->disk);
-    // A host that the fault has stopped needs a new life. One that a write failed but
-    // that does not know yet may still stop: the fault excuses it until it restarts.
-    if (node->up && node->stopped[0] != '\0')
-        node_crash(node, SIM_DISK_LOSE_ALL);
-    if (!node->up && node->host == NULL) {
-        node->disk_faulty = false;
-        trace_note(&node->world->trace, node->world->now_us, "restart n%" PRIu32,
-                   node->id);
-        node_start(node);
-    }
-}
-
 static void restart(struct node *node)
 {
-    if (node->up)
+    if (node->up || node->disk_lost)
         return;
     trace_note(&node->world->trace, node->world->now_us, "restart n%" PRIu32, node->id);
     node_start(node);
@@ -356,7 +369,7 @@ static void undo(struct world *world, enum fault fault, raft_id id,
             node_resume(&world->nodes[id]);
         break;
     case FAULT_DISK:
-        heal_disk(&world->nodes[id]);
+        disk_faults_heal(&world->nodes[id]);
         break;
     default:
         break;
@@ -377,7 +390,7 @@ void faults_mend(struct world *world)
 {
     for (raft_id id = 1; id <= world->config.node_count; id++)
         if (world->nodes[id].stopped[0] != '\0' && world->nodes[id].disk_faulty)
-            heal_disk(&world->nodes[id]);
+            disk_faults_heal(&world->nodes[id]);
 }
 
 void faults_stop(struct world *world, bool heal)
@@ -398,6 +411,6 @@ void faults_stop(struct world *world, bool heal)
 
         node->crash_at_write = node->crash_is_set = false;
         node_resume(node);
-        heal_disk(node);
+        disk_faults_heal(node);
     }
 }

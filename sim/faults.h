@@ -23,8 +23,10 @@ enum fault {
     FAULT_DELAY, // some messages take much longer, so that order is lost
     FAULT_CRASH,
     FAULT_PAUSE,
-    FAULT_DISK,  // slow syncs, failing syncs, full disks
-    FAULT_CLOCK, // wall clocks that differ
+    FAULT_DISK,     // slow syncs, failing syncs, full disks, damaged snapshots
+    FAULT_CLOCK,    // clocks that differ, run fast, jump ahead
+    FAULT_MEMBERS,  // members come and go, machines are lost
+    FAULT_TRANSFER, // leadership is handed over
     FAULT_COUNT,
 };
 

@@ -4,6 +4,7 @@
 #include "sim/json.h"
 #include "sim/language_expect.h"
 #include "sim/language_faults.h"
+#include "sim/language_members.h"
 #include "sim/language_show.h"
 #include "sim/language_store.h"
 #include "sim/language_world.h"
@@ -25,13 +26,16 @@ struct command {
 
 static bool help(struct language *language);
 static bool quit(struct language *language);
+static bool refused(struct language *language);
 
 enum { ANY = LANGUAGE_WORDS_MAX };
 
 static const struct command commands[] = {
     {"cluster", language_world_cluster, true, 2, ANY,
-     "cluster N [seed=S] [election_timeout=150ms] [heartbeat=50ms] [delay=MIN..MAX] "
-     "[sync=MIN..MAX] [log_entries=N] [message_entries=N] [clients=C] [keys=K]"},
+     "cluster N [spare=K] [seed=S] [election_timeout=150ms] [heartbeat=50ms] "
+     "[delay=MIN..MAX] [sync=MIN..MAX] [log_entries=N] [message_entries=N] "
+     "[clients=C] [keys=K] [lease=PERCENT] [clock=DURATION] [snapshot_entries=N] "
+     "[snapshot_tail=N] [snapshot_chunk=BYTES] [segment=BYTES]"},
     {"run", language_world_run, false, 2, 8,
      "run DURATION | run until CONDITION [within DURATION]"},
     {"step", language_world_step, false, 1, 2, "step [EVENTS]"},
@@ -57,10 +61,17 @@ static const struct command commands[] = {
     {"pause", language_faults_pause, false, 2, 2, "pause N"},
     {"resume", language_faults_resume, false, 2, 2, "resume N"},
     {"disk", language_faults_disk, false, 3, 6,
-     "disk N sync=MIN..MAX | fail sync | full | damage FILE OFFSET [flip|zero|"
-     "unreadable] | ok | files"},
-    {"clock", language_faults_clock, false, 3, 3, "clock N skew=[-]DURATION"},
+     "disk N sync=MIN..MAX | fail sync | full [BYTES] | damage FILE OFFSET [flip|zero|"
+     "unreadable] | lost | ok | files"},
+    {"clock", language_faults_clock, false, 3, 5,
+     "clock N [skew=[-]DURATION] [drift=[-]PERCENT] [jump=DURATION]"},
     {"faults", language_faults_random, false, 2, 2, "faults all|LIST|off"},
+    {"add", language_members_add, false, 2, 5, "add N [learner|voter] [at LEADER]"},
+    {"remove", language_members_remove, false, 2, 4, "remove N [at LEADER]"},
+    {"promote", language_members_promote, false, 2, 4, "promote N [at LEADER]"},
+    {"change", language_members_change, false, 2, ANY,
+     "change [voter|learner|joining|remove] N... [at LEADER]"},
+    {"transfer", language_members_transfer, false, 1, 4, "transfer [N] [at LEADER]"},
     {"propose", language_store_propose, false, 2, ANY,
      "propose WORDS... | propose at N WORDS..."},
     {"ticket", language_store_ticket, false, 2, 2, "ticket NUMBER"},
@@ -77,6 +88,7 @@ static const struct command commands[] = {
     {"check", language_show_check, false, 1, 1, "check"},
     {"expect", language_expect_claim, false, 2, ANY,
      "expect CLAIM, which is one of: " LANGUAGE_EXPECT_CLAIMS},
+    {"refused", refused, true, 2, ANY, "refused COMMAND..."},
     {"help", help, true, 1, 2, "help [COMMAND]"},
     {"quit", quit, true, 1, 1, "quit"},
 };
@@ -378,6 +390,20 @@ static bool run_command(struct language *language)
         return language_fail(language,
                              "there is no cluster yet; begin with: cluster 3");
     return command->run(language);
+}
+
+// A command that must be refused; answers why it was.
+static bool refused(struct language *language)
+{
+    memmove(&language->words[0], &language->words[1],
+            --language->count * sizeof(language->words[0]));
+    if (language_is(language, 0, "refused"))
+        return language_fail(language, "usage: refused COMMAND...");
+    if (run_command(language))
+        return language_fail(language, "it was not refused");
+    buffer_clear(language->out);
+    json_string(language->out, "reason", language->error);
+    return true;
 }
 
 bool language_execute(struct language *language, const char *line, size_t size,

@@ -1,5 +1,6 @@
 #include "sim/language_expect.h"
 
+#include "sim/language_members.h"
 #include "sim/language_show.h"
 #include "sim/options.h"
 
@@ -43,6 +44,60 @@ static uint64_t get_durable(const struct node *node)
     return node->view.durable_index;
 }
 
+static uint64_t get_first(const struct node *node)
+{
+    return node->view.first_index;
+}
+
+static uint64_t get_snapshot(const struct node *node)
+{
+    return node->view.snapshot_index;
+}
+
+static uint64_t get_configuration(const struct node *node)
+{
+    return node->view.configuration_index;
+}
+
+static uint64_t get_taken(const struct node *node)
+{
+    struct host_counters counters;
+
+    host_count(node->host, &counters);
+    return counters.snapshots_taken;
+}
+
+static uint64_t get_received(const struct node *node)
+{
+    struct host_counters counters;
+
+    host_count(node->host, &counters);
+    return counters.snapshots_received;
+}
+
+static uint64_t get_reads(const struct node *node)
+{
+    return node->view.reads_pending;
+}
+
+static uint64_t get_uncommitted(const struct node *node)
+{
+    return node->view.uncommitted_bytes;
+}
+
+static uint64_t get_transfer(const struct node *node)
+{
+    return node->view.transfer_to;
+}
+
+static uint64_t get_lease(const struct node *node)
+{
+    struct raft_view view; // a lease ends by itself, without a step
+
+    raft_observe(host_raft(node->host), &view);
+    return view.lease;
+}
+
 static const struct number_field fields[] = {
     {"term", get_term},
     {"commit_index", get_commit},
@@ -50,6 +105,15 @@ static const struct number_field fields[] = {
     {"last_index", get_last},
     {"last_term", get_last_term},
     {"durable_index", get_durable},
+    {"first_index", get_first},
+    {"snapshot_index", get_snapshot},
+    {"configuration_index", get_configuration},
+    {"snapshots_taken", get_taken},
+    {"snapshots_received", get_received},
+    {"reads_pending", get_reads},
+    {"uncommitted_bytes", get_uncommitted},
+    {"transfer_to", get_transfer},
+    {"lease", get_lease},
 };
 
 static bool compare(const char *operator, uint64_t left, uint64_t right, bool *holds)
@@ -183,15 +247,15 @@ static bool expect_state(struct language *language, const char *state)
 
 // ---- logs and states ------------------------------------------------------------
 
-bool language_expect_same(const struct language *language)
+bool language_expect_same(struct language *language)
 {
-    const struct world *world = language->world;
+    struct world *world = language->world;
     const struct node *first = NULL;
 
     for (raft_id id = 1; id <= world->config.node_count; id++) {
         const struct node *node = &world->nodes[id];
 
-        if (!node_is_live(node))
+        if (!node_is_live(node) || !world_is_member(world, id))
             continue;
         if (first == NULL)
             first = node;
@@ -376,10 +440,15 @@ bool language_expect_claim(struct language *language)
         const char *name;
         bool (*check)(struct language *language);
     } claims[] = {
-        {"role", expect_role},     {"same", expect_same},
-        {"entry", expect_entry},   {"ticket", expect_ticket},
-        {"reply", expect_reply},   {"violations", expect_violations},
+        {"role", expect_role},
+        {"same", expect_same},
+        {"entry", expect_entry},
+        {"ticket", expect_ticket},
+        {"reply", expect_reply},
+        {"violations", expect_violations},
         {"leader", expect_leader},
+        {"member", language_members_expect},
+        {"configuration", language_members_expect_all},
     };
     const char *name = language_word(language, 1);
 

@@ -338,19 +338,53 @@ bool language_faults_resume(struct language *language)
     return true;
 }
 
+// One word of `clock`; where `apply` is not set it is only read.
+static bool set_clock(struct language *language, struct node *node, uint32_t at,
+                      bool apply)
+{
+    const char *skew = language_value(language, at, "skew");
+    const char *drift = language_value(language, at, "drift");
+    const char *jump = language_value(language, at, "jump");
+    const char *signed_value = skew != NULL ? skew : drift;
+    bool negative = signed_value != NULL && *signed_value == '-';
+    uint64_t us = 0;
+    uint32_t ppm = 0;
+    bool ok = false;
+
+    if (skew != NULL)
+        ok = options_duration(skew + negative, &us) && us <= 3600000000u;
+    else if (drift != NULL)
+        ok = options_percent(drift + negative, &ppm) && ppm <= 900000;
+    else if (jump != NULL)
+        ok = options_duration(jump, &us) && us <= 3600000000u;
+    if (!ok)
+        return language_fail(language, "expected: clock N [skew=[-]DURATION] "
+                                       "[drift=[-]PERCENT] [jump=DURATION], up to 1h "
+                                       "and 90 percent");
+    if (!apply)
+        return true;
+    if (skew != NULL)
+        node->skew_ms = negative ? -(int64_t)(us / 1000) : (int64_t)(us / 1000);
+    else if (drift != NULL)
+        node_set_clock_rate(node, negative ? NODE_CLOCK_TRUE_PPM - ppm
+                                           : NODE_CLOCK_TRUE_PPM + ppm);
+    else
+        node_jump_clock(node, us);
+    return true;
+}
+
 bool language_faults_clock(struct language *language)
 {
-    const char *value = language_value(language, 2, "skew");
-    bool negative = value != NULL && *value == '-';
     struct node *node;
-    uint64_t us;
 
     if (!language_node(language, 1, &node))
         return false;
-    if (value == NULL || !options_duration(value + negative, &us) || us > 3600000000u)
-        return language_fail(language, "expected: clock N skew=[-]DURATION, up to 1h");
+    for (uint32_t at = 2; at < language->count; at++)
+        if (!set_clock(language, node, at, false))
+            return false;
     note(language);
-    node->skew_ms = negative ? -(int64_t)(us / 1000) : (int64_t)(us / 1000);
+    for (uint32_t at = 2; at < language->count; at++)
+        set_clock(language, node, at, true);
     return true;
 }
 
@@ -391,6 +425,7 @@ bool language_faults_disk(struct language *language)
 {
     const char *range = language_value(language, 2, "sync");
     struct sim_disk_counters counters;
+    uint64_t room = 0;
     struct node *node;
 
     if (!language_node(language, 1, &node))
@@ -411,16 +446,22 @@ bool language_faults_disk(struct language *language)
         node->disk_faulty = true;
         sim_disk_fail_syncs(node->disk, 1);
     } else if (language_is(language, 2, "full")) {
-        node->disk_faulty = true;
+        if (language->count > 3 && !language_number(language, 3, &room))
+            return false;
+        node->disk_full = node->disk_faulty = true;
         sim_disk_count(node->disk, &counters);
-        sim_disk_set_capacity(node->disk, counters.bytes_used);
+        sim_disk_set_capacity(node->disk, counters.bytes_used + room);
+    } else if (language_is(language, 2, "lost")) {
+        node_lose_disk(node);
     } else if (language_is(language, 2, "ok")) {
         sim_disk_heal(node->disk);
+        node->disk_full = false;
         node->sync_us_min = language->world->config.sync_us_min;
         node->sync_us_max = language->world->config.sync_us_max;
     } else {
         return language_fail(language, "usage: disk N sync=MIN..MAX | fail sync | full "
-                                       "| damage FILE OFFSET | ok | files");
+                                       "[BYTES] | damage FILE OFFSET | lost | ok | "
+                                       "files");
     }
     note(language);
     return true;

@@ -2,6 +2,7 @@
 
 #include "kvserver/service/entry.h"
 #include "sim/json.h"
+#include "sim/language_members.h"
 #include "sim/run.h"
 
 #include <errno.h>
@@ -47,9 +48,25 @@ static void show_peers(const struct raft_view *view, struct buffer *out)
         json_number(out, "next_index", peer->next_index);
         json_string(out, "state", progress_text(peer->state));
         json_number(out, "inflight", peer->inflight);
+        if (peer->state == RAFT_SNAPSHOT) {
+            json_number(out, "snapshot_index", peer->snapshot_index);
+            json_number(out, "snapshot_offset", peer->snapshot_offset);
+        }
         json_close(out);
     }
     json_close_array(out);
+}
+
+static void show_members(const struct raft_view *view, struct buffer *out)
+{
+    struct buffer text = {0};
+
+    language_members_text(view->configuration, &text);
+    json_bytes(out, "configuration", text.data, text.size);
+    json_number(out, "configuration_index", view->configuration_index);
+    json_number(out, "first_index", view->first_index);
+    json_number(out, "snapshot_index", view->snapshot_index);
+    buffer_free(&text);
 }
 
 static void show_node(const struct node *node, struct buffer *out)
@@ -71,6 +88,7 @@ static void show_node(const struct node *node, struct buffer *out)
         json_number(out, "last_term", view->last_term);
         json_number(out, "durable_index", view->durable_index);
         json_hex(out, "hash", service_hash(node->service));
+        show_members(view, out);
         if (view->role == RAFT_LEADER)
             show_peers(view, out);
     }
@@ -100,6 +118,18 @@ bool language_show_status(struct language *language)
 
 // ---- log ------------------------------------------------------------------------
 
+static void show_configuration(const struct raft_entry *entry, struct buffer *out)
+{
+    struct raft_configuration configuration;
+
+    buffer_append_text(out, "(configuration");
+    if (raft_configuration_decode(entry->data, entry->size, &configuration)) {
+        buffer_append_text(out, " ");
+        language_members_text(&configuration, out);
+    }
+    buffer_append_text(out, ")");
+}
+
 void language_show_entry(const struct raft_entry *entry, struct buffer *out)
 {
     struct buffer words = {0};
@@ -108,7 +138,7 @@ void language_show_entry(const struct raft_entry *entry, struct buffer *out)
     if (entry->type == RAFT_ENTRY_NOOP) {
         buffer_append_text(out, "(no-op)");
     } else if (entry->type != RAFT_ENTRY_COMMAND) {
-        buffer_append_text(out, "(configuration)");
+        show_configuration(entry, out);
     } else if (!entry_decode(entry->data, entry->size, &head, &words)) {
         buffer_append_text(out, "(not a command)");
     } else {

@@ -18,6 +18,7 @@ struct setup {
     struct world_config config;
     uint64_t clients;
     uint64_t keys;
+    uint64_t spares;
 };
 
 static bool read_milliseconds(struct language *language, const char *text, uint32_t *ms)
@@ -40,6 +41,44 @@ static bool read_count(struct language *language, const char *text, uint64_t hig
                              (unsigned long long)high);
     *count = (uint32_t)number;
     return true;
+}
+
+// Settings of members, clocks and snapshots.
+static bool read_member_setting(struct language *language, uint32_t at,
+                                struct setup *setup)
+{
+    struct world_config *config = &setup->config;
+    const char *value;
+    uint64_t us;
+
+    if ((value = language_value(language, at, "spare")) != NULL)
+        return options_number(value, 0, RAFT_MEMBERS_MAX - 1, &setup->spares) ||
+               language_fail(language, "spare must be a number from 0 to 14");
+    if ((value = language_value(language, at, "lease")) != NULL) {
+        uint32_t ppm;
+
+        if (!options_percent(value, &ppm) || ppm % 10000 != 0)
+            return language_fail(language, "lease is a whole percentage");
+        config->lease_drift_percent = ppm / 10000;
+        return true;
+    }
+    if ((value = language_value(language, at, "clock")) != NULL) {
+        if (!options_duration(value, &us))
+            return language_fail(language, "clock is a duration");
+        config->clock_start_ms = us / 1000;
+        return true;
+    }
+    if ((value = language_value(language, at, "snapshot_entries")) != NULL)
+        return read_count(language, value, 1 << 22, &config->snapshot_entries);
+    if ((value = language_value(language, at, "snapshot_tail")) != NULL)
+        return read_count(language, value, 1 << 22, &config->snapshot_tail_entries);
+    if ((value = language_value(language, at, "snapshot_chunk")) != NULL)
+        return read_count(language, value, 1 << 20, &config->snapshot_chunk_bytes);
+    if ((value = language_value(language, at, "segment")) != NULL)
+        return options_number(value, 1, 1 << 30, &config->segment_bytes_max) ||
+               language_fail(language, "segment is a number of bytes");
+    return language_fail(language, "unknown setting \"%s\"",
+                         language_word(language, at));
 }
 
 static bool read_setting(struct language *language, uint32_t at, struct setup *setup)
@@ -70,8 +109,7 @@ static bool read_setting(struct language *language, uint32_t at, struct setup *s
         return read_count(language, value, 1 << 22, &config->log_entries_max);
     if ((value = language_value(language, at, "message_entries")) != NULL)
         return read_count(language, value, 1 << 16, &config->message_entries_max);
-    return language_fail(language, "unknown setting \"%s\"",
-                         language_word(language, at));
+    return read_member_setting(language, at, setup);
 }
 
 bool language_world_cluster(struct language *language)
@@ -85,10 +123,14 @@ bool language_world_cluster(struct language *language)
     if (!options_number(language_word(language, 1), 1, RAFT_MEMBERS_MAX, &nodes))
         return language_fail(language, "a cluster has 1 to %d nodes, not \"%s\"",
                              (int)RAFT_MEMBERS_MAX, language_word(language, 1));
-    setup.config.node_count = (uint32_t)nodes;
     for (uint32_t at = 2; at < language->count; at++)
         if (!read_setting(language, at, &setup))
             return false;
+    if (nodes + setup.spares > RAFT_MEMBERS_MAX)
+        return language_fail(language, "there are at most %d nodes, spares included",
+                             (int)RAFT_MEMBERS_MAX);
+    setup.config.member_count = (uint32_t)nodes;
+    setup.config.node_count = (uint32_t)(nodes + setup.spares);
     world = world_new(&setup.config, error, sizeof(error));
     if (world == NULL)
         return language_fail(language, "%s", error);
@@ -122,13 +164,14 @@ struct until {
     uint64_t number;
 };
 
-// Whether every live node has applied up to there.
-static bool all_applied(const struct world *world, raft_index index)
+// Whether every live member has applied up to there.
+static bool all_applied(struct world *world, raft_index index)
 {
     for (raft_id id = 1; id <= world->config.node_count; id++) {
         const struct node *node = &world->nodes[id];
 
-        if (node_is_live(node) && service_applied_index(node->service) < index)
+        if (node_is_live(node) && world_is_member(world, id) &&
+            service_applied_index(node->service) < index)
             return false;
     }
     return true;

@@ -19,15 +19,30 @@ struct mark marks_at(const struct marks *marks, raft_index index)
     return marks->at[index];
 }
 
+static void make_room(struct marks *marks, raft_index last)
+{
+    if (last + 1 <= marks->capacity)
+        return;
+    while (marks->capacity < last + 1)
+        marks->capacity = marks->capacity == 0 ? 1024 : marks->capacity * 2;
+    marks->at = realloc(marks->at, marks->capacity * sizeof(*marks->at));
+    if (marks->at == NULL)
+        abort();
+}
+
 void marks_push(struct marks *marks, struct mark mark)
 {
-    if (marks->last + 2 > marks->capacity) {
-        marks->capacity = marks->capacity == 0 ? 1024 : marks->capacity * 2;
-        marks->at = realloc(marks->at, marks->capacity * sizeof(*marks->at));
-        if (marks->at == NULL)
-            abort();
-    }
+    make_room(marks, marks->last + 1);
     marks->at[++marks->last] = mark;
+}
+
+void marks_copy(struct marks *to, const struct marks *from, raft_index last)
+{
+    assert(last <= from->last);
+    make_room(to, last);
+    if (last > 0)
+        memcpy(&to->at[1], &from->at[1], last * sizeof(*to->at));
+    to->last = last;
 }
 
 void marks_cut(struct marks *marks, raft_index last)
@@ -79,8 +94,9 @@ static void map_grow(struct mark_map *map)
     free(old.slots);
 }
 
-uint64_t marks_map_keep(struct mark_map *map, uint64_t first, uint64_t second,
-                        uint64_t value)
+// The slot of (first, second), with this value where it is a new one.
+static struct mark_map_slot *map_slot(struct mark_map *map, uint64_t first,
+                                      uint64_t second, uint64_t value)
 {
     struct mark_map_slot *slot;
 
@@ -92,5 +108,20 @@ uint64_t marks_map_keep(struct mark_map *map, uint64_t first, uint64_t second,
         *slot = (struct mark_map_slot){first, second, value};
         map->count++;
     }
+    return slot;
+}
+
+uint64_t marks_map_keep(struct mark_map *map, uint64_t first, uint64_t second,
+                        uint64_t value)
+{
+    return map_slot(map, first, second, value)->value;
+}
+
+uint64_t marks_map_join(struct mark_map *map, uint64_t first, uint64_t second,
+                        uint64_t bits)
+{
+    struct mark_map_slot *slot = map_slot(map, first, second, 0);
+
+    slot->value |= bits;
     return slot->value;
 }

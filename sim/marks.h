@@ -32,6 +32,9 @@ void marks_push(struct marks *marks, struct mark mark);
 // Drops all marks beyond `last`.
 void marks_cut(struct marks *marks, raft_index last);
 
+// Makes `to` an equal of the first `last` marks of `from`.
+void marks_copy(struct marks *to, const struct marks *from, raft_index last);
+
 // The mark that this entry has behind a log that ends with `before`.
 struct mark marks_follow(struct mark before, const struct raft_entry *entry);
 
@@ -53,5 +56,9 @@ void marks_map_release(struct mark_map *map);
 // Gives the value kept for (first, second); where there is none, `value` becomes it.
 uint64_t marks_map_keep(struct mark_map *map, uint64_t first, uint64_t second,
                         uint64_t value);
+
+// Adds bits to the value kept for (first, second), which is 0 at first; gives it.
+uint64_t marks_map_join(struct mark_map *map, uint64_t first, uint64_t second,
+                        uint64_t bits);
 
 #endif

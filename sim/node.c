@@ -1,5 +1,6 @@
 #include "sim/node.h"
 
+#include "sim/node_machine.h"
 #include "sim/node_requests.h"
 #include "sim/packet.h"
 #include "sim/world.h"
@@ -20,7 +21,7 @@ bool node_is_live(const struct node *node)
 
 uint64_t node_now_ms(const struct node *node)
 {
-    return world_now_ms(node->world) + node->ahead_ms;
+    return node_clock_us(&node->clock, node->world->now_us) / 1000;
 }
 
 uint64_t node_wall_ms(const struct node *node)
@@ -48,30 +49,6 @@ static void send_messages(void *context, const struct raft_message *messages,
     links_send(node->world, messages, count);
 }
 
-static void apply_entries(void *context, const struct raft_entry *entries,
-                          uint32_t count)
-{
-    struct node *node = context;
-    struct world *world = node->world;
-
-    for (uint32_t i = 0; i < count; i++) {
-        const struct raft_entry *entry = &entries[i];
-        bool waited = node->proposal_count > 0;
-        uint64_t hash;
-
-        buffer_clear(&world->scratch);
-        if (entry->type == RAFT_ENTRY_COMMAND)
-            service_apply(node->service, entry->index, entry->data, entry->size,
-                          waited ? &world->scratch : NULL);
-        else
-            service_skip(node->service, entry->index);
-        hash = service_hash(node->service);
-        checker_apply(world->checker, node->id, entry, hash);
-        trace_apply(&world->trace, node->id, entry->index, hash);
-        node_requests_applied(node, entry, &world->scratch);
-    }
-}
-
 static void observe_step(void *context, const struct raft *raft,
                          const struct raft_event *event,
                          const struct raft_output *output)
@@ -80,6 +57,7 @@ static void observe_step(void *context, const struct raft *raft,
     struct world *world = node->world;
     struct checker_step step = {&node->view, event, output, raft_check(raft)};
 
+    node->snapshots_taken += event->type == RAFT_EVENT_SNAPSHOT_TAKEN;
     raft_observe(raft, &node->view);
     trace_step(&world->trace, raft, &node->view, event, output);
     if (checker_violation_count(world->checker) == 0)
@@ -105,24 +83,35 @@ static void start_sync(void *context, uint64_t sync, uint64_t bytes)
 
 // ---- life cycle -----------------------------------------------------------------
 
-static void make_config(const struct node *node, struct host_config *config)
+static void make_config(struct node *node, struct host_config *config)
 {
     const struct world_config *world = &node->world->config;
+    struct raft_config *raft = &config->raft;
 
     host_config_default(config);
     config->cluster_id = 1;
-    config->raft.id = node->id;
-    config->raft.seed = world->seed;
-    config->raft.start_ms = node_now_ms(node);
-    config->raft.election_timeout_ms = world->election_timeout_ms;
-    config->raft.heartbeat_ms = world->heartbeat_ms;
-    config->raft.log_entries_max = world->log_entries_max;
-    config->raft.log_bytes_max = world->log_bytes_max;
+    if (world->segment_bytes_max > 0)
+        config->segment_bytes_max = world->segment_bytes_max;
+    config->snapshot_entries = world->snapshot_entries;
+    config->snapshot_bytes = 0;
+    config->snapshot_tail_entries = world->snapshot_tail_entries;
+    if (world->snapshot_chunk_bytes > 0)
+        config->snapshot_chunk_bytes = world->snapshot_chunk_bytes;
+    raft->id = node->id;
+    raft->seed = random_u64(&node->seeds);
+    raft->start_ms = node_now_ms(node);
+    raft->election_timeout_ms = world->election_timeout_ms;
+    raft->heartbeat_ms = world->heartbeat_ms;
+    raft->log_entries_max = world->log_entries_max;
+    raft->log_bytes_max = world->log_bytes_max;
+    raft->lease_drift_percent = world->lease_drift_percent;
     if (world->message_entries_max > 0)
-        config->raft.message_entries_max = world->message_entries_max;
-    config->raft.configuration.count = world->node_count;
-    for (uint32_t i = 0; i < world->node_count; i++)
-        config->raft.configuration.members[i] = (struct raft_member){i + 1, RAFT_VOTER};
+        raft->message_entries_max = world->message_entries_max;
+    if (node->id > world->member_count)
+        return; // a spare waits to be added
+    raft->configuration.count = world->member_count;
+    for (uint32_t i = 0; i < world->member_count; i++)
+        raft->configuration.members[i] = (struct raft_member){i + 1, RAFT_VOTER};
 }
 
 void node_init(struct node *node, struct world *world, raft_id id)
@@ -134,14 +123,16 @@ void node_init(struct node *node, struct world *world, raft_id id)
     node->id = id;
     node->world = world;
     node->tick_us = UINT64_MAX;
+    node->clock = (struct node_clock){0, world->config.clock_start_ms * 1000,
+                                      NODE_CLOCK_TRUE_PPM};
     node->sync_us_min = world->config.sync_us_min;
     node->sync_us_max = world->config.sync_us_max;
     random_seed(&node->disk_random, world->config.seed, WORLD_STREAM_DISKS + id);
+    random_seed(&node->seeds, world->config.seed, WORLD_STREAM_SEEDS + id);
     node->disk = sim_disk_new(&hooks);
     sim_disk_door(node->disk, &node->io.disk);
     node->io.network = (struct network){node, send_messages};
-    node->io.machine =
-        (struct state_machine){node, apply_entries, node_requests_read_ready};
+    node_machine_door(node, &node->io.machine);
     node->io.observer = (struct host_observer){node, observe_step};
     make_config(node, &config);
     node->memory_size = (host_size(&config) + 15) / 16 * 16;
@@ -152,8 +143,7 @@ void node_init(struct node *node, struct world *world, raft_id id)
 
 void node_release(struct node *node)
 {
-    if (node->service != NULL)
-        service_free(node->service);
+    node_machine_stop(node);
     if (node->disk != NULL)
         sim_disk_free(node->disk);
     free(node->memory);
@@ -169,8 +159,9 @@ static void set_tick(struct node *node)
 
     if (deadline_ms <= now_ms)
         deadline_ms = now_ms + 1;
-    deadline_ms -= node->ahead_ms;
-    time_us = deadline_ms >= UINT64_MAX / 1000 ? UINT64_MAX : deadline_ms * 1000;
+    time_us = deadline_ms >= UINT64_MAX / 1000
+                  ? UINT64_MAX
+                  : node_clock_world_us(&node->clock, deadline_ms * 1000);
     // A later deadline is seen when the earlier event comes.
     if (time_us < node->tick_us) {
         node->tick_us = time_us;
@@ -218,6 +209,12 @@ static void show_log(struct node *node)
     const struct raft *raft = host_raft(node->host);
 
     raft_observe(raft, &node->view);
+    if (node->view.first_index > 1) {
+        raft_term term = 0;
+
+        raft_term_at(raft, node->view.first_index - 1, &term);
+        checker_base(node->world->checker, node->id, node->view.first_index - 1, term);
+    }
     for (raft_index i = node->view.first_index; i <= node->view.last_index; i++) {
         struct raft_entry entry;
 
@@ -227,36 +224,47 @@ static void show_log(struct node *node)
     checker_open(node->world->checker, node->id, &node->view);
 }
 
+// The host finds something that nobody has done to its disk.
+static void refuse_start(struct node *node)
+{
+    struct world *world = node->world;
+
+    node_machine_stop(node);
+    trace_note(&world->trace, world->now_us, "n%" PRIu32 " does not start: %s",
+               node->id, node->stopped);
+    if (!node->disk_faulty && !node->disk_full)
+        checker_violate(world->checker, PROPERTY_NODE_STOPPED, node->id, 0, "%s",
+                        node->stopped);
+}
+
 bool node_start(struct node *node)
 {
     struct world *world = node->world;
     struct host_config config;
-    struct service_limits limits;
 
     assert(!node->up);
     node->stopped[0] = '\0';
+    if (node->disk_lost) {
+        snprintf(node->stopped, sizeof(node->stopped),
+                 "its disk is lost; a new node takes a new number");
+        return false;
+    }
     make_config(node, &config);
     memset(node->memory, 0xa5,
            node->memory_size < FORGET_BYTES ? node->memory_size : FORGET_BYTES);
     node->incarnation++;
+    node_machine_start(node);
     node->host = host_open(node->memory, &config, &node->io, node_now_ms(node),
                            node->stopped, sizeof(node->stopped));
     if (node->host == NULL) {
-        trace_note(&world->trace, world->now_us, "n%" PRIu32 " does not start: %s",
-                   node->id, node->stopped);
-        if (!node->disk_faulty)
-            checker_violate(world->checker, PROPERTY_NODE_STOPPED, node->id, 0, "%s",
-                            node->stopped);
+        refuse_start(node);
         return false;
     }
-    service_limits_default(&limits);
-    node->service = service_new(engine_memory_new(), &limits);
-    if (node->service == NULL)
-        abort();
     node->up = true;
-    node->tick_us = UINT64_MAX;
     node->clock_set = false;
     show_log(node);
+    // Whether the log reaches back behind this one is not known here.
+    node->restored_index = node->view.snapshot_index;
     node->tick_us = world->now_us;
     push(node, world->now_us, WORLD_TICK, 0);
     return true;
@@ -266,8 +274,7 @@ void node_crash(struct node *node, enum sim_disk_crash_mode mode)
 {
     if (node->up) {
         checker_crash(node->world->checker, node->id);
-        service_free(node->service);
-        node->service = NULL;
+        node_machine_stop(node);
         node->host = NULL;
         node_requests_forget(node);
         for (uint32_t i = 0; i < node->waiting_count; i++)
@@ -280,7 +287,14 @@ void node_crash(struct node *node, enum sim_disk_crash_mode mode)
     node->crash_at_write = node->crash_is_set = false;
     node->view.role = RAFT_FOLLOWER;
     node->view.leader_id = 0;
+    node->view.configuration = NULL; // it lay in the core
     sim_disk_crash(node->disk, &node->disk_random, mode);
+}
+
+void node_lose_disk(struct node *node)
+{
+    node_crash(node, SIM_DISK_LOSE_ALL);
+    node->disk_lost = true;
 }
 
 void node_pause(struct node *node)
@@ -395,13 +409,29 @@ static void propose_clock(struct node *node)
     node_settle(node);
 }
 
+void node_set_clock_rate(struct node *node, uint32_t rate_ppm)
+{
+    node_clock_set_rate(&node->clock, node->world->now_us, rate_ppm);
+    if (node_is_live(node))
+        node_settle(node);
+}
+
+void node_jump_clock(struct node *node, uint64_t by_us)
+{
+    node_clock_jump(&node->clock, node->world->now_us, by_us);
+    if (node_is_live(node))
+        node_settle(node);
+}
+
 void node_timeout(struct node *node)
 {
     uint64_t deadline_ms = host_deadline_ms(node->host);
 
     assert(node_is_live(node));
     if (deadline_ms != UINT64_MAX && deadline_ms > node_now_ms(node))
-        node->ahead_ms += deadline_ms - node_now_ms(node);
+        node_clock_jump(&node->clock, node->world->now_us,
+                        deadline_ms * 1000 -
+                            node_clock_us(&node->clock, node->world->now_us));
     host_tick(node->host, &node->io, node_now_ms(node));
     node->tick_us = UINT64_MAX; // the one that is set comes too early or too late now
     node_settle(node);

@@ -3,7 +3,8 @@
 // Host and service live in memory and are lost in a crash; the disk stays, less what
 // its crash mode takes. What reaches a paused node waits until it goes on; what reaches
 // a node that is down is lost. A host that stopped itself (a failed write) is down,
-// too, until it is crashed and restarted.
+// too, until it is crashed and restarted. A spare starts only once somebody adds it,
+// with an empty configuration; who has lost its disk never starts again under its name.
 #ifndef SIM_NODE_H
 #define SIM_NODE_H
 
@@ -13,6 +14,7 @@
 #include "raft/host/host.h"
 #include "sim/disk.h"
 #include "sim/heap.h"
+#include "sim/node_clock.h"
 #include "sim/request.h"
 
 struct world;
@@ -33,11 +35,15 @@ struct node {
     struct random disk_random;
     uint64_t sync_us_min;
     uint64_t sync_us_max;
-    bool disk_faulty;    // somebody broke it: the host may stop
-    bool crash_at_write; // crash between the next write and the end of its sync
-    bool crash_is_set;   // that write has come
-    int64_t skew_ms;     // of its wall clock
-    uint64_t ahead_ms;   // of its monotonic clock, which only it sees
+    bool disk_faulty;          // somebody broke it: the host may stop
+    bool disk_full;            // the host may not start, but if it runs it waits
+    bool disk_lost;            // for good
+    raft_index restored_index; // its log begins anew behind a snapshot up to there
+    bool crash_at_write;       // crash between the next write and the end of its sync
+    bool crash_is_set;         // that write has come
+    int64_t skew_ms;           // of its wall clock
+    struct node_clock clock;   // its monotonic one
+    struct random seeds;       // of its core: another one at each start
 
     bool up;
     bool paused;
@@ -48,7 +54,10 @@ struct node {
     struct host *host;
     struct host_io io;
     struct service *service;
-    struct raft_view view; // after the last step
+    uint64_t snapshots_taken; // in all its lives
+    uint64_t snapshots_received;
+    struct service_snapshot *snapshot; // being taken; NULL: none
+    struct raft_view view; // after the last step; its configuration while it is up
 
     uint64_t tick_us; // when WORLD_TICK is set; UINT64_MAX: never
     bool clock_set;   // WORLD_CLOCK is under way
@@ -83,6 +92,13 @@ void node_drop(struct node *node, const struct heap_event *event);
 
 // True where the node takes part: up, not paused, host not stopped.
 bool node_is_live(const struct node *node);
+
+// Its disk is gone, and it with it.
+void node_lose_disk(struct node *node);
+
+// Its clock runs at another rate, or jumps ahead.
+void node_set_clock_rate(struct node *node, uint32_t rate_ppm);
+void node_jump_clock(struct node *node, uint64_t by_us);
 
 // Its monotonic clock jumps to the host's next deadline, and stays ahead of the
 // world's: a follower's election timeout, a leader's heartbeat.

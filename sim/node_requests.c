@@ -59,6 +59,15 @@ static void push_proposal(struct node *node, struct node_proposal proposal)
     *proposal_at(node, count) = proposal;
 }
 
+static struct node_proposal pop_proposal(struct node *node)
+{
+    struct node_proposal proposal = *proposal_at(node, 0);
+
+    node->proposal_first = (node->proposal_first + 1) & (node->proposal_capacity - 1);
+    node->proposal_count--;
+    return proposal;
+}
+
 void node_requests_applied(struct node *node, const struct raft_entry *entry,
                            const struct buffer *reply)
 {
@@ -67,14 +76,18 @@ void node_requests_applied(struct node *node, const struct raft_entry *entry,
 
         if (proposal.index > entry->index)
             return;
-        node->proposal_first =
-            (node->proposal_first + 1) & (node->proposal_capacity - 1);
-        node->proposal_count--;
+        pop_proposal(node);
         if (proposal.index == entry->index && proposal.term == entry->term)
             finish(node, proposal.request, REPLY_DONE, reply);
         else
             finish(node, proposal.request, REPLY_LOST, NULL);
     }
+}
+
+void node_requests_restored(struct node *node, raft_index index)
+{
+    while (node->proposal_count > 0 && proposal_at(node, 0)->index <= index)
+        finish(node, pop_proposal(node).request, REPLY_LOST, NULL);
 }
 
 void node_requests_read_ready(void *context, uint64_t id, enum raft_status status)
@@ -141,6 +154,20 @@ enum raft_status node_requests_propose(struct node *node, uint64_t handle,
     command = (struct raft_command){world->scratch.data, (uint32_t)world->scratch.size};
     status = host_propose(node->host, &node->io, node_now_ms(node), &command, 1, index,
                           term);
+    if (status == RAFT_OK)
+        push_proposal(node, (struct node_proposal){*index, *term, handle});
+    node_settle(node);
+    return status;
+}
+
+enum raft_status node_requests_change(struct node *node, uint64_t handle,
+                                      const struct raft_configuration *changes,
+                                      raft_index *index, raft_term *term)
+{
+    enum raft_status status =
+        host_change(node->host, &node->io, node_now_ms(node), changes->members,
+                    changes->count, index, term);
+
     if (status == RAFT_OK)
         push_proposal(node, (struct node_proposal){*index, *term, handle});
     node_settle(node);

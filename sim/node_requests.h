@@ -15,12 +15,21 @@ void node_requests_take(struct node *node, uint64_t request);
 enum raft_status node_requests_propose(struct node *node, uint64_t request,
                                        raft_index *index, raft_term *term);
 
+// Asks for a change of members right now. On success the request is the node's.
+enum raft_status node_requests_change(struct node *node, uint64_t request,
+                                      const struct raft_configuration *changes,
+                                      raft_index *index, raft_term *term);
+
 // Asks for a linearizable read right now; the request is the node's.
 void node_requests_read(struct node *node, uint64_t request);
 
 // This entry was applied with this reply: whoever waits for it is answered.
 void node_requests_applied(struct node *node, const struct raft_entry *entry,
                            const struct buffer *reply);
+
+// The state was replaced by a snapshot's up to here: what became of the proposals up to
+// there is not known.
+void node_requests_restored(struct node *node, raft_index index);
 
 // A read is confirmed or refused; `context` is the node.
 void node_requests_read_ready(void *context, uint64_t id, enum raft_status status);

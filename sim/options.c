@@ -84,6 +84,17 @@ bool options_percent(const char *text, uint32_t *ppm)
     return *rest == '\0' || strcmp(rest, "%") == 0;
 }
 
+// A whole percentage.
+static bool read_percent(const char *value, uint64_t high, uint32_t *percent)
+{
+    uint64_t number;
+
+    if (!options_number(value, 0, high, &number))
+        return false;
+    *percent = (uint32_t)number;
+    return true;
+}
+
 static bool read_count(const char *value, uint64_t high, uint32_t *count)
 {
     uint64_t number;
@@ -106,6 +117,16 @@ static const char *read_flag(struct options_run *options, const char *flag,
         return read_count(value, RAFT_MEMBERS_MAX, &run->nodes)
                    ? NULL
                    : "a number from 1 to 15";
+    if (strcmp(flag, "--spares") == 0)
+        return read_percent(value, RAFT_MEMBERS_MAX - 1, &run->spares)
+                   ? NULL
+                   : "a number from 0 to 14";
+    if (strcmp(flag, "--lease") == 0)
+        return read_percent(value, 50, &run->lease) ? NULL
+                                                    : "a percentage from 0 to 50";
+    if (strcmp(flag, "--drift") == 0)
+        return read_percent(value, 90, &run->drift) ? NULL
+                                                    : "a percentage from 0 to 90";
     if (strcmp(flag, "--clients") == 0)
         return read_count(value, 1000, &run->clients) ? NULL
                                                       : "a number from 1 to 1000";
@@ -120,7 +141,7 @@ static const char *read_flag(struct options_run *options, const char *flag,
         return faults_parse(value, &run->faults)
                    ? NULL
                    : "all, none or a list of partition,oneway,loss,duplicate,delay,"
-                     "crash,pause,disk,clock";
+                     "crash,pause,disk,clock,members,transfer";
     if (strcmp(flag, "--trace") == 0) {
         options->trace = value;
         return NULL;

@@ -1,14 +1,19 @@
 #include "sim/run.h"
 
+#include "sim/churn.h"
 #include "sim/json.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 enum {
-    SETTLE_US_MAX = 120000000, // a healed cluster has so long to come to rest
+    // A healed cluster has so many election timeouts to come to rest, and then to
+    // commit one more write. The first is long because clients wait and try again.
+    SETTLE_TIMEOUTS = 400,
+    PROBE_TIMEOUTS = 20,
     SETTLE_STEP_US = 10000,
-    // More than the clients can make: a log has no snapshots to shrink it yet.
+    SPARES = 4,
+    // More than the clients can make, where no snapshot shrinks the log.
     ENTRIES_A_SECOND = 256, // of one client
     ENTRIES_MIN = 4096,
     ENTRIES_MAX = 1 << 22,
@@ -18,8 +23,14 @@ enum {
 
 void run_options_default(struct run_options *options)
 {
-    *options = (struct run_options){
-        .seed = 1, .nodes = 5, .duration_us = 60000000, .clients = 5, .keys = 6};
+    *options = (struct run_options){.seed = 1,
+                                    .nodes = 5,
+                                    .duration_us = 60000000,
+                                    .clients = 5,
+                                    .keys = 6,
+                                    .spares = RUN_DRAWN,
+                                    .lease = RUN_DRAWN,
+                                    .drift = RUN_DRAWN};
 }
 
 static uint32_t entries_for(const struct run_options *options)
@@ -30,40 +41,132 @@ static uint32_t entries_for(const struct run_options *options)
     return entries > ENTRIES_MAX ? ENTRIES_MAX : (uint32_t)entries;
 }
 
+static bool has(const struct run_options *options, enum fault fault)
+{
+    return (options->faults >> fault & 1) != 0;
+}
+
+// Clocks within what the leases allow for, unless somebody asks for more.
+static void draw_clocks(const struct run_options *options, struct random *random,
+                        struct world_config *config)
+{
+    static const uint64_t starts_ms[] = {0, (uint64_t)1 << 31, (uint64_t)1 << 32};
+    uint64_t start_ms = starts_ms[random_below(random, 3)];
+    uint64_t before_ms = random_below(random, 60000);
+    uint32_t lease = (uint32_t)random_between(random, 1, 20);
+    bool leases = random_chance(random, 500000);
+
+    if (has(options, FAULT_CLOCK) && start_ms > 0)
+        config->clock_start_ms = start_ms - before_ms;
+    config->lease_drift_percent = options->lease;
+    if (options->lease == RUN_DRAWN)
+        config->lease_drift_percent = leases && options->faults != 0 ? lease : 0;
+    if (config->lease_drift_percent > 0) {
+        config->clock_drift_percent = config->lease_drift_percent;
+        config->clock_jumps = false;
+    }
+    if (options->drift != RUN_DRAWN) {
+        config->clock_drift_percent = options->drift;
+        config->clock_jumps = false;
+        config->clocks_conspire = true;
+    }
+}
+
+// Half of the clusters stand in one rack.
+static void draw_speeds(struct random *random, struct world_config *config)
+{
+    bool near = random_chance(random, 500000);
+
+    config->delay_us_min = random_between(random, 50, near ? 100 : 1000);
+    config->delay_us_max = config->delay_us_min;
+    config->delay_us_max += random_between(random, 0, near ? 300 : 10000);
+    config->sync_us_min = random_between(random, 50, 500);
+    config->sync_us_max = config->sync_us_min;
+    config->sync_us_max += random_between(random, 0, near ? 500 : 5000);
+}
+
 // Each run is a little different: speeds are drawn, too.
 static void draw_config(const struct run_options *options, struct world_config *config)
 {
     struct random random;
+    uint32_t spares = options->spares;
 
     world_config_default(config);
+    if (spares == RUN_DRAWN)
+        spares = has(options, FAULT_MEMBERS) ? SPARES : 0;
+    if (spares > RAFT_MEMBERS_MAX - options->nodes)
+        spares = RAFT_MEMBERS_MAX - options->nodes;
     config->seed = options->seed;
-    config->node_count = options->nodes;
+    config->member_count = options->nodes;
+    config->node_count = options->nodes + spares;
     config->log_entries_max = entries_for(options);
+    random_seed(&random, options->seed, WORLD_STREAM_SETTINGS);
+    draw_speeds(&random, config);
+    draw_clocks(options, &random, config);
     config->log_bytes_max =
         LOG_BYTES_MIN + (uint64_t)config->log_entries_max * ENTRY_BYTES;
-    random_seed(&random, options->seed, WORLD_STREAM_SETTINGS);
-    config->delay_us_min = random_between(&random, 50, 1000);
-    config->delay_us_max = config->delay_us_min + random_between(&random, 0, 10000);
-    config->sync_us_min = random_between(&random, 50, 500);
-    config->sync_us_max = config->sync_us_min + random_between(&random, 0, 5000);
+}
+
+// ---- coming to rest -------------------------------------------------------------
+
+static uint64_t timeouts_us(const struct world *world, uint64_t count)
+{
+    return count * world->config.election_timeout_ms * 1000;
 }
 
 void run_settle(struct world *world)
 {
-    uint64_t end_us = world->now_us + SETTLE_US_MAX;
+    uint64_t end_us = world->now_us + timeouts_us(world, SETTLE_TIMEOUTS);
+    const char *unrest = "nothing";
+    bool equal = false;
+    raft_id node = 0;
 
     clients_stop(world);
     faults_stop(world, true);
     while (world->now_us < end_us) {
         faults_mend(world);
-        if (clients_are_idle(&world->clients) && world_is_settled(world))
+        churn_settle(world);
+        equal = clients_are_idle(&world->clients) && world_is_settled(world);
+        unrest = world_unrest(world, &node);
+        if (equal && unrest == NULL)
             return;
         if (!world_run_until(world, world->now_us + SETTLE_STEP_US))
             return;
     }
+    if (equal)
+        checker_violate(world->checker, PROPERTY_REST, node, 0,
+                        "all is done, but it counts as under way: %s", unrest);
+    else
+        checker_violate(world->checker, PROPERTY_LIVENESS, 0, 0,
+                        "%d election timeouts after all was healed the cluster has not "
+                        "come to rest",
+                        SETTLE_TIMEOUTS);
+}
+
+// One more write has to be committed soon; it is asked of whoever leads.
+static void probe(struct world *world)
+{
+    static const struct bytes words[3] = {{"SET", 3}, {"probe", 5}, {"1", 1}};
+    uint64_t end_us = world->now_us + timeouts_us(world, PROBE_TIMEOUTS);
+    int64_t ticket = -1;
+
+    while (world->now_us < end_us) {
+        const struct node *leader = world_leader(world);
+        enum raft_status status;
+
+        if (ticket >= 0 && world->tickets[ticket].ended) {
+            if (world->tickets[ticket].status == REPLY_DONE)
+                return;
+            ticket = -1;
+        }
+        if (ticket < 0 && leader != NULL)
+            ticket = world_propose(world, leader->id, words, 3, &status);
+        if (!world_run_until(world, world->now_us + SETTLE_STEP_US))
+            return;
+    }
     checker_violate(world->checker, PROPERTY_LIVENESS, 0, 0,
-                    "%d s after all was healed the cluster has not come to rest",
-                    SETTLE_US_MAX / 1000000);
+                    "a cluster at rest does not take a write in %d election timeouts",
+                    PROBE_TIMEOUTS);
 }
 
 enum linearize_verdict run_linearize(struct world *world)
@@ -114,10 +217,25 @@ static void report_faults(const struct world *world, struct buffer *out)
     json_close(out);
 }
 
+static void report_members(const struct world *world, struct buffer *out)
+{
+    uint64_t taken = 0, received = 0;
+
+    for (raft_id id = 1; id <= world->config.node_count; id++) {
+        taken += world->nodes[id].snapshots_taken;
+        received += world->nodes[id].snapshots_received;
+    }
+    json_number(out, "configurations", checker_configurations(world->checker));
+    json_number(out, "snapshots_taken", taken);
+    json_number(out, "snapshots_received", received);
+}
+
 static void report(const struct world *world, struct buffer *out)
 {
     json_number(out, "seed", world->config.seed);
-    json_number(out, "nodes", world->config.node_count);
+    json_number(out, "nodes", world->config.member_count);
+    json_number(out, "spares", world->config.node_count - world->config.member_count);
+    json_number(out, "lease", world->config.lease_drift_percent);
     json_number(out, "events", world->event_count);
     json_number(out, "virtual_ms", world_now_ms(world));
     json_hex(out, "trace_hash", world->trace.hash);
@@ -128,6 +246,7 @@ static void report(const struct world *world, struct buffer *out)
     json_number(out, "retries", world->clients.retries);
     json_number(out, "messages", world->links.sent);
     json_number(out, "messages_lost", world->links.lost);
+    report_members(world, out);
     report_faults(world, out);
 }
 
@@ -136,6 +255,7 @@ bool run_execute(const struct run_options *options, struct buffer *out)
     struct world_config config;
     enum linearize_verdict verdict = LINEARIZE_UNKNOWN;
     struct world *world;
+    uint64_t settle_ms = 0;
     char error[200];
     bool ok;
 
@@ -148,12 +268,17 @@ bool run_execute(const struct run_options *options, struct buffer *out)
     world->trace.file = options->trace;
     clients_start(world, options->clients, options->keys);
     faults_start(world, options->faults);
-    if (world_run_until(world, options->duration_us))
+    if (world_run_until(world, options->duration_us)) {
         run_settle(world);
+        settle_ms = world_now_ms(world) - options->duration_us / 1000;
+        if (!world_violated(world))
+            probe(world);
+    }
     if (!world_violated(world))
         verdict = run_linearize(world);
     ok = !world_violated(world) && verdict == LINEARIZE_YES;
     report(world, out);
+    json_number(out, "settle_ms", settle_ms);
     run_violations(world, out);
     json_string(out, "linearizable", linearize_verdict_text(verdict));
     if (options->history != NULL)

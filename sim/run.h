@@ -1,8 +1,9 @@
 // run.h: one seeded run from start to verdict: work under faults, heal, rest, check.
 //
-// At the end everything is healed and the clients finish; then all nodes have to come
-// to the same applied index and state within a bounded virtual time, and the histories
-// have to be linearizable. All is well only where all of that holds.
+// At the end everything is healed and the clients finish; then all members have to come
+// to the same applied index and state within a bounded virtual time, with nothing under
+// way, take one more write, and the histories have to be linearizable. All is well only
+// where all of that holds.
 #ifndef SIM_RUN_H
 #define SIM_RUN_H
 
@@ -13,9 +14,14 @@
 #include "sim/linearize.h"
 #include "sim/world.h"
 
+enum { RUN_DRAWN = 1000 }; // for each seed, within what keeps the promises
+
 struct run_options {
     uint64_t seed;
-    uint32_t nodes;
+    uint32_t nodes;  // of the first start
+    uint32_t spares; // RUN_DRAWN: some where members come and go
+    uint32_t lease;  // percent of clock drift that leases allow for; 0: no leases
+    uint32_t drift;  // percent by which clocks run fast
     uint64_t duration_us;
     uint32_t faults; // bits of enum fault
     uint32_t clients;
@@ -30,8 +36,8 @@ void run_options_default(struct run_options *options);
 // well.
 bool run_execute(const struct run_options *options, struct buffer *out);
 
-// Heals everything and waits until the clients are idle and all nodes are equal; a
-// failure is a liveness violation.
+// Heals everything and waits until the clients are idle, all members are equal and
+// nothing is under way; a failure is a liveness violation.
 void run_settle(struct world *world);
 
 // Checks the history so far; a violation where the answer is no.

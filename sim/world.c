@@ -1,5 +1,6 @@
 #include "sim/world.h"
 
+#include "sim/churn.h"
 #include "sim/node_requests.h"
 
 #include <stdlib.h>
@@ -10,6 +11,7 @@ void world_config_default(struct world_config *config)
     *config = (struct world_config){
         .seed = 1,
         .node_count = 3,
+        .member_count = 3,
         .election_timeout_ms = 150,
         .heartbeat_ms = 50,
         .delay_us_min = 100,
@@ -18,6 +20,8 @@ void world_config_default(struct world_config *config)
         .sync_us_max = 1500,
         .log_entries_max = 1u << 16,
         .log_bytes_max = 1u << 23,
+        .clock_drift_percent = 40,
+        .clock_jumps = true,
     };
 }
 
@@ -25,7 +29,7 @@ static bool start_nodes(struct world *world, char *error, size_t size)
 {
     for (raft_id id = 1; id <= world->config.node_count; id++) {
         node_init(&world->nodes[id], world, id);
-        if (!node_start(&world->nodes[id])) {
+        if (id <= world->config.member_count && !node_start(&world->nodes[id])) {
             snprintf(error, size, "node %u does not start: %s", (unsigned)id,
                      world->nodes[id].stopped);
             return false;
@@ -38,17 +42,18 @@ struct world *world_new(const struct world_config *config, char *error, size_t s
 {
     struct world *world = calloc(1, sizeof(*world));
 
-    assert(config->node_count >= 1 && config->node_count <= RAFT_MEMBERS_MAX);
+    assert(config->node_count <= RAFT_MEMBERS_MAX);
     if (world == NULL)
         abort();
     world->config = *config;
-    world->checker = checker_new(config->node_count);
+    world->checker = checker_new(config->node_count, config->member_count);
     world->trace.hash = config->seed;
     world->links.delay_us_min = config->delay_us_min;
     world->links.delay_us_max = config->delay_us_max;
     random_seed(&world->links.random, config->seed, WORLD_STREAM_NETWORK);
     random_seed(&world->faults.random, config->seed, WORLD_STREAM_FAULTS);
     clients_init(world);
+    churn_init(world);
     if (!start_nodes(world, error, size)) {
         world_free(world);
         return NULL;
@@ -139,22 +144,92 @@ struct node *world_leader(struct world *world)
     return leader;
 }
 
-bool world_is_settled(const struct world *world)
+const struct raft_configuration *world_configuration(struct world *world)
 {
-    raft_index committed = checker_committed(world->checker);
-    uint64_t hash = 0;
+    const struct node *best = world_leader(world);
 
+    for (raft_id id = 1; id <= world->config.node_count && best == NULL; id++) {
+        const struct node *node = &world->nodes[id];
+
+        if (node_is_live(node) && node->view.configuration->count > 0)
+            best = node;
+    }
+    if (best == NULL)
+        return NULL;
     for (raft_id id = 1; id <= world->config.node_count; id++) {
         const struct node *node = &world->nodes[id];
 
+        if (best->view.role != RAFT_LEADER && node_is_live(node) &&
+            node->view.configuration->count > 0 &&
+            node->view.commit_index > best->view.commit_index)
+            best = node;
+    }
+    return best->view.configuration;
+}
+
+bool world_is_member(struct world *world, raft_id id)
+{
+    const struct raft_configuration *configuration = world_configuration(world);
+
+    return configuration == NULL || raft_member_find(configuration, id) != NULL;
+}
+
+static bool is_stable(const struct raft_configuration *configuration)
+{
+    for (uint32_t i = 0; i < configuration->count; i++)
+        if (configuration->members[i].role != RAFT_VOTER &&
+            configuration->members[i].role != RAFT_LEARNER)
+            return false;
+    return true;
+}
+
+bool world_is_settled(struct world *world)
+{
+    raft_index committed = checker_committed(world->checker);
+    const struct node *leader = world_leader(world);
+    const struct raft_configuration *members;
+
+    if (leader == NULL || !is_stable(leader->view.configuration))
+        return false;
+    members = leader->view.configuration;
+    for (uint32_t i = 0; i < members->count; i++) {
+        const struct node *node = &world->nodes[members->members[i].id];
+
         if (!node_is_live(node) || node->view.last_index != committed ||
-            service_applied_index(node->service) != committed)
+            service_applied_index(node->service) != committed ||
+            service_hash(node->service) != service_hash(leader->service))
             return false;
-        if (id > 1 && service_hash(node->service) != hash)
-            return false;
-        hash = service_hash(node->service);
     }
     return true;
+}
+
+// What a node at rest still counts as under way, in words; NULL: nothing.
+static const char *node_unrest(const struct node *node)
+{
+    const struct raft_view *view = &node->view;
+
+    if (view->reads_pending > 0)
+        return "reads_pending";
+    if (view->role != RAFT_LEADER)
+        return NULL;
+    for (uint32_t i = 0; i < view->peer_count; i++)
+        if (view->peers[i].inflight > 0 || view->peers[i].inflight_bytes > 0)
+            return "inflight";
+    if (view->uncommitted_bytes > 0)
+        return "uncommitted_bytes";
+    return view->transfer_to != 0 ? "transfer_to" : NULL;
+}
+
+const char *world_unrest(struct world *world, raft_id *node)
+{
+    const char *unrest = NULL;
+
+    for (raft_id id = 1; id <= world->config.node_count && unrest == NULL; id++)
+        if (node_is_live(&world->nodes[id]) && world_is_member(world, id)) {
+            unrest = node_unrest(&world->nodes[id]);
+            *node = id;
+        }
+    return unrest;
 }
 
 static struct world_ticket *add_ticket(struct world *world, raft_id node)
@@ -184,6 +259,22 @@ int64_t world_propose(struct world *world, raft_id id, const struct bytes *words
 
     *status = node_requests_propose(&world->nodes[id], request, &ticket->index,
                                     &ticket->term);
+    if (*status == RAFT_OK)
+        return world->ticket_count - 1;
+    pool_give(&world->pool, request);
+    world->ticket_count--;
+    return -1;
+}
+
+int64_t world_change(struct world *world, raft_id id,
+                     const struct raft_configuration *changes, enum raft_status *status)
+{
+    struct request head = {.client = REQUEST_TICKET, .operation = world->ticket_count};
+    uint64_t request = request_make(&world->pool, &head, NULL);
+    struct world_ticket *ticket = add_ticket(world, id);
+
+    *status = node_requests_change(&world->nodes[id], request, changes, &ticket->index,
+                                   &ticket->term);
     if (*status == RAFT_OK)
         return world->ticket_count - 1;
     pool_give(&world->pool, request);

@@ -46,7 +46,9 @@ enum world_stream {
     WORLD_STREAM_FAULTS,
     WORLD_STREAM_SETTINGS,
     WORLD_STREAM_NODES,
+    WORLD_STREAM_CHURN,
     WORLD_STREAM_DISKS = 100, // and the node's id
+    WORLD_STREAM_SEEDS = 200, // and the node's id
 };
 
 // What the virtual wall clock shows at virtual time 0.
@@ -54,7 +56,8 @@ enum world_stream {
 
 struct world_config {
     uint64_t seed;
-    uint32_t node_count;
+    uint32_t node_count;   // with the spares
+    uint32_t member_count; // of the first start: nodes 1 to this; the others are spares
     uint32_t election_timeout_ms;
     uint32_t heartbeat_ms;
     uint64_t delay_us_min;
@@ -64,6 +67,16 @@ struct world_config {
     uint32_t log_entries_max;
     uint64_t log_bytes_max;
     uint32_t message_entries_max; // 0: the core's default
+    uint32_t lease_drift_percent; // 0: no leases
+    uint64_t clock_start_ms;      // what the monotonic clocks show at time 0
+    uint32_t clock_drift_percent; // faults make them so much faster at the most...
+    bool clock_jumps;             // ...and let them jump ahead
+    bool clocks_conspire;         // a leader that is cut off is the slowest of all
+
+    uint32_t snapshot_entries; // 0: none are taken by themselves
+    uint32_t snapshot_tail_entries;
+    uint32_t snapshot_chunk_bytes; // 0: the host's default
+    uint64_t segment_bytes_max;    // 0: the host's default
 };
 
 // A command given at a node without waiting for its outcome.
@@ -86,6 +99,7 @@ struct world {
     struct node nodes[LINKS_NODES]; // by id; 0 is not used
     struct clients clients;
     struct faults faults;
+    struct random churn;
     struct history history;
     struct checker *checker;
     struct trace trace;
@@ -116,8 +130,26 @@ static inline uint64_t world_now_ms(const struct world *world)
 // The node that leads: of those that say so, the one of the highest term. NULL: none.
 struct node *world_leader(struct world *world);
 
-// Whether all nodes are up, have applied all that is committed and agree on the state.
-bool world_is_settled(const struct world *world);
+// The newest configuration that is known: the leader's, or else that of the live node
+// that knows most as committed; NULL where nobody is up. Borrowed until the next event.
+const struct raft_configuration *world_configuration(struct world *world);
+
+// Whether the node is a member by that; where nothing is known, everybody is.
+bool world_is_member(struct world *world, raft_id id);
+
+// Whether there is a leader of a configuration that is not joint, and all of its
+// members are up, have applied all that is committed and agree on the
+// state.
+bool world_is_settled(struct world *world);
+
+// NULL where its members count nothing as under way: reads, uncommitted bytes,
+// messages; else what, and who counts it.
+const char *world_unrest(struct world *world, raft_id *node);
+
+// Asks a leader for a change of members; returns as world_propose().
+int64_t world_change(struct world *world, raft_id node,
+                     const struct raft_configuration *changes,
+                     enum raft_status *status);
 
 // Gives words to a node as a proposal without a session; returns the ticket's number,
 // or -1 where the node refused (`status`).

@@ -12,15 +12,16 @@ enum { NODES = 3, ENTRIES_MAX = 8 };
 struct actor {
     struct checker *checker;
     struct raft_view view;
-    struct raft_configuration configuration;
     uint64_t write;
     struct raft_event event;
     struct raft_output output;
     struct raft_entry entries[ENTRIES_MAX];
     struct raft_message message;
+    bool down;
 };
 
 static struct checker *checker;
+static struct raft_configuration first_members; // of the first start: all
 static struct actor one, two, three;
 
 static inline void open_actor(struct actor *actor, raft_id id)
@@ -28,17 +29,18 @@ static inline void open_actor(struct actor *actor, raft_id id)
     memset(actor, 0, sizeof(*actor));
     actor->checker = checker;
     actor->view.id = id;
-    actor->view.configuration = &actor->configuration;
-    actor->configuration.count = NODES;
-    for (uint32_t i = 0; i < NODES; i++)
-        actor->configuration.members[i] =
-            (struct raft_member){.id = i + 1, .role = RAFT_VOTER};
+    actor->view.first_index = 1;
+    actor->view.configuration = &first_members;
     checker_open(checker, id, &actor->view);
 }
 
 static inline void open_all(void)
 {
-    checker = checker_new(NODES);
+    first_members.count = NODES;
+    for (uint32_t i = 0; i < NODES; i++)
+        first_members.members[i] =
+            (struct raft_member){.id = i + 1, .role = RAFT_VOTER};
+    checker = checker_new(NODES, NODES);
     open_actor(&one, 1);
     open_actor(&two, 2);
     open_actor(&three, 3);
@@ -168,15 +170,25 @@ static inline void set_match(struct actor *actor, raft_id peer, raft_index match
     tell(actor);
 }
 
+static inline void fall(struct actor *actor)
+{
+    checker_crash(checker, actor->view.id);
+    actor->down = true;
+}
+
 static inline void restart(struct actor *actor, raft_term term, raft_id voted_for)
 {
     raft_id id = actor->view.id;
 
-    checker_crash(checker, id);
+    if (!actor->down)
+        fall(actor);
+    actor->down = false;
     memset(&actor->view, 0, sizeof(actor->view));
     actor->view.id = id;
     actor->view.current_term = term;
     actor->view.voted_for = voted_for;
+    actor->view.first_index = 1;
+    actor->view.configuration = &first_members;
     actor->write = 0;
     checker_open(checker, id, &actor->view);
 }
@@ -200,6 +212,39 @@ static inline void tell_true_story(void)
     CHECK_EQ(checker_violation_count(checker), 0);
     CHECK_EQ(checker_committed(checker), 2);
     CHECK_EQ(checker_leaders(checker), 1);
+}
+
+// A configuration of nodes 1 to 3 with these roles, which lives until the test ends.
+static inline const struct raft_configuration *members(enum raft_member_role first,
+                                                       enum raft_member_role second,
+                                                       enum raft_member_role third)
+{
+    static struct raft_configuration pool[8];
+    static uint32_t taken;
+    struct raft_configuration *made = &pool[taken++];
+    enum raft_member_role roles[NODES] = {first, second, third};
+
+    for (uint32_t i = 0; i < NODES; i++)
+        if (roles[i] != RAFT_REMOVED)
+            made->members[made->count++] =
+                (struct raft_member){.id = i + 1, .role = roles[i]};
+    return made;
+}
+
+// Writes a configuration and uses it from this step on.
+static inline void write_members(struct actor *actor, raft_index index, raft_term term,
+                                 const struct raft_configuration *configuration)
+{
+    char text[RAFT_CONFIGURATION_BYTES_MAX + 1] = "";
+
+    raft_configuration_encode(configuration, text);
+    begin(actor);
+    add_entry(actor, index, term, text);
+    actor->entries[0].type = RAFT_ENTRY_CONFIGURATION;
+    actor->view.configuration = configuration;
+    actor->view.configuration_index = index;
+    tell(actor);
+    persist(actor);
 }
 
 static inline void finish_with(enum property property)

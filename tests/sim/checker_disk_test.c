@@ -87,6 +87,7 @@ TEST(a_report_on_an_overwritten_entry_vouches_for_nothing)
 TEST(a_durable_entry_lost_in_a_crash_is_found)
 {
     tell_true_story();
+    fall(&two);
     checker_load(checker, 2, &first);
     restart(&two, 1, 1);
     finish_with(PROPERTY_DURABILITY);
@@ -95,6 +96,7 @@ TEST(a_durable_entry_lost_in_a_crash_is_found)
 TEST(a_durable_entry_changed_in_a_crash_is_found)
 {
     tell_true_story();
+    fall(&two);
     checker_load(checker, 2, &first);
     checker_load(checker, 2, &(struct raft_entry){2, 2, RAFT_ENTRY_COMMAND, 1, "z"});
     restart(&two, 2, 0);

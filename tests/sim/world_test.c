@@ -14,7 +14,7 @@ static struct world *make(uint32_t nodes, uint64_t seed)
     char error[200] = "";
 
     world_config_default(&config);
-    config.node_count = nodes;
+    config.node_count = config.member_count = nodes;
     config.seed = seed;
     world = world_new(&config, error, sizeof(error));
     CHECK_TEXT(error, "");
