@@ -225,6 +225,7 @@ static bool replay_segment(struct log_recovery *recovery, const struct log_file 
 static bool refuse_beginning(struct log_recovery *recovery)
 {
     const struct log_replay *replay = &recovery->replay;
+    recovery->refused = replay->begin;
     char name[LOG_NAME_BYTES];
     log_format_name(name, replay->begin.number);
     char reason[80] = "there is no good snapshot";
@@ -243,6 +244,7 @@ static bool check_beginning(struct log_recovery *recovery)
     const struct log_replay *replay = &recovery->replay;
     if (!replay->begin_term_known || replay->begin_term == recovery->snapshot_term)
         return true;
+    recovery->refused = replay->begin;
     char name[LOG_NAME_BYTES];
     log_format_name(name, replay->begin.number);
     return refuse(recovery,
@@ -258,6 +260,7 @@ static bool check_no_log(struct log_recovery *recovery)
     uint64_t number = recovery->file_count == 0 ? 1 : first_number(recovery);
     if (number == 1 && recovery->snapshot_index == 0)
         return true;
+    recovery->refused = (struct log_position){.number = number};
     char name[LOG_NAME_BYTES];
     log_format_name(name, number);
     return refuse(recovery,

@@ -187,7 +187,17 @@ TEST(entries_behind_a_snapshot_that_is_lost_cannot_be_used)
     read_behind(0, 0);
     CHECK(strstr(salvage.problem, "there is no good snapshot") != NULL);
     CHECK_EQ(salvage.last_index, 0);
-    CHECK_EQ(loaded.last_index, 0);
+    CHECK_EQ(salvage.index_lost, 24);
+    CHECK_EQ(salvage.bytes_lost, fixture.disk.files[1].now.size + 40 + 104);
+    read_behind(2, 1);
+    CHECK(strstr(salvage.problem, "the newest good snapshot ends at 2") != NULL);
+    CHECK_EQ(salvage.last_index, 2);
+    CHECK_EQ(salvage.index_lost, 24);
+    read_behind(20, 3);
+    CHECK(strstr(salvage.problem, "but in the snapshot its term is 3") != NULL);
+    CHECK_EQ(salvage.last_index, 20);
+    CHECK_EQ(salvage.last_term, 3);
+    CHECK_EQ(salvage.index_lost, 24);
     read_behind(20, 2);
     CHECK_TEXT(salvage.problem, "");
     CHECK_EQ(salvage.last_index, 24);
