@@ -77,6 +77,21 @@ def test_a_follower_answers_reads_that_its_leader_confirms(
             rpc.call("kv.get", key="k", follower=False)
 
 
+def test_leases_are_there_where_they_are_asked_for_and_nowhere_else(
+    cluster: RealCluster,
+) -> None:
+    cluster.set("k", "v")
+    assert cluster.raw_status(cluster.leader())["lease"] == 0
+    with RealCluster(3, flags=("--lease-drift-percent", "10")) as leased:
+        leased.set("k", "v")
+        leader = leased.leader()
+        leased.wait(lambda: leased.raw_status(leader)["lease"] == 1, "it has a lease")
+        assert leased.get("k") == "v"
+        for node in others(leased, leader):
+            leased.pause(node)
+        leased.wait(lambda: leased.raw_status(leader)["lease"] == 0, "the lease ends")
+
+
 def test_a_follower_without_its_leader_answers_no_read(cluster: RealCluster) -> None:
     cluster.set("k", "old")
     leader = cluster.leader()
