@@ -139,12 +139,13 @@ struct reader {
     const char *end;
 };
 
-// A word and the one byte that ends it. False where it is empty or too long.
+// A word and the one byte that ends it. False where it is empty or too long, or where a
+// NUL would hide the rest of it.
 static bool take_word(struct reader *reader, char ending, char *word, size_t size)
 {
     size_t length = 0;
     while (reader->at < reader->end && *reader->at != ending) {
-        if (length + 1 == size)
+        if (length + 1 == size || *reader->at == '\0')
             return false;
         word[length++] = *reader->at++;
     }

@@ -57,14 +57,25 @@ static bool is_preferred(const struct raft *raft)
     return true;
 }
 
+// Whether this node counted before the configuration at `index`, which may not be
+// committed. The log tells, and not the course of things: what was in use a moment ago
+// may have been truncated.
+static bool counted_before(const struct raft *raft, raft_index index)
+{
+    if (index <= raft->log.base_index)
+        return false;
+    struct raft_configuration before;
+    membership_at(raft, index - 1, &before);
+    return counts_in(raft, &before);
+}
+
 static void use(struct raft *raft, const struct raft_configuration *configuration,
                 raft_index index)
 {
-    bool counted = membership_counts(raft);
     use_peers(raft, configuration);
     raft->configuration = *configuration;
     raft->configuration_index = index;
-    raft->leaving = !membership_counts(raft) && (counted || raft->leaving);
+    raft->leaving = !membership_counts(raft) && counted_before(raft, index);
     raft->preferred = is_preferred(raft);
     raft->moves = configuration_is_joint(configuration);
     for (uint32_t i = 0; i < configuration->count; i++)

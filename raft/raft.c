@@ -100,9 +100,10 @@ const char *raft_config_problem(const struct raft_config *config)
         return "the clocks' drift is above 50 percent: no lease would be left";
     if (config->lease_drift_percent > 0 && !config->check_quorum)
         return "leases are safe only with check_quorum";
-    if (configuration_is_joint(&config->configuration))
-        return "a cluster cannot begin with a joint configuration";
-    return configuration_problem(&config->configuration);
+    const char *problem = configuration_problem(&config->configuration);
+    if (problem == NULL && configuration_is_joint(&config->configuration))
+        problem = "a cluster cannot begin with a joint configuration";
+    return problem;
 }
 
 static size_t aligned(size_t size)

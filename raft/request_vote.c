@@ -29,8 +29,11 @@ enum request_vote_state request_vote_outcome(const struct raft *raft)
 bool request_vote_is_unwanted(const struct raft *raft,
                               const struct raft_message *message)
 {
+    const struct raft_hard_state *own = &raft->hard_state;
+    if (message->term == own->current_term && message->from == own->voted_for)
+        return false; // it has the vote, and its answer was lost
     return raft->config.check_quorum && !message->request_vote.transfer &&
-           message->term >= raft->hard_state.current_term &&
+           message->term >= own->current_term &&
            request_vote_has_leader(raft, message->from);
 }
 

@@ -50,7 +50,8 @@ static void pass(struct passes *p, const struct raft_message *message)
         p->decode_s += cpu_seconds() - between;
         p->encode_s += between - start;
         if (!good || got.install_snapshot.size != size ||
-            memcmp(got.install_snapshot.data, message->install_snapshot.data, size)) {
+            memcmp(got.install_snapshot.data, message->install_snapshot.data, size) !=
+                0) {
             fprintf(stderr, "codec_bench: a chunk did not come back as it was\n");
             exit(1);
         }

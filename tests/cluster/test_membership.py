@@ -7,7 +7,7 @@ import pytest
 
 from raftlab.history import Clients, Load, verdict
 from raftlab.jsonrpc import RpcError
-from raftlab.real import RealCluster
+from raftlab.real import Process, RealCluster
 from raftlab.resp import RespError
 
 # What a client may be told while the members change: to ask elsewhere.
@@ -131,6 +131,39 @@ def test_a_joined_node_starts_again_from_its_log_alone() -> None:
         for each in (node, 1):  # nobody answers who could be asked to join
             cluster.restart(each)
         assert cluster.get("k") == "v"
+
+
+def test_a_node_that_is_killed_while_it_joins_begins_again() -> None:
+    """Killed at some moment after it became a member: with a log, or without one."""
+    with RealCluster(1, cables=False, fsync=True) as cluster:
+        cluster.set("k", "v" * 100_000)
+        for _ in range(3):
+            node = cluster.invite()
+            process = Process(cluster.command(node), cluster.log_path(node))
+            cluster.wait(lambda: node in cluster.members(1), "it is a member")
+            process.kill()
+            cluster.launch(node)
+            cluster.wait_voters(*cluster.nodes)
+        cluster.wait_applied_equal()
+        assert len(cluster.hashes()) == 1
+
+
+def test_a_node_waits_to_join_until_there_is_a_leader() -> None:
+    with RealCluster(3, cables=False) as cluster:
+        cluster.set("k", "v")
+        for node in (2, 3):
+            cluster.crash(node)
+        cluster.wait(lambda: cluster.status(1).leader == 0, "node 1 has no leader")
+        new = cluster.invite()
+        process = Process(cluster.command(new), cluster.log_path(new))
+        cluster.processes[new] = process
+        cluster.wait(
+            lambda: "joins later: " in cluster.log_path(new).read_text(), "it waits"
+        )
+        for node in (2, 3):
+            cluster.restart(node)
+        cluster.wait_voters(1, 2, 3, new)
+        assert process.running()
 
 
 def test_clients_are_led_to_a_member_that_joined() -> None:

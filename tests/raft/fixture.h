@@ -6,14 +6,21 @@
 #define TESTS_RAFT_FIXTURE_H
 
 #include "raft/raft.h"
+#include "tests/raft/messages.h"
 #include "tests/test.h"
 
-enum { SENT_MAX = 512, SENT_ENTRIES_MAX = 64, GROUP_MAX = 7 };
+enum {
+    SENT_MAX = 512,
+    SENT_ENTRIES_MAX = 64,
+    SENT_BYTES_MAX = 192,
+    GROUP_MAX = 7,
+    SNAPSHOTS_MAX = 256, // by their last index
+};
 
 struct sent {
     struct raft_message message;
     struct raft_entry entries[SENT_ENTRIES_MAX];
-    char data[SENT_ENTRIES_MAX][16];
+    char data[SENT_ENTRIES_MAX][SENT_BYTES_MAX];
 };
 
 struct node {
@@ -32,9 +39,17 @@ struct node {
     raft_index applied;
     uint32_t read_count;
     struct raft_read reads[RAFT_READS_MAX];
+    bool auto_store;      // snapshots that have arrived are good
+    uint32_t store_count; // chunks that were to be stored,
+    uint64_t stored;      // and where the last of them ended
+    raft_index restored;  // by the newest snapshot that was to be restored
+    uint32_t told_count;  // notes of the last step
+    const char *told[RAFT_NOTES_MAX];
 };
 
-#define UNUSED __attribute__((unused))
+// What the snapshots tell of themselves that anyone has taken: those of one index are
+// the same everywhere.
+static UNUSED struct raft_snapshot_meta snapshots[SNAPSHOTS_MAX];
 
 static void node_step(struct node *node, struct raft_event event);
 
@@ -65,6 +80,37 @@ static UNUSED void node_keep_sent(struct node *node)
     }
 }
 
+// A host would read the chunk from its file.
+static UNUSED void node_keep_chunks(struct node *node)
+{
+    for (uint32_t i = 0; i < node->output.snapshot_send_count; i++) {
+        CHECK(node->sent_count < SENT_MAX);
+        const struct raft_snapshot_send *send = &node->output.snapshot_sends[i];
+        const struct raft_snapshot_meta *meta = &snapshots[send->last_included_index];
+        node->sent[node->sent_count++].message =
+            a_chunk(node->config.id, send->to, node->view.current_term,
+                    send->last_included_index, meta->last_included_term, send->offset);
+    }
+}
+
+static UNUSED void node_received(struct node *node,
+                                 const struct raft_snapshot_meta *meta, bool failed)
+{
+    struct raft_event event = {.type = RAFT_EVENT_SNAPSHOT_RECEIVED};
+    event.snapshot_received.meta = meta;
+    event.snapshot_received.failed = failed;
+    node_step(node, event);
+}
+
+static UNUSED void node_store(struct node *node, raft_index *received)
+{
+    const struct raft_install_snapshot *chunk = node->output.snapshot_store;
+    node->store_count++;
+    node->stored = chunk->offset + chunk->size;
+    if (node->stored == chunk->total && node->auto_store)
+        *received = chunk->last_included_index;
+}
+
 static void node_step(struct node *node, struct raft_event event)
 {
     event.now_ms = node->now_ms;
@@ -79,13 +125,23 @@ static void node_step(struct node *node, struct raft_event event)
         CHECK(node->read_count < RAFT_READS_MAX);
         node->reads[node->read_count++] = node->output.reads[i];
     }
+    uint32_t told_count = node->output.note_count;
+    const char *told[RAFT_NOTES_MAX];
+    memcpy(told, node->output.notes, sizeof told);
+    raft_index received = 0;
+    if (node->output.snapshot_store != NULL)
+        node_store(node, &received);
     raft_index applied = 0;
+    if (node->output.snapshot_restore != NULL)
+        node->restored = node->applied = applied =
+            node->output.snapshot_restore->last_included_index;
     for (uint32_t i = 0; i < node->output.apply_count; i++) {
         applied = node->output.apply[i].index;
         CHECK_EQ(applied, node->applied + 1); // in order, each once
         node->applied = applied;
     }
     raft_observe(node->raft, &node->view);
+    node_keep_chunks(node);
     struct raft_output own = node->output; // its numbers; what it points at goes
     const char *broken = raft_check(node->raft);
     CHECK_TEXT(broken == NULL ? "" : broken, "");
@@ -94,7 +150,11 @@ static void node_step(struct node *node, struct raft_event event)
     if (applied != 0 && node->auto_apply)
         node_step(node, (struct raft_event){.type = RAFT_EVENT_APPLIED,
                                             .applied.index = applied});
+    if (received != 0)
+        node_received(node, &snapshots[received], false);
     node->status = status;
+    node->told_count = told_count;
+    memcpy(node->told, told, sizeof told);
     node->output = own;
 }
 
@@ -117,19 +177,21 @@ static UNUSED void node_init(struct node *node, raft_id id, uint32_t voters)
     node->sent = calloc(SENT_MAX, sizeof *node->sent);
 }
 
-// Starts (or restarts) the node as found on disk, with one entry for each of `terms`.
-static UNUSED void node_boot(struct node *node, struct raft_hard_state hard_state,
-                             const raft_term *terms, uint32_t count)
+// Starts (or restarts) the node as found on disk: a snapshot, and behind it one entry
+// for each of `terms`.
+static UNUSED void node_boot_behind(struct node *node,
+                                    struct raft_hard_state hard_state,
+                                    const struct raft_snapshot_meta *snapshot,
+                                    const raft_term *terms, uint32_t count)
 {
     free(node->memory);
     size_t size = (raft_size(&node->config) + 63) / 64 * 64;
     node->memory = aligned_alloc(64, size);
     CHECK(node->memory != NULL);
     node->config.start_ms = node->now_ms;
-    struct raft_snapshot_meta none = {0};
-    node->raft = raft_init(node->memory, &node->config, &hard_state, &none);
+    node->raft = raft_init(node->memory, &node->config, &hard_state, snapshot);
     for (uint32_t i = 0; i < count; i++) {
-        struct raft_entry entry = {.index = i + 1,
+        struct raft_entry entry = {.index = snapshot->last_included_index + i + 1,
                                    .term = terms[i],
                                    .type = RAFT_ENTRY_COMMAND,
                                    .size = 1,
@@ -137,9 +199,16 @@ static UNUSED void node_boot(struct node *node, struct raft_hard_state hard_stat
         CHECK_EQ(raft_load(node->raft, &entry), RAFT_OK);
     }
     node->write = 0;
-    node->applied = 0;
+    node->applied = snapshot->last_included_index;
     node->sent_count = 0;
     raft_observe(node->raft, &node->view);
+}
+
+static UNUSED void node_boot(struct node *node, struct raft_hard_state hard_state,
+                             const raft_term *terms, uint32_t count)
+{
+    struct raft_snapshot_meta none = {0};
+    node_boot_behind(node, hard_state, &none, terms, count);
 }
 
 static UNUSED void node_start(struct node *node, raft_id id, uint32_t voters)
@@ -186,6 +255,68 @@ static UNUSED void node_read(struct node *node, uint64_t id)
     node_step(node, (struct raft_event){.type = RAFT_EVENT_READ, .read.id = id});
 }
 
+static UNUSED void node_change_all(struct node *node, const struct raft_member *members,
+                                   uint32_t count)
+{
+    struct raft_event event = {.type = RAFT_EVENT_CHANGE_MEMBERSHIP};
+    event.change.members = members;
+    event.change.count = count;
+    node_step(node, event);
+}
+
+static UNUSED void node_change(struct node *node, raft_id id,
+                               enum raft_member_role role)
+{
+    struct raft_member member = {.id = id, .role = role};
+    node_change_all(node, &member, 1);
+}
+
+static UNUSED void node_transfer(struct node *node, raft_id to)
+{
+    node_step(node, (struct raft_event){.type = RAFT_EVENT_TRANSFER_LEADERSHIP,
+                                        .transfer.to = to});
+}
+
+// Takes a snapshot of what is applied and drops what comes before `keep_from`.
+static UNUSED void node_compact(struct node *node, raft_index keep_from)
+{
+    raft_index index = node->view.last_applied;
+    CHECK(index < SNAPSHOTS_MAX);
+    CHECK(raft_snapshot_meta_at(node->raft, index, &snapshots[index]));
+    struct raft_event event = {.type = RAFT_EVENT_SNAPSHOT_TAKEN};
+    event.snapshot_taken.index = index;
+    event.snapshot_taken.keep_from = keep_from;
+    node_step(node, event);
+}
+
+// What is known of member `id`, on a leader.
+static UNUSED const struct raft_peer_view *node_peer(const struct node *node,
+                                                     raft_id id)
+{
+    for (uint32_t i = 0; i < node->view.peer_count; i++) {
+        if (node->view.peers[i].id == id)
+            return &node->view.peers[i];
+    }
+    CHECK(false);
+    return NULL;
+}
+
+// The role of member `id` in the configuration in use; RAFT_REMOVED: it is none.
+static UNUSED enum raft_member_role node_role_of(const struct node *node, raft_id id)
+{
+    const struct raft_member *member = raft_member_find(node->view.configuration, id);
+    return member == NULL ? RAFT_REMOVED : member->role;
+}
+
+static UNUSED bool node_told(const struct node *node, const char *words)
+{
+    for (uint32_t i = 0; i < node->told_count; i++) {
+        if (strcmp(node->told[i], words) == 0)
+            return true;
+    }
+    return false;
+}
+
 static UNUSED void node_forget_sent(struct node *node)
 {
     node->sent_count = 0;
@@ -215,93 +346,6 @@ node_last_sent(const struct node *node, enum raft_message_type type, raft_id to)
     return found;
 }
 
-// ---- messages from others ---------------------------------------------------------
-
-static UNUSED struct raft_message a_vote_request(raft_id from, raft_id to,
-                                                 raft_term term, raft_index last_index,
-                                                 raft_term last_term)
-{
-    struct raft_message message = {
-        .type = RAFT_REQUEST_VOTE, .from = from, .to = to, .term = term};
-    message.request_vote.last_log_index = last_index;
-    message.request_vote.last_log_term = last_term;
-    return message;
-}
-
-static UNUSED struct raft_message a_prevote_request(raft_id from, raft_id to,
-                                                    raft_term term,
-                                                    raft_index last_index,
-                                                    raft_term last_term)
-{
-    struct raft_message message = a_vote_request(from, to, term, last_index, last_term);
-    message.request_vote.pre_vote = true;
-    return message;
-}
-
-static UNUSED struct raft_message a_vote(raft_id from, raft_id to, raft_term term,
-                                         bool granted)
-{
-    struct raft_message message = {
-        .type = RAFT_REQUEST_VOTE_REPLY, .from = from, .to = to, .term = term};
-    message.request_vote_reply.vote_granted = granted;
-    return message;
-}
-
-static UNUSED struct raft_message a_prevote(raft_id from, raft_id to, raft_term term,
-                                            bool granted)
-{
-    struct raft_message message = a_vote(from, to, term, granted);
-    message.request_vote_reply.pre_vote = true;
-    return message;
-}
-
-// Up to four entries with these terms (0 ends the list), each holding "x".
-static UNUSED struct raft_message an_append(raft_id from, raft_id to, raft_term term,
-                                            raft_index prev_index, raft_term prev_term,
-                                            raft_index commit, const raft_term terms[4])
-{
-    static struct raft_entry entries[4];
-    struct raft_message message = {
-        .type = RAFT_APPEND_ENTRIES, .from = from, .to = to, .term = term};
-    message.append_entries.prev_log_index = prev_index;
-    message.append_entries.prev_log_term = prev_term;
-    message.append_entries.leader_commit = commit;
-    message.append_entries.entries = entries;
-    for (uint32_t i = 0; i < 4 && terms != NULL && terms[i] != 0; i++)
-        entries[message.append_entries.count++] =
-            (struct raft_entry){.index = prev_index + 1 + i,
-                                .term = terms[i],
-                                .type = RAFT_ENTRY_COMMAND,
-                                .size = 1,
-                                .data = "x"};
-    return message;
-}
-
-#define TERMS(...) ((const raft_term[4]){__VA_ARGS__})
-
-static UNUSED struct raft_message an_ack(raft_id from, raft_id to, raft_term term,
-                                         raft_index match)
-{
-    struct raft_message message = {
-        .type = RAFT_APPEND_ENTRIES_REPLY, .from = from, .to = to, .term = term};
-    message.append_entries_reply.success = true;
-    message.append_entries_reply.match_index = match;
-    message.append_entries_reply.prev_log_index = match;
-    return message;
-}
-
-static UNUSED struct raft_message a_refusal(raft_id from, raft_id to, raft_term term,
-                                            raft_index prev, raft_index conflict_index,
-                                            raft_term conflict_term)
-{
-    struct raft_message message = {
-        .type = RAFT_APPEND_ENTRIES_REPLY, .from = from, .to = to, .term = term};
-    message.append_entries_reply.prev_log_index = prev;
-    message.append_entries_reply.conflict_index = conflict_index;
-    message.append_entries_reply.conflict_term = conflict_term;
-    return message;
-}
-
 // ---- roles ------------------------------------------------------------------------
 
 // By timeout and pre-votes of all others.
@@ -329,12 +373,34 @@ static UNUSED void node_become_leader(struct node *node)
     CHECK_EQ(node->view.role, RAFT_LEADER);
 }
 
+// All other members of a leader's configuration have its whole log.
+static UNUSED void node_hear_from_all(struct node *node)
+{
+    struct raft_configuration members = *node->view.configuration;
+    for (uint32_t i = 0; i < members.count; i++) {
+        if (members.members[i].id != node->config.id && node->view.role == RAFT_LEADER)
+            node_receive(node, an_ack(members.members[i].id, node->config.id,
+                                      node->view.current_term, node->view.last_index));
+    }
+}
+
+// A leader whose no-op is committed.
+static UNUSED void node_lead(struct node *node)
+{
+    node_become_leader(node);
+    node_hear_from_all(node);
+    CHECK_EQ(node->view.commit_index, node->view.last_index);
+    node_forget_sent(node);
+}
+
 // ---- several nodes ----------------------------------------------------------------
 
 struct group {
     uint32_t count;
     struct node nodes[GROUP_MAX]; // node i has id i + 1
     bool cut[GROUP_MAX + 1][GROUP_MAX + 1];
+    uint32_t drop_percent; // of all messages
+    uint64_t random;
 };
 
 static UNUSED struct node *group_node(struct group *group, raft_id id)
@@ -342,18 +408,56 @@ static UNUSED struct node *group_node(struct group *group, raft_id id)
     return &group->nodes[id - 1];
 }
 
-static UNUSED void group_start(struct group *group, uint32_t count)
+// The first `voters` of `count` nodes make up the cluster; the others wait.
+static UNUSED void group_start_with(struct group *group, uint32_t count,
+                                    uint32_t voters)
 {
     memset(group, 0, sizeof *group);
     group->count = count;
-    for (uint32_t i = 0; i < count; i++)
-        node_start(&group->nodes[i], i + 1, count);
+    for (uint32_t i = 0; i < count; i++) {
+        node_start(&group->nodes[i], i + 1, i < voters ? voters : 0);
+        group->nodes[i].auto_store = true;
+    }
+}
+
+static UNUSED void group_start(struct group *group, uint32_t count)
+{
+    group_start_with(group, count, count);
 }
 
 static UNUSED void group_stop(struct group *group)
 {
     for (uint32_t i = 0; i < group->count; i++)
         node_stop(&group->nodes[i]);
+}
+
+// What each node runs with, from its start on.
+static UNUSED void group_configure(struct group *group, bool pre_vote,
+                                   bool check_quorum, uint32_t lease_drift_percent)
+{
+    for (uint32_t i = 0; i < group->count; i++) {
+        struct node *node = &group->nodes[i];
+        node->config.pre_vote = pre_vote;
+        node->config.check_quorum = check_quorum;
+        node->config.lease_drift_percent = lease_drift_percent;
+        node_boot(node, (struct raft_hard_state){0}, NULL, 0);
+    }
+}
+
+static UNUSED bool group_drops(struct group *group)
+{
+    group->random = group->random * 6364136223846793005u + 1442695040888963407u;
+    return (group->random >> 33) % 100 < group->drop_percent;
+}
+
+// Delivers the newest message of this type between these two, alone.
+static UNUSED void group_pass(struct group *group, raft_id from, raft_id to,
+                              enum raft_message_type type)
+{
+    const struct raft_message *message =
+        node_last_sent(group_node(group, from), type, to);
+    CHECK(message != NULL);
+    node_receive(group_node(group, to), *message);
 }
 
 // Delivers all messages, and those that follow from them, until there are none.
@@ -372,7 +476,7 @@ static UNUSED void group_deliver(struct group *group)
             node->sent_count = 0;
             for (uint32_t m = 0; m < count; m++) {
                 raft_id to = sent[m].message.to;
-                if (!group->cut[i + 1][to])
+                if (to <= group->count && !group->cut[i + 1][to] && !group_drops(group))
                     node_receive(group_node(group, to), sent[m].message);
             }
             free(sent);
@@ -391,6 +495,23 @@ static UNUSED void group_isolate(struct group *group, raft_id id, bool cut)
 {
     for (uint32_t i = 1; i <= group->count; i++)
         group->cut[i][id] = group->cut[id][i] = cut;
+}
+
+// The only one who leads in the newest term, or NULL.
+static UNUSED struct node *group_leader(struct group *group)
+{
+    struct node *leader = NULL;
+    raft_term term = 0;
+    for (uint32_t i = 0; i < group->count; i++) {
+        struct node *node = &group->nodes[i];
+        if (node->view.current_term > term) {
+            term = node->view.current_term;
+            leader = NULL;
+        }
+        if (node->view.role == RAFT_LEADER && node->view.current_term == term)
+            leader = node;
+    }
+    return leader;
 }
 
 // Makes `id` stand for election and win.

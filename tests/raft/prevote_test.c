@@ -170,4 +170,21 @@ TEST(a_node_that_was_cut_off_does_not_raise_the_term)
     group_stop(&group);
 }
 
+// Bug 15: the node with the only log that can win was long away, and its term is old.
+TEST(a_node_with_an_old_term_learns_the_term_that_its_pre_votes_need)
+{
+    struct group group;
+    group_start(&group, 3);
+    struct node *two = group_node(&group, 2);
+    node_boot(two, (struct raft_hard_state){2, 0}, TERMS(1, 2), 2);
+    node_boot(group_node(&group, 3), (struct raft_hard_state){5, 0}, TERMS(1), 1);
+    group_isolate(&group, 1, true);
+    uint32_t timeout_ms = two->config.election_timeout_ms;
+    for (uint32_t ms = 0; ms < 20 * timeout_ms && group_leader(&group) == NULL; ms += 5)
+        group_tick(&group, 5);
+    CHECK_EQ(two->view.role, RAFT_LEADER);
+    CHECK(two->view.current_term > 5);
+    group_stop(&group);
+}
+
 TEST_MAIN

@@ -1,15 +1,6 @@
 // Linearizable reads: section 8 and dissertation 6.4.
 #include "tests/raft/fixture.h"
 
-// The heartbeat's answer for a read round.
-static struct raft_message an_echo(raft_id from, raft_term term, raft_index match,
-                                   uint64_t round)
-{
-    struct raft_message message = an_ack(from, 1, term, match);
-    message.append_entries_reply.round = round;
-    return message;
-}
-
 // A leader of five whose no-op is committed and applied.
 static void start_leader(struct node *node)
 {
@@ -29,11 +20,11 @@ TEST(a_read_waits_for_a_quorum_to_confirm_the_leader)
     CHECK_EQ(node.read_count, 0);
     for (raft_id to = 2; to <= 5; to++)
         CHECK_EQ(node_sent(&node, RAFT_APPEND_ENTRIES, to)->append_entries.round, 1);
-    node_receive(&node, an_echo(2, 1, 1, 1));
+    node_receive(&node, an_echo(2, 1, 1, 1, 1));
     CHECK_EQ(node.read_count, 0); // two of five
-    node_receive(&node, an_echo(2, 1, 1, 1));
+    node_receive(&node, an_echo(2, 1, 1, 1, 1));
     CHECK_EQ(node.read_count, 0); // the same one again
-    node_receive(&node, an_echo(3, 1, 1, 1));
+    node_receive(&node, an_echo(3, 1, 1, 1, 1));
     CHECK_EQ(node.read_count, 1);
     CHECK_EQ(node.reads[0].id, 7);
     CHECK_EQ(node.reads[0].status, RAFT_OK);
@@ -50,8 +41,8 @@ TEST(a_read_waits_until_the_state_is_applied)
     node_receive(&node, an_ack(3, 1, 1, 2));
     CHECK_EQ(node.view.commit_index, 2);
     node_read(&node, 1);
-    node_receive(&node, an_echo(2, 1, 2, 1));
-    node_receive(&node, an_echo(3, 1, 2, 1));
+    node_receive(&node, an_echo(2, 1, 1, 2, 1));
+    node_receive(&node, an_echo(3, 1, 1, 2, 1));
     CHECK_EQ(node.read_count, 0);
     node_step(&node,
               (struct raft_event){.type = RAFT_EVENT_APPLIED, .applied.index = 2});
@@ -68,10 +59,10 @@ TEST(a_new_leader_answers_no_read_before_its_own_term_has_a_commit)
     node_boot(&node, (struct raft_hard_state){2, 0}, TERMS(1, 2), 2);
     node_become_leader(&node);
     node_read(&node, 1);
-    node_receive(&node, an_echo(2, 3, 2, 1));
-    node_receive(&node, an_echo(3, 3, 2, 1));
+    node_receive(&node, an_echo(2, 1, 3, 2, 1));
+    node_receive(&node, an_echo(3, 1, 3, 2, 1));
     CHECK_EQ(node.read_count, 0);
-    node_receive(&node, an_echo(2, 3, 3, 1));
+    node_receive(&node, an_echo(2, 1, 3, 3, 1));
     CHECK_EQ(node.read_count, 1);
     CHECK_EQ(node.reads[0].index, 3);
     node_stop(&node);
@@ -83,15 +74,15 @@ TEST(a_late_echo_of_an_older_round_does_not_confirm_a_later_read)
     struct node node;
     start_leader(&node);
     node_read(&node, 1);
-    node_receive(&node, an_echo(2, 1, 1, 1));
-    node_receive(&node, an_echo(3, 1, 1, 1));
+    node_receive(&node, an_echo(2, 1, 1, 1, 1));
+    node_receive(&node, an_echo(3, 1, 1, 1, 1));
     CHECK_EQ(node.read_count, 1);
     node_read(&node, 1); // the same name again
-    node_receive(&node, an_echo(4, 1, 1, 1));
-    node_receive(&node, an_echo(5, 1, 1, 1));
+    node_receive(&node, an_echo(4, 1, 1, 1, 1));
+    node_receive(&node, an_echo(5, 1, 1, 1, 1));
     CHECK_EQ(node.read_count, 1);
-    node_receive(&node, an_echo(4, 1, 1, 2));
-    node_receive(&node, an_echo(5, 1, 1, 2));
+    node_receive(&node, an_echo(4, 1, 1, 1, 2));
+    node_receive(&node, an_echo(5, 1, 1, 1, 2));
     CHECK_EQ(node.read_count, 2);
     node_stop(&node);
 }
@@ -103,11 +94,11 @@ TEST(a_read_that_arrives_during_a_round_waits_for_the_next_one)
     node_read(&node, 1);
     node_read(&node, 2);
     node_read(&node, 3);
-    node_receive(&node, an_echo(2, 1, 1, 1));
-    node_receive(&node, an_echo(3, 1, 1, 1));
+    node_receive(&node, an_echo(2, 1, 1, 1, 1));
+    node_receive(&node, an_echo(3, 1, 1, 1, 1));
     CHECK_EQ(node.read_count, 1);
-    node_receive(&node, an_echo(2, 1, 1, 2)); // one more round for both
-    node_receive(&node, an_echo(3, 1, 1, 2));
+    node_receive(&node, an_echo(2, 1, 1, 1, 2)); // one more round for both
+    node_receive(&node, an_echo(3, 1, 1, 1, 2));
     CHECK_EQ(node.read_count, 3);
     node_stop(&node);
 }
@@ -147,8 +138,8 @@ TEST(an_echo_of_an_older_term_confirms_nothing)
     node_receive(&node, an_ack(3, 1, 3, 2));
     CHECK_EQ(node.view.commit_index, 2);
     node_read(&node, 1);
-    node_receive(&node, an_echo(4, 1, 1, 1)); // of term 1
-    node_receive(&node, an_echo(5, 1, 1, 1));
+    node_receive(&node, an_echo(4, 1, 1, 1, 1)); // of term 1
+    node_receive(&node, an_echo(5, 1, 1, 1, 1));
     CHECK_EQ(node.read_count, 0);
     node_stop(&node);
 }
@@ -186,7 +177,7 @@ TEST(more_reads_than_fit_are_refused_and_none_is_lost)
     CHECK_EQ(node.status, RAFT_READS_FULL);
     for (uint64_t round = 1; round <= 2; round++)
         for (raft_id from = 2; from <= 3; from++)
-            node_receive(&node, an_echo(from, 1, 1, round));
+            node_receive(&node, an_echo(from, 1, 1, 1, round));
     CHECK_EQ(node.read_count, RAFT_READS_MAX);
     for (uint64_t id = 1; id <= RAFT_READS_MAX; id++)
         CHECK_EQ(node.reads[id - 1].id, id);

@@ -195,6 +195,12 @@ class RealCluster(Cluster):
     def join(self, *flags: str) -> Node:
         """A new node, under a new number, that asks to be a member. It may not be a
         voter yet when this returns: see wait_voters()."""
+        node = self.invite(*flags)
+        self.launch(node)
+        return node
+
+    def invite(self, *flags: str) -> Node:
+        """The number of a node that will join once it is launched."""
         assert not self.with_cables
         node = max([*self.founders, *self.joined]) + 1
         self.peer_ports[node], self.client_ports[node] = free_ports(2)
@@ -205,7 +211,6 @@ class RealCluster(Cluster):
             *("--port", str(self.client_ports[node]), *flags),
         ]
         self.nodes = (*self.nodes, node)
-        self.launch(node)
         return node
 
     def remove(self, node: Node) -> None:

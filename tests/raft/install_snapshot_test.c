@@ -1,0 +1,582 @@
+// Snapshots: section 7 and Figure 13.
+#include "tests/raft/fixture.h"
+
+static struct raft_snapshot_meta meta_of(raft_index index, raft_term term,
+                                         uint32_t voters)
+{
+    struct raft_snapshot_meta meta = {.last_included_index = index,
+                                      .last_included_term = term,
+                                      .configuration_index = 1};
+    for (raft_id id = 1; id <= voters; id++)
+        meta.configuration.members[meta.configuration.count++] =
+            (struct raft_member){id, RAFT_VOTER};
+    return meta;
+}
+
+// Node 2 follows node 1 in `term`, with entries of these terms.
+static void start_follower(struct node *node, raft_term term, const raft_term *terms,
+                           uint32_t count)
+{
+    node_init(node, 2, 3);
+    node_boot(node, (struct raft_hard_state){term, 0}, terms, count);
+}
+
+// The three chunks of snapshot 10 of term 2, from node 1 in `term`.
+static void receive_all(struct node *node, raft_term term)
+{
+    for (uint64_t offset = 0; offset < SNAPSHOT_BYTES; offset += CHUNK_BYTES)
+        node_receive(node, a_chunk(1, 2, term, 10, 2, offset));
+}
+
+static const struct raft_install_snapshot_reply *last_reply(const struct node *node)
+{
+    const struct raft_message *reply =
+        node_last_sent(node, RAFT_INSTALL_SNAPSHOT_REPLY, 0);
+    CHECK(reply != NULL);
+    return &reply->install_snapshot_reply;
+}
+
+static uint32_t count_sent(const struct node *node, enum raft_message_type type)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < node->sent_count; i++)
+        count += node->sent[i].message.type == type;
+    return count;
+}
+
+// ---- a follower -------------------------------------------------------------------
+
+TEST(a_chunk_of_an_older_term_is_refused) // IS-1
+{
+    struct node node;
+    start_follower(&node, 3, NULL, 0);
+    node_receive(&node, a_chunk(1, 2, 2, 10, 2, 0));
+    CHECK_EQ(node.store_count, 0);
+    const struct raft_message *reply = node_sent(&node, RAFT_INSTALL_SNAPSHOT_REPLY, 1);
+    CHECK_EQ(reply->term, 3);
+    CHECK(!reply->install_snapshot_reply.installed);
+    CHECK_EQ(node.view.leader_id, 0);
+    node_stop(&node);
+}
+
+TEST(a_chunk_shows_who_leads)
+{
+    struct node node;
+    start_follower(&node, 2, NULL, 0);
+    node_tick(&node, node.config.election_timeout_ms - 1);
+    node_receive(&node, a_chunk(1, 2, 3, 10, 2, 0));
+    CHECK_EQ(node.view.current_term, 3);
+    CHECK_EQ(node.view.leader_id, 1);
+    node_tick(&node, node.config.election_timeout_ms - 1);
+    CHECK_EQ(node.view.role, RAFT_FOLLOWER);
+    node_stop(&node);
+}
+
+TEST(chunks_are_stored_in_order_and_each_answer_says_where_to_go_on) // IS-2, IS-3, IS-4
+{
+    struct node node;
+    start_follower(&node, 2, NULL, 0);
+    node_receive(&node, a_chunk(1, 2, 2, 10, 2, 4)); // the first one was lost
+    CHECK_EQ(node.store_count, 0);
+    CHECK_EQ(last_reply(&node)->next_offset, 0);
+    node_receive(&node, a_chunk(1, 2, 2, 10, 2, 0));
+    CHECK_EQ(node.stored, 4);
+    CHECK_EQ(last_reply(&node)->next_offset, 4);
+    CHECK_EQ(last_reply(&node)->last_included_index, 10);
+    node_receive(&node, a_chunk(1, 2, 2, 10, 2, 0)); // doubled
+    CHECK_EQ(node.store_count, 1);
+    CHECK_EQ(last_reply(&node)->next_offset, 4);
+    node_receive(&node, a_chunk(1, 2, 2, 10, 2, 8)); // too far
+    CHECK_EQ(node.store_count, 1);
+    CHECK_EQ(last_reply(&node)->next_offset, 4);
+    node_receive(&node, a_chunk(1, 2, 2, 10, 2, 4));
+    CHECK_EQ(node.store_count, 2);
+    node_stop(&node);
+}
+
+// IS-5: the file is the host's; nothing is said of it before it is on stable storage.
+TEST(the_last_chunk_is_answered_once_the_snapshot_is_durable)
+{
+    struct node node;
+    start_follower(&node, 2, NULL, 0);
+    receive_all(&node, 2);
+    CHECK_EQ(node.stored, SNAPSHOT_BYTES);
+    CHECK_EQ(count_sent(&node, RAFT_INSTALL_SNAPSHOT_REPLY), 2);
+    node_receive(&node, a_chunk(1, 2, 2, 10, 2, 8));
+    CHECK_EQ(count_sent(&node, RAFT_INSTALL_SNAPSHOT_REPLY), 2);
+    CHECK_EQ(node.store_count, 3);
+    struct raft_snapshot_meta meta = meta_of(10, 2, 3);
+    node_received(&node, &meta, false);
+    CHECK_EQ(node.status, RAFT_OK);
+    CHECK(last_reply(&node)->installed);
+    CHECK_EQ(last_reply(&node)->last_included_index, 10);
+    node_stop(&node);
+}
+
+TEST(a_snapshot_replaces_a_log_that_does_not_reach_it) // IS-7, IS-8
+{
+    struct node node;
+    start_follower(&node, 2, TERMS(1, 1), 2);
+    node.auto_apply = false;
+    receive_all(&node, 2);
+    struct raft_snapshot_meta meta = meta_of(10, 2, 5);
+    node_received(&node, &meta, false);
+    CHECK_EQ(node.restored, 10);
+    CHECK(node.output.write != 0);
+    CHECK_EQ(node.view.first_index, 11);
+    CHECK_EQ(node.view.last_index, 10);
+    CHECK_EQ(node.view.last_term, 2);
+    CHECK_EQ(node.view.commit_index, 10);
+    CHECK_EQ(node.view.snapshot_index, 10);
+    CHECK_EQ(node.view.last_applied, 0); // the host is at it
+    CHECK_EQ(node.view.configuration->count, 5);
+    node_receive(&node, an_append(1, 2, 2, 10, 2, 11, TERMS(2)));
+    CHECK_EQ(node.applied, 10);
+    node_step(&node,
+              (struct raft_event){.type = RAFT_EVENT_APPLIED, .applied.index = 10});
+    CHECK_EQ(node.applied, 11);
+    node_stop(&node);
+}
+
+// Bug 38: who kept it would refuse what comes next, and be sent the snapshot again.
+TEST(an_entry_that_conflicts_with_the_snapshots_last_goes_with_all_behind_it)
+{
+    struct node node;
+    raft_term terms[12];
+    for (int i = 0; i < 12; i++)
+        terms[i] = 1;
+    start_follower(&node, 2, terms, 12);
+    receive_all(&node, 2);
+    struct raft_snapshot_meta meta = meta_of(10, 2, 3);
+    node_received(&node, &meta, false);
+    CHECK_EQ(node.restored, 10);
+    CHECK_EQ(node.view.last_index, 10);
+    CHECK_EQ(node.view.last_term, 2);
+    node_receive(&node, an_append(1, 2, 2, 10, 2, 0, TERMS(2)));
+    CHECK(node_last_sent(&node, RAFT_APPEND_ENTRIES_REPLY, 1)
+              ->append_entries_reply.success);
+    node_stop(&node);
+}
+
+// IS-6, and bug 39: what stands behind it has been acknowledged, perhaps.
+TEST(a_log_that_has_the_snapshots_last_entry_stays_as_it_is)
+{
+    struct node node;
+    raft_term terms[12];
+    for (int i = 0; i < 12; i++)
+        terms[i] = 2;
+    start_follower(&node, 2, terms, 12);
+    node_receive(&node, a_chunk(1, 2, 2, 10, 2, 0));
+    CHECK_EQ(node.store_count, 0);
+    CHECK(last_reply(&node)->installed);
+    CHECK_EQ(node.view.last_index, 12);
+    CHECK_EQ(node.view.commit_index, 10);
+    CHECK_EQ(node.restored, 0);
+    CHECK_EQ(node.applied, 10); // entry by entry
+    node_stop(&node);
+}
+
+// IS-6: it has arrived by another way, while the host checked the file.
+TEST(a_log_that_has_caught_up_meanwhile_stays_as_it_is)
+{
+    struct node node;
+    raft_term terms[9] = {2, 2, 2, 2, 2, 2, 2, 2, 2};
+    start_follower(&node, 2, terms, 9);
+    receive_all(&node, 2);
+    CHECK_EQ(node.store_count, 3);
+    node_receive(&node, an_append(1, 2, 2, 9, 2, 0, TERMS(2, 2)));
+    struct raft_snapshot_meta meta = meta_of(10, 2, 3);
+    node_received(&node, &meta, false);
+    CHECK_EQ(node.restored, 0);
+    CHECK_EQ(node.view.last_index, 11);
+    CHECK_EQ(node.view.commit_index, 10);
+    CHECK(last_reply(&node)->installed);
+    // It is the newest on this disk all the same.
+    CHECK_EQ(node.view.snapshot_index, 10);
+    node_stop(&node);
+}
+
+// Bug 39: it was sent before all that, and is late.
+TEST(an_old_snapshot_changes_nothing)
+{
+    struct node node;
+    node_init(&node, 2, 3);
+    struct raft_snapshot_meta meta = meta_of(20, 3, 3);
+    node_boot_behind(&node, (struct raft_hard_state){3, 0}, &meta, TERMS(3, 3), 2);
+    node_receive(&node, a_chunk(1, 2, 3, 10, 2, 0));
+    CHECK_EQ(node.store_count, 0);
+    CHECK(last_reply(&node)->installed);
+    CHECK_EQ(node.view.last_index, 22);
+    CHECK_EQ(node.view.commit_index, 20);
+    node_stop(&node);
+}
+
+// Bug 8: what is older than the term says nothing of the vote.
+TEST(a_snapshot_of_an_older_term_leaves_term_and_vote_alone)
+{
+    struct node node;
+    start_follower(&node, 5, NULL, 0);
+    node_receive(&node, a_vote_request(3, 2, 7, 99, 5));
+    CHECK_EQ(node.view.voted_for, 3);
+    receive_all(&node, 7);
+    struct raft_snapshot_meta meta = meta_of(10, 2, 3);
+    node_received(&node, &meta, false);
+    CHECK_EQ(node.restored, 10);
+    CHECK_EQ(node.view.current_term, 7);
+    CHECK_EQ(node.view.voted_for, 3);
+    node_forget_sent(&node);
+    node_receive(&node, a_vote_request(1, 2, 7, 99, 5));
+    CHECK(
+        !node_sent(&node, RAFT_REQUEST_VOTE_REPLY, 1)->request_vote_reply.vote_granted);
+    node_stop(&node);
+}
+
+// Bug 8, at the start: a snapshot of an older term, and one of a newer.
+TEST(a_node_starts_with_the_newer_of_its_terms)
+{
+    struct node node;
+    node_init(&node, 2, 3);
+    struct raft_snapshot_meta meta = meta_of(10, 2, 3);
+    node_boot_behind(&node, (struct raft_hard_state){5, 3}, &meta, NULL, 0);
+    CHECK_EQ(node.view.current_term, 5);
+    CHECK_EQ(node.view.voted_for, 3);
+    meta.last_included_term = 6;
+    node_boot_behind(&node, (struct raft_hard_state){5, 3}, &meta, NULL, 0);
+    CHECK_EQ(node.view.current_term, 6);
+    CHECK_EQ(node.view.voted_for, 0);
+    node_stop(&node);
+}
+
+// Bug 40: neither side may wait for the other for ever.
+TEST(a_snapshot_that_is_of_no_use_is_asked_for_again)
+{
+    struct node node;
+    start_follower(&node, 2, NULL, 0);
+    struct raft_snapshot_meta good = meta_of(10, 2, 3);
+    struct raft_snapshot_meta other_term = good;
+    other_term.last_included_term = 1;
+    struct raft_snapshot_meta no_voter = good;
+    no_voter.configuration.members[0].role = RAFT_REMOVED;
+    struct raft_snapshot_meta ahead = good;
+    ahead.configuration_index = 11;
+    struct raft_snapshot_meta other_index = good;
+    other_index.last_included_index = 11;
+    const struct raft_snapshot_meta *metas[] = {&good, &other_term, &no_voter, &ahead,
+                                                &other_index};
+    for (int i = 0; i < 5; i++) {
+        receive_all(&node, 2);
+        node_received(&node, metas[i], i == 0);
+        CHECK_EQ(node.restored, 0);
+        CHECK_EQ(last_reply(&node)->next_offset, 0);
+        CHECK(!last_reply(&node)->installed);
+        CHECK_EQ(last_reply(&node)->last_included_index, 10);
+    }
+    receive_all(&node, 2);
+    node_received(&node, &good, false);
+    CHECK_EQ(node.restored, 10);
+    node_stop(&node);
+}
+
+// Bug 40: a chunk in the middle could not be stored.
+TEST(a_snapshot_that_fails_in_the_middle_begins_anew)
+{
+    struct node node;
+    start_follower(&node, 2, NULL, 0);
+    struct raft_snapshot_meta meta = meta_of(10, 2, 3);
+    node_receive(&node, a_chunk(1, 2, 2, 10, 2, 0));
+    node_receive(&node, a_chunk(1, 2, 2, 10, 2, 4));
+    node_received(&node, &meta, true);
+    CHECK_EQ(node.status, RAFT_OK);
+    CHECK_EQ(last_reply(&node)->next_offset, 0);
+    node_receive(&node, a_chunk(1, 2, 2, 10, 2, 8));
+    CHECK_EQ(node.store_count, 2);
+    CHECK_EQ(last_reply(&node)->next_offset, 0);
+    receive_all(&node, 2);
+    node_received(&node, &meta, false);
+    CHECK_EQ(node.restored, 10);
+    node_stop(&node);
+}
+
+TEST(a_report_of_a_snapshot_that_was_not_awaited_is_refused)
+{
+    struct node node;
+    start_follower(&node, 2, NULL, 0);
+    struct raft_snapshot_meta meta = meta_of(10, 2, 3);
+    node_received(&node, &meta, false);
+    CHECK_EQ(node.status, RAFT_INVALID);
+    node_receive(&node, a_chunk(1, 2, 2, 10, 2, 0));
+    node_received(&node, &meta, false); // two chunks are missing
+    CHECK_EQ(node.status, RAFT_INVALID);
+    CHECK_EQ(node.restored, 0);
+    node_stop(&node);
+}
+
+TEST(a_new_leader_with_the_same_snapshot_goes_on_where_the_old_one_ended)
+{
+    struct node node;
+    start_follower(&node, 2, NULL, 0);
+    node_receive(&node, a_chunk(1, 2, 2, 10, 2, 0));
+    node_receive(&node, a_chunk(3, 2, 3, 10, 2, 0));
+    CHECK_EQ(node.store_count, 1);
+    CHECK_EQ(last_reply(&node)->next_offset, 4);
+    CHECK(node_last_sent(&node, RAFT_INSTALL_SNAPSHOT_REPLY, 3) != NULL);
+    node_receive(&node, a_chunk(3, 2, 3, 10, 2, 4));
+    node_receive(&node, a_chunk(3, 2, 3, 10, 2, 8));
+    CHECK_EQ(node.stored, SNAPSHOT_BYTES);
+    node_stop(&node);
+}
+
+TEST(a_file_of_other_bytes_is_received_from_its_beginning)
+{
+    struct node node;
+    start_follower(&node, 2, NULL, 0);
+    node_receive(&node, a_chunk(1, 2, 2, 10, 2, 0));
+    struct raft_message other = a_chunk(3, 2, 3, 10, 2, 4);
+    other.install_snapshot.checksum++;
+    node_receive(&node, other);
+    CHECK_EQ(node.store_count, 1);
+    CHECK_EQ(last_reply(&node)->next_offset, 0);
+    other.install_snapshot.offset = 0;
+    node_receive(&node, other);
+    CHECK_EQ(node.store_count, 2);
+    CHECK_EQ(node.output.snapshot_store != NULL, true);
+    node_stop(&node);
+}
+
+TEST(a_late_chunk_of_an_older_snapshot_does_not_disturb_the_newer_one)
+{
+    struct node node;
+    start_follower(&node, 2, NULL, 0);
+    node_receive(&node, a_chunk(1, 2, 2, 10, 2, 0));
+    node_receive(&node, a_chunk(1, 2, 2, 9, 2, 0));
+    CHECK_EQ(node.store_count, 1);
+    node_receive(&node, a_chunk(1, 2, 2, 10, 2, 4));
+    CHECK_EQ(node.store_count, 2);
+    node_stop(&node);
+}
+
+TEST(chunks_that_cannot_be_are_refused)
+{
+    struct node node;
+    start_follower(&node, 2, NULL, 0);
+    struct raft_message good = a_chunk(1, 2, 2, 10, 2, 0);
+    struct raft_message bad[7];
+    for (int i = 0; i < 7; i++)
+        bad[i] = good;
+    bad[0].install_snapshot.last_included_index = 0;
+    bad[1].install_snapshot.last_included_term = 0;
+    bad[2].install_snapshot.last_included_term = 3; // newer than who sends it
+    bad[3].install_snapshot.size = 0;
+    bad[4].install_snapshot.offset = SNAPSHOT_BYTES;
+    bad[5].install_snapshot.size = SNAPSHOT_BYTES + 1;
+    bad[6].install_snapshot.offset = UINT64_MAX;
+    for (int i = 0; i < 7; i++) {
+        node_receive(&node, bad[i]);
+        CHECK_EQ(node.status, RAFT_INVALID);
+        CHECK_EQ(node.store_count, 0);
+    }
+    node_stop(&node);
+}
+
+TEST(a_leader_takes_no_snapshot_and_needs_none_that_it_has_received)
+{
+    struct node node;
+    start_follower(&node, 2, NULL, 0);
+    receive_all(&node, 2);
+    node_become_leader(&node);
+    node_receive(&node, a_chunk(1, 2, node.view.current_term, 10, 2, 0));
+    CHECK_EQ(node.status, RAFT_INVALID);
+    struct raft_snapshot_meta meta = meta_of(10, 2, 3);
+    node_received(&node, &meta, false);
+    CHECK_EQ(node.restored, 0);
+    CHECK_EQ(node.view.role, RAFT_LEADER);
+    node_stop(&node);
+}
+
+// Bug 43: the entry that told the members is in the snapshot now.
+TEST(the_configuration_of_a_snapshot_is_the_one_in_use)
+{
+    struct node node;
+    start_follower(&node, 2, NULL, 0);
+    receive_all(&node, 2);
+    struct raft_snapshot_meta meta = meta_of(10, 2, 5);
+    meta.configuration_index = 7;
+    node_received(&node, &meta, false);
+    CHECK_EQ(node.view.configuration_index, 7);
+    node_forget_sent(&node);
+    node_time_out(&node);
+    CHECK(node_sent(&node, RAFT_REQUEST_VOTE, 5) != NULL);
+    node_receive(&node, a_prevote(1, 2, 3, true));
+    CHECK_EQ(node.view.role, RAFT_PRE_CANDIDATE);
+    node_receive(&node, a_prevote(5, 2, 3, true));
+    CHECK_EQ(node.view.role, RAFT_CANDIDATE);
+    node_stop(&node);
+}
+
+// ---- a leader ---------------------------------------------------------------------
+
+// Node 1 has entries 4 to 6, behind a snapshot up to 6; peer 3 has nothing.
+static void start_sending(struct node *node)
+{
+    node_start(node, 1, 3);
+    node_lead(node);
+    for (int i = 0; i < 5; i++)
+        node_propose(node, "x");
+    node_receive(node, an_ack(2, 1, 1, 6));
+    node_compact(node, 4);
+    node_forget_sent(node);
+    node_receive(node, a_refusal(3, 1, 1, 6, 0, 0));
+}
+
+// Bug 24: index 3 is the last that is dropped, and 4 the first that is held.
+TEST(a_peer_at_the_very_edge_is_sent_what_it_needs)
+{
+    for (raft_index has = 2; has <= 3; has++) {
+        struct node node;
+        node_init(&node, 1, 3);
+        struct raft_snapshot_meta meta = meta_of(3, 1, 3);
+        snapshots[3] = meta;
+        node_boot_behind(&node, (struct raft_hard_state){1, 0}, &meta, TERMS(1, 1, 1),
+                         3);
+        node_become_leader(&node);
+        node_receive(&node, an_ack(2, 1, 2, 7));
+        node_forget_sent(&node);
+        node_receive(&node, a_refusal(3, 1, 2, 6, has, 1));
+        const struct raft_message *append = node_sent(&node, RAFT_APPEND_ENTRIES, 3);
+        const struct raft_message *chunk = node_sent(&node, RAFT_INSTALL_SNAPSHOT, 3);
+        CHECK_EQ(chunk != NULL, has == 2);
+        CHECK_EQ(append->append_entries.count, has == 2 ? 0 : 4);
+        CHECK_EQ(append->append_entries.prev_log_index, has == 2 ? 0 : 3);
+        CHECK_EQ(node_peer(&node, 3)->state, has == 2 ? RAFT_SNAPSHOT : RAFT_PROBE);
+        node_stop(&node);
+    }
+}
+
+TEST(a_peer_that_needs_what_was_dropped_is_sent_the_newest_snapshot)
+{
+    struct node node;
+    start_sending(&node);
+    CHECK_EQ(node_peer(&node, 3)->state, RAFT_SNAPSHOT);
+    CHECK_EQ(node_peer(&node, 3)->snapshot_index, 6);
+    CHECK_EQ(count_sent(&node, RAFT_INSTALL_SNAPSHOT), 1);
+    const struct raft_install_snapshot *chunk =
+        &node_sent(&node, RAFT_INSTALL_SNAPSHOT, 3)->install_snapshot;
+    CHECK_EQ(chunk->offset, 0);
+    CHECK_EQ(chunk->last_included_index, 6);
+    node_receive(&node, a_chunk_reply(3, 1, 1, 6, 4, false));
+    node_receive(&node, a_chunk_reply(3, 1, 1, 6, 4, false)); // doubled
+    CHECK_EQ(count_sent(&node, RAFT_INSTALL_SNAPSHOT), 2);
+    CHECK_EQ(node_peer(&node, 3)->snapshot_offset, 4);
+    node_receive(&node, a_chunk_reply(3, 1, 1, 5, 8, false)); // of another one
+    CHECK_EQ(node_peer(&node, 3)->snapshot_offset, 4);
+    node_propose(&node, "x");
+    node_receive(&node, a_chunk_reply(3, 1, 1, 6, 0, true));
+    CHECK_EQ(node_peer(&node, 3)->state, RAFT_PROBE);
+    CHECK_EQ(node_peer(&node, 3)->match_index, 6);
+    const struct raft_message *append = node_last_sent(&node, RAFT_APPEND_ENTRIES, 3);
+    CHECK_EQ(append->append_entries.prev_log_index, 6);
+    CHECK_EQ(append->append_entries.count, 1);
+    node_stop(&node);
+}
+
+// Bug 40.
+TEST(a_lost_chunk_is_sent_again_to_a_peer_that_is_heard)
+{
+    struct node node;
+    start_sending(&node);
+    uint32_t timeout_ms = node.config.election_timeout_ms;
+    node_tick(&node, timeout_ms - 1);
+    node_receive(&node, an_ack(3, 1, 1, 0));
+    CHECK_EQ(count_sent(&node, RAFT_INSTALL_SNAPSHOT), 1);
+    node_tick(&node, 1);
+    CHECK_EQ(count_sent(&node, RAFT_INSTALL_SNAPSHOT), 2);
+    node_tick(&node, timeout_ms);
+    CHECK_EQ(count_sent(&node, RAFT_INSTALL_SNAPSHOT), 2); // it is silent
+    node_receive(&node, an_ack(3, 1, 1, 0));
+    CHECK_EQ(count_sent(&node, RAFT_INSTALL_SNAPSHOT), 3);
+    node_stop(&node);
+}
+
+// Bug 40: the peer could not use it, or has lost what it had in a crash.
+TEST(a_peer_that_begins_anew_is_sent_the_first_chunk_again)
+{
+    struct node node;
+    start_sending(&node);
+    node_receive(&node, a_chunk_reply(3, 1, 1, 6, 4, false));
+    node_receive(&node, a_chunk_reply(3, 1, 1, 6, 8, false));
+    node_receive(&node, a_chunk_reply(3, 1, 1, 6, 0, false));
+    CHECK_EQ(node_last_sent(&node, RAFT_INSTALL_SNAPSHOT, 3)->install_snapshot.offset,
+             0);
+    CHECK_EQ(count_sent(&node, RAFT_INSTALL_SNAPSHOT), 4);
+    node_stop(&node);
+}
+
+TEST(a_heartbeat_to_a_peer_that_waits_for_a_snapshot_claims_nothing)
+{
+    struct node node;
+    start_sending(&node);
+    node_forget_sent(&node);
+    node_tick(&node, node.config.heartbeat_ms);
+    const struct raft_message *message = node_sent(&node, RAFT_APPEND_ENTRIES, 3);
+    CHECK_EQ(message->append_entries.prev_log_index, 0);
+    CHECK_EQ(message->append_entries.prev_log_term, 0);
+    CHECK_EQ(message->append_entries.count, 0);
+    node_receive(&node, an_ack(3, 1, 1, 0));
+    CHECK_EQ(node_peer(&node, 3)->state, RAFT_SNAPSHOT);
+    node_stop(&node);
+}
+
+TEST(a_peer_that_gets_there_without_the_snapshot_goes_on_with_the_log)
+{
+    struct node node;
+    start_sending(&node);
+    node_receive(&node, an_ack(3, 1, 1, 3)); // an older message has come through
+    CHECK_EQ(node_peer(&node, 3)->state, RAFT_PROBE);
+    CHECK_EQ(node_peer(&node, 3)->next_index, 4);
+    node_stop(&node);
+}
+
+// Bug 40: the host holds the two newest.
+TEST(a_transfer_outlives_one_newer_snapshot_and_begins_anew_after_two)
+{
+    struct node node;
+    start_sending(&node);
+    node_receive(&node, a_chunk_reply(3, 1, 1, 6, 4, false));
+    for (raft_index index = 7; index <= 8; index++) {
+        node_propose(&node, "x");
+        node_receive(&node, an_ack(2, 1, 1, index));
+        node_compact(&node, 4);
+        CHECK_EQ(node_peer(&node, 3)->snapshot_index, index == 7 ? 6 : 8);
+        CHECK_EQ(node_peer(&node, 3)->snapshot_offset, index == 7 ? 4 : 0);
+    }
+    CHECK_EQ(node_last_sent(&node, RAFT_INSTALL_SNAPSHOT, 3)
+                 ->install_snapshot.last_included_index,
+             8);
+    node_stop(&node);
+}
+
+TEST(an_impossible_answer_moves_nothing)
+{
+    struct node node;
+    start_sending(&node);
+    node_receive(&node, a_chunk_reply(3, 1, 1, 7, 0, true)); // beyond the log
+    CHECK_EQ(node.status, RAFT_INVALID);
+    node_receive(&node, a_chunk_reply(9, 1, 1, 6, 0, true)); // a stranger's
+    CHECK_EQ(node_peer(&node, 3)->state, RAFT_SNAPSHOT);
+    CHECK_EQ(node_peer(&node, 3)->match_index, 1);
+    node_stop(&node);
+}
+
+TEST(what_is_installed_counts_towards_commitment)
+{
+    struct node node;
+    start_sending(&node);
+    node_propose(&node, "x");
+    node_receive(&node, a_chunk_reply(3, 1, 1, 6, 0, true));
+    CHECK_EQ(node.view.commit_index, 6);
+    node_receive(&node, an_ack(3, 1, 1, 7));
+    CHECK_EQ(node.view.commit_index, 7);
+    node_stop(&node);
+}
+
+TEST_MAIN
