@@ -221,7 +221,12 @@ enum raft_status install_snapshot_receive_reply(struct raft *raft,
     if (reply->next_offset == peer->snapshot_offset)
         return RAFT_OK;
     peer->snapshot_offset = reply->next_offset;
-    peer->snapshot_sent = false;
+    // From the start again, after more of it: it restarted, or could not use what it
+    // got. A disk that goes on failing must not make the whole go round and round.
+    if (reply->next_offset == 0)
+        peer->snapshot_sent_ms = raft->now_ms;
+    else
+        peer->snapshot_sent = false;
     return RAFT_OK;
 }
 

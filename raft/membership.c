@@ -8,6 +8,9 @@
 #include "raft/state.h"
 #include "raft/transfer.h"
 
+// Left to leaders to come, who cannot commit anything without one each.
+enum { SLOTS_FOR_NOOPS = 8 };
+
 // ---- what is in use -------------------------------------------------------------
 
 static bool counts_in(const struct raft *raft,
@@ -182,6 +185,9 @@ static enum raft_status append(struct raft *raft,
 {
     char text[RAFT_CONFIGURATION_BYTES_MAX];
     uint32_t size = raft_configuration_encode(configuration, text);
+    uint64_t used = raft->log.last_index - raft->log.base_index;
+    if (used + SLOTS_FOR_NOOPS > raft->log.slot_count)
+        return RAFT_LOG_FULL;
     if (!log_append(&raft->log, raft->hard_state.current_term, RAFT_ENTRY_CONFIGURATION,
                     text, size))
         return RAFT_LOG_FULL;

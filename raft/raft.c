@@ -23,8 +23,7 @@
 
 enum {
     ALIGNMENT = 16,
-    LOG_SLOTS_RESERVED =
-        16, // kept free of proposals, so that a new leader's no-op fits
+    LOG_SLOTS_RESERVED_MIN = 16,
     LOG_ENTRIES_MIN = 64,
     VIEWS_PER_STEP = 4, // persist, apply, and two batches for peers that lag
 };
@@ -273,6 +272,14 @@ static uint64_t bytes_of(const struct raft_command *commands, uint32_t count)
     return bytes;
 }
 
+// Kept free of proposals, so that the no-ops of new leaders and changes of members fit:
+// a log that is full of what is not committed can be committed by a no-op alone.
+static uint64_t slots_reserved(const struct raft *raft)
+{
+    uint64_t some = raft->log.slot_count / 64;
+    return some < LOG_SLOTS_RESERVED_MIN ? LOG_SLOTS_RESERVED_MIN : some;
+}
+
 static bool backlog_is_full(const struct raft *raft,
                             const struct raft_command *commands, uint32_t count)
 {
@@ -299,7 +306,7 @@ static enum raft_status propose(struct raft *raft, const struct raft_command *co
     if (backlog_is_full(raft, commands, count))
         return RAFT_BACKLOG_FULL;
     uint64_t used = raft->log.last_index - raft->log.base_index;
-    if (used + count + LOG_SLOTS_RESERVED > raft->log.slot_count ||
+    if (used + count + slots_reserved(raft) > raft->log.slot_count ||
         !log_has_room(&raft->log, commands, count))
         return RAFT_LOG_FULL;
     output->proposed_index = raft->log.last_index + 1;

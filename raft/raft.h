@@ -286,7 +286,8 @@ struct raft_event {
         struct {
             // Each names a member and the role (VOTER, LEARNER, JOINING or REMOVED),
             // priority and address that it is to have. One voter more or less is one
-            // entry; several go through joint consensus.
+            // entry; several go through joint consensus, in which a voter may leave but
+            // not become a learner (RAFT_INVALID: make that a change of its own).
             const struct raft_member *members;
             uint32_t count;
         } change;
@@ -304,7 +305,8 @@ struct raft_read {
     enum raft_status status; // RAFT_NOT_LEADER: ask again, elsewhere
 };
 
-// The chunk of the newest snapshot but one, or the newest, that a peer waits for.
+// The chunk of the newest snapshot but one, or the newest, that a peer waits for. Where
+// the file ends before `offset`, a peer was mistaken: send the first chunk.
 struct raft_snapshot_send {
     raft_id to;
     raft_index last_included_index;
@@ -378,7 +380,8 @@ struct raft_config {
     bool check_quorum;              // a leader that hears no majority steps down (6.2)
 
     // Lease reads (6.4.1): 0: off. Otherwise the most, in percent, by which two clocks
-    // of the cluster may differ in rate; the same on all nodes, and with check_quorum.
+    // of the cluster may differ in rate. It and election_timeout_ms are the same on all
+    // nodes, check_quorum is on, and each now_ms is read after its event has arrived.
     uint32_t lease_drift_percent;
 
     // Of the first start. Without members: a node that waits to be added.
