@@ -341,27 +341,34 @@ static bool give_name(const char *unfinished, const char *name)
     return synced;
 }
 
+// What makes the new cluster's only member; false: it cannot be done as it was asked.
+static bool force_new_cluster(const struct recover_options *options,
+                              const struct found *found, struct rebuild *rebuild)
+{
+    static struct raft_configuration only;
+    const char *problem = NULL;
+    if (!only_member(options, found, &only))
+        problem = "--address is needed: the log does not tell where this node is found";
+    if (options->cluster_id == found->cluster_id)
+        problem = "--cluster-id is the old cluster's number: its members could meddle";
+    rebuild->configuration = &only;
+    rebuild->cluster_id = options->cluster_id != 0 ? options->cluster_id
+                                                   : draw_cluster_id(found->cluster_id);
+    if (problem != NULL)
+        snprintf(rebuild->error, rebuild->error_size, "%s", problem);
+    return problem == NULL;
+}
+
 static bool write_new(const struct recover_options *options, const struct found *found,
                       char *error, size_t error_size)
 {
-    struct raft_configuration only;
     struct rebuild rebuild = {.from = &found->disk,
                               .cluster_id = found->cluster_id,
                               .segment_bytes_max = SEGMENT_BYTES,
                               .error = error,
                               .error_size = error_size};
-    if (options->force_new_cluster) {
-        if (!only_member(options, found, &only)) {
-            snprintf(error, error_size,
-                     "--address is needed: the log does not tell where this node is "
-                     "found");
-            return false;
-        }
-        rebuild.configuration = &only;
-        rebuild.cluster_id = options->cluster_id != 0
-                                 ? options->cluster_id
-                                 : draw_cluster_id(found->cluster_id);
-    }
+    if (options->force_new_cluster && !force_new_cluster(options, found, &rebuild))
+        return false;
     // It gets its name once it is whole.
     char unfinished[PATH_BYTES];
     int size = snprintf(unfinished, sizeof unfinished, "%s.unfinished", options->to);
