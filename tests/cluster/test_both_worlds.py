@@ -21,6 +21,13 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
         three.check()
 
 
+@pytest.fixture(params=WORLDS)
+def growing(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    with cluster_of(request.param, nodes=1, seed=12, spares=4) as one:
+        yield one
+        one.check()
+
+
 def others(cluster: Cluster, *nodes: int) -> list[int]:
     return [node for node in cluster.nodes if node not in nodes]
 
@@ -192,3 +199,48 @@ def test_a_retried_write_is_applied_once(cluster: Cluster) -> None:
         assert cluster.once("INCR", "n") == number
     cluster.restart(crashed)
     assert cluster.get("n") == "20"
+
+
+def test_a_cluster_grows_from_one_to_five_and_shrinks_to_three(growing: Cluster) -> None:
+    cluster = growing
+    for number in range(4):
+        cluster.set(f"k{number}", number)
+        cluster.join()
+        cluster.wait_voters(*range(1, number + 3))
+    cluster.remove(1)  # perhaps the leader
+    cluster.wait_voters(2, 3, 4, 5)
+    cluster.remove(3)
+    cluster.wait_voters(2, 4, 5)
+    assert [cluster.get(f"k{number}") for number in range(4)] == ["0", "1", "2", "3"]
+    cluster.wait_applied_equal()
+    assert len(cluster.hashes()) == 1
+
+
+def test_leadership_goes_to_whom_it_is_handed(growing: Cluster) -> None:
+    cluster = growing
+    for _ in range(2):
+        cluster.join()
+        cluster.wait_voters(*cluster.nodes)
+    for number in range(4):
+        cluster.set("x", number)
+        to = others(cluster, cluster.leader())[number % 2]
+        term = cluster.status(cluster.leader()).term
+        assert cluster.transfer(to) == to
+        assert cluster.status(to).term == term + 1
+        assert cluster.get("x") == str(number)
+
+
+def test_a_member_that_died_is_replaced_by_a_new_one(growing: Cluster) -> None:
+    cluster = growing
+    for _ in range(2):
+        cluster.join()
+        cluster.wait_voters(*cluster.nodes)
+    cluster.set("x", "1")
+    dead = cluster.leader()
+    cluster.crash(dead)
+    cluster.remove(dead)
+    new = cluster.join()
+    cluster.wait_voters(*cluster.nodes)
+    assert new in cluster.nodes and dead not in cluster.nodes
+    cluster.wait_applied_equal()
+    assert cluster.holds(new, "x", "1")

@@ -130,6 +130,24 @@ class Cluster(abc.ABC):
     def logs(self) -> str:
         """What the nodes wrote, for the report of a failed test."""
 
+    @abc.abstractmethod
+    def join(self) -> Node:
+        """A new node, under a new number, that asks to be a member. It may not be a
+        voter yet when this returns: see wait_voters()."""
+
+    @abc.abstractmethod
+    def remove(self, node: Node) -> None:
+        """Out of the configuration; the node itself goes on."""
+
+    @abc.abstractmethod
+    def transfer(self, to: Node = 0) -> Node:
+        """Hands leadership over, to the best where nobody is named; who leads then."""
+
+    @abc.abstractmethod
+    def roles(self, node: Node) -> dict[Node, str]:
+        """Of the members, as that node's newest configuration tells them; nothing while
+        that is not known to be committed."""
+
     def check(self) -> None:
         """What the world itself can judge of the run so far."""
 
@@ -225,6 +243,14 @@ class Cluster(abc.ABC):
 
         seen = self.wait(at_one_index, "all replicas stand at one index")
         return {status.hash for status in seen}
+
+    def wait_voters(self, *voters: Node) -> None:
+        """Until these are the voters, as their leader tells, and nothing is under way."""
+
+        def settled() -> bool:
+            return self.roles(self.leader()) == {node: "voter" for node in voters}
+
+        self.wait(settled, f"{voters} are the voters")
 
     # ---- a client --------------------------------------------------------------------
 

@@ -193,8 +193,6 @@ class RealCluster(Cluster):
     # ---- members ---------------------------------------------------------------------
 
     def join(self, *flags: str) -> Node:
-        """A new node, under a new number, that asks to be a member. It may not be a
-        voter yet when this returns: see wait_voters()."""
         node = self.invite(*flags)
         self.launch(node)
         return node
@@ -214,7 +212,6 @@ class RealCluster(Cluster):
         return node
 
     def remove(self, node: Node) -> None:
-        """Out of the configuration; its process, if it has one, goes on."""
         self.again_if_known("RAFT.MEMBER", "REMOVE", node)
         self.nodes = tuple(n for n in self.nodes if n != node)
 
@@ -237,20 +234,13 @@ class RealCluster(Cluster):
         """As that node's configuration tells them."""
         return {m["node"]: m for m in self.raw_status(node)["members"]}
 
-    def wait_voters(self, *voters: Node) -> None:
-        """Until the configuration has these voters and no others, as their leader
-        tells, and is settled."""
-
-        def settled() -> bool:
-            status = self.raw_status(self.leader())
-            found = [m["node"] for m in status["members"] if m["role"] == "voter"]
-            committed = status["configuration_index"] <= status["commit_index"]
-            return sorted(found) == sorted(voters) and not status["joint"] and committed
-
-        self.wait(settled, f"{voters} are the voters")
+    def roles(self, node: Node) -> dict[Node, str]:
+        status = self.raw_status(node)
+        if status["configuration_index"] > status["commit_index"]:
+            return {}
+        return {member["node"]: member["role"] for member in status["members"]}
 
     def transfer(self, to: Node = 0) -> Node:
-        """Hands leadership over, and tells to whom."""
         words = ["RAFT.TRANSFER", to] if to else ["RAFT.TRANSFER"]
         assert self.do(*words) == "OK"
         return self.leader()

@@ -77,11 +77,13 @@ class SimulatedCluster(Cluster):
         nodes: int = 3,
         *,
         seed: int = 1,
+        spares: int = 0,
         settings: tuple[str, ...] = (),
         sanitized: bool = False,
     ) -> None:
         super().__init__(nodes)
-        self.settings = (f"seed={seed}", *settings)
+        self.settings = (f"seed={seed}", f"spare={spares}", *settings)
+        self.last_node = nodes
         self.simulator = Simulator(sanitized=sanitized)
         self.time = 0.0
 
@@ -131,6 +133,36 @@ class SimulatedCluster(Cluster):
 
     def heal(self) -> None:
         self.simulator.tell("heal")
+
+    # ---- members ---------------------------------------------------------------------
+
+    def join(self) -> Node:
+        self.last_node += 1
+        self.nodes = (*self.nodes, self.last_node)
+        self.asked_until_taken("add", self.last_node)
+        return self.last_node
+
+    def remove(self, node: Node) -> None:
+        self.asked_until_taken("remove", node)
+        self.nodes = tuple(n for n in self.nodes if n != node)
+
+    def transfer(self, to: Node = 0) -> Node:
+        before = self.leader()
+        self.asked_until_taken("transfer", *([to] if to else []))
+        self.wait(lambda: self.leader() != before, "another leader")
+        return self.leader()
+
+    def asked_until_taken(self, *words: Word) -> None:
+        """Some refusals pass by themselves: no leader, or one that has just begun."""
+        self.wait(lambda: self.simulator.ask(*words)["ok"], f"{words} is taken")
+
+    def roles(self, node: Node) -> dict[Node, str]:
+        self.must_run(node)
+        raw = self.simulator.tell("status", node)
+        if raw["configuration_index"] > raw["commit_index"]:
+            return {}
+        members = (member.partition(":") for member in raw["configuration"].split())
+        return {int(number): role or "voter" for number, _, role in members}
 
     # ---- commands --------------------------------------------------------------------
 
