@@ -278,7 +278,8 @@ void membership_advance(struct raft *raft, struct raft_output *output)
 
 void membership_step_down(struct raft *raft, struct raft_output *output)
 {
-    if (!raft->leaving || raft->commit_index < raft->configuration_index)
+    // Whoever it was that removed it: the newest may be another change since.
+    if (membership_counts(raft) || raft->commit_index < raft->configuration_index)
         return;
     transfer_hand_over(raft, output);
     state_note(output, "counts no more -> follower");
