@@ -91,6 +91,47 @@ def test_a_dead_node_is_replaced_under_a_new_number(
     judged(clients, tmp_path)
 
 
+def one_step(
+    cluster: RealCluster, clients: Clients, load: Load, chance: random.Random
+) -> None:
+    step = chance.choice(["join", "remove", "kill", "stop", "transfer"])
+    victim = chance.choice([*cluster.nodes, cluster.leader()])
+    print(step, victim)
+    if step == "join" and len(cluster.nodes) < 5:
+        load.ports.append(cluster.client_ports[cluster.join()])
+    elif step == "remove" and len(cluster.nodes) > 3:
+        cluster.remove(victim)
+        load.ports.remove(cluster.client_ports[victim])
+    elif step == "transfer":
+        cluster.transfer()
+    elif step in ("kill", "stop"):
+        cluster.wait_voters(*cluster.nodes)
+        cluster.crash(victim) if step == "kill" else cluster.terminate(victim)
+        clients.wait_more(cluster, 50)
+        cluster.restart(victim)
+    clients.wait_more(cluster, 50)
+
+
+@pytest.mark.timeout(300)
+def test_members_come_and_go_while_others_are_killed(
+    seed: int, tmp_path: pathlib.Path
+) -> None:
+    chance = random.Random(seed)
+    with RealCluster(3, cables=False, flags=("--fsync", "no")) as cluster:
+        cluster.leader()
+        ports = list(cluster.client_ports.values())
+        load = Load(ports=ports, seed=seed, follower_reads=True)
+        with Clients(load) as clients:
+            for _ in range(12):
+                one_step(cluster, clients, load, chance)
+            cluster.wait_voters(*cluster.nodes)
+        print(clients.summary(), clients.refusals())
+        check_nothing_lost(cluster, clients)
+        cluster.wait_applied_equal()
+        assert len(cluster.hashes()) == 1
+    judged(clients, tmp_path)
+
+
 def test_several_members_are_exchanged_in_one_joint_change() -> None:
     with RealCluster(3, cables=False) as cluster:
         leader = cluster.leader()

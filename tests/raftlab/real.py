@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import socket
@@ -242,7 +243,17 @@ class RealCluster(Cluster):
 
     def transfer(self, to: Node = 0) -> Node:
         words = ["RAFT.TRANSFER", to] if to else ["RAFT.TRANSFER"]
-        assert self.do(*words) == "OK"
+
+        def handed() -> bool:
+            try:
+                return self.do(*words) == "OK"
+            except RespError as error:
+                # On a busy machine its time may be up, or nobody was heard for too long.
+                if not re.search("did not succeed|can lead now|^TIMEOUT", str(error)):
+                    raise
+                return False
+
+        self.wait(handed, f"{words} succeeds")
         return self.leader()
 
     def snapshot(self, node: Node) -> int:
