@@ -265,7 +265,7 @@ static void tree_begin(void *context, const char *list, raft_id id)
     struct tree *tree = context;
 
     tree->within = 0;
-    while (strcmp(tree_lists[tree->within], list) != 0)
+    while (tree->within < TREE_LISTS - 1 && strcmp(tree_lists[tree->within], list) != 0)
         tree->within++;
     tree->item_words = 0;
     buffer_clear(&tree->item);
