@@ -1,19 +1,16 @@
 // host.c: the loop of raft.h around one core: persist, send, apply.
 //
-// The host lies at the start of the memory handed in, its core behind it; the core is
-// found by its offset, so that a copy of the memory is a node of its own. Calls in from
-// the driver end in run(), which feeds the core until it is quiet.
-//
-// Invariant: write_durable <= write_syncing <= write_appended. RAFT_EVENT_PERSISTED is
-// given write_durable alone, when the sync that was started after the append has ended.
+// Calls in from the driver end in host_deliver(), which feeds the core until it is
+// quiet. Snapshots are next door, in host_snapshot.c.
 #include "raft/host/host.h"
 
+#include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "raft/host/durable_log.h"
+#include "raft/host/host_snapshot.h"
+#include "raft/host/host_state.h"
 #include "raft/host/log_recover.h"
 
 enum {
@@ -22,28 +19,7 @@ enum {
     // heartbeats have their turn while a long log is applied.
     TICKS_AT_ONCE_MAX = 64,
     APPLIES_AT_ONCE_MAX = 16,
-    REASON_BYTES = 120,
-};
-
-struct host {
-    uint64_t core_offset; // from this struct
-    struct durable_log log;
-
-    // Numbers of the core's writes.
-    uint64_t write_appended; // the newest in the log
-    uint64_t write_syncing;  // the newest that the sync under way covers
-    uint64_t write_durable;  // the newest that a completed sync has covered
-
-    bool syncing;
-    uint64_t token; // of the newest sync
-
-    uint64_t now_ms;
-    uint64_t deadline_ms;
-    raft_index applied; // not yet reported to the core; 0: nothing is owed
-
-    bool stopped;
-    char reason[REASON_BYTES];
-    struct host_counters counters;
+    REWRITE_ENTRIES = 64, // of a backlog, in one append
 };
 
 static size_t aligned(size_t size)
@@ -51,34 +27,112 @@ static size_t aligned(size_t size)
     return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
-static struct raft *core(const struct host *host)
+struct raft *host_core(const struct host *host)
 {
     return (struct raft *)((uintptr_t)host + (uintptr_t)host->core_offset);
 }
 
 // ---- the log --------------------------------------------------------------------
 
-static void stop(struct host *host, const char *what, int status)
+void host_stop(struct host *host, const char *what, int status)
 {
     if (host->stopped)
         return;
     host->stopped = true;
-    host->deadline_ms = UINT64_MAX;
-    snprintf(host->reason, sizeof host->reason,
-             "segment %" PRIu64 " of the log: %s: %s", host->log.segment.number, what,
-             strerror(-status));
+    snprintf(host->reason, sizeof host->reason, "%s: %s", what, strerror(-status));
+}
+
+static void stop_log(struct host *host, const char *what, int status)
+{
+    char text[80];
+    snprintf(text, sizeof text, "segment %" PRIu64 " of the log: %s",
+             host->log.segment.number, what);
+    host_stop(host, text, status);
 }
 
 // One sync is under way at a time; what is appended meanwhile goes with the next.
 static void start_sync(struct host *host, const struct host_io *io)
 {
-    if (host->stopped || host->syncing || host->write_appended == host->write_durable)
+    if (host->stopped || host->log_token != 0 ||
+        host->write_appended == host->write_durable)
         return;
-    host->syncing = true;
     host->write_syncing = host->write_appended;
-    int status = durable_log_sync(&host->log, &io->disk, ++host->token);
+    host->log_token = ++host->tokens;
+    int status = durable_log_sync(&host->log, &io->disk, host->log_token);
     if (status != 0)
-        stop(host, "sync", status);
+        stop_log(host, "sync", status);
+}
+
+// ---- a full disk ----------------------------------------------------------------
+
+static bool is_full(int status)
+{
+    return status == -ENOSPC || status == -EDQUOT;
+}
+
+// What could not be written becomes part of one write, which is made from the core's
+// state once there is space: what a later step has replaced need never be written.
+static void keep_back(struct host *host, const struct raft_output *output)
+{
+    struct host_backlog *backlog = &host->backlog;
+    if (backlog->write == 0)
+        backlog->retry_ms = host->now_ms + HOST_RETRY_MS;
+    backlog->write = output->write;
+    backlog->hard_state = backlog->hard_state || output->hard_state_changed;
+    if (output->snapshot_restore != NULL) {
+        backlog->restart = true;
+        backlog->snapshot = *output->snapshot_restore;
+        backlog->first = 0;
+    }
+    if (output->entry_count > 0 &&
+        (backlog->first == 0 || output->entries[0].index < backlog->first))
+        backlog->first = output->entries[0].index;
+}
+
+// The next part of the backlog; all of them are one ordered write. Returns 0 or -errno.
+static int write_part(struct host *host, const struct host_io *io)
+{
+    struct host_backlog *backlog = &host->backlog;
+    struct raft_view view;
+    raft_observe(host_core(host), &view);
+    struct raft_hard_state hard_state = {.current_term = view.current_term,
+                                         .voted_for = view.voted_for};
+    struct raft_entry entries[REWRITE_ENTRIES];
+    struct durable_log_write write = {
+        .hard_state = backlog->hard_state ? &hard_state : NULL,
+        .restart = backlog->restart ? &backlog->snapshot : NULL,
+        .entries = entries};
+    while (backlog->first != 0 && write.entry_count < REWRITE_ENTRIES &&
+           raft_entry_at(host_core(host), backlog->first + write.entry_count,
+                         &entries[write.entry_count]))
+        write.entry_count++;
+    int status = durable_log_append(&host->log, &io->disk, &write);
+    if (status != 0)
+        return status;
+    backlog->hard_state = false;
+    backlog->restart = false;
+    backlog->first += write.entry_count;
+    if (write.entry_count < REWRITE_ENTRIES)
+        backlog->first = 0;
+    return 0;
+}
+
+static void write_backlog(struct host *host, const struct host_io *io)
+{
+    struct host_backlog *backlog = &host->backlog;
+    int status = 0;
+    do
+        status = write_part(host, io);
+    while (status == 0 && backlog->first != 0);
+    if (is_full(status)) {
+        backlog->retry_ms = host->now_ms + HOST_RETRY_MS;
+    } else if (status != 0) {
+        stop_log(host, "append", status);
+    } else {
+        host->write_appended = backlog->write;
+        backlog->write = 0;
+        start_sync(host, io);
+    }
 }
 
 static void persist(struct host *host, const struct host_io *io,
@@ -87,17 +141,24 @@ static void persist(struct host *host, const struct host_io *io,
     if (output->write == 0)
         return;
     assert(output->write > host->write_appended);
+    if (host->backlog.write != 0) {
+        keep_back(host, output);
+        return;
+    }
     struct durable_log_write write = {
         .hard_state = output->hard_state_changed ? &output->hard_state : NULL,
+        .restart = output->snapshot_restore,
         .entries = output->entries,
         .entry_count = output->entry_count};
     int status = durable_log_append(&host->log, &io->disk, &write);
-    if (status != 0) {
-        stop(host, "append", status);
-        return;
+    if (is_full(status)) {
+        keep_back(host, output);
+    } else if (status != 0) {
+        stop_log(host, "append", status);
+    } else {
+        host->write_appended = output->write;
+        start_sync(host, io);
     }
-    host->write_appended = output->write;
-    start_sync(host, io);
 }
 
 // ---- the loop -------------------------------------------------------------------
@@ -109,6 +170,7 @@ static void apply(struct host *host, const struct host_io *io,
         return;
     const struct state_machine *machine = &io->machine;
     machine->apply(machine->context, output->apply, output->apply_count);
+    host_snapshot_note_applied(host, output->apply, output->apply_count);
     host->applied = output->apply[output->apply_count - 1].index;
 }
 
@@ -123,8 +185,8 @@ static void answer_reads(const struct host_io *io, const struct raft_output *out
 static enum raft_status step(struct host *host, const struct host_io *io,
                              const struct raft_event *event, struct raft_output *output)
 {
-    enum raft_status status = raft_step(core(host), event, output);
-    host->deadline_ms = output->deadline_ms;
+    enum raft_status status = raft_step(host_core(host), event, output);
+    host->core_deadline_ms = output->deadline_ms;
     persist(host, io, output);
     if (host->stopped)
         return status; // nothing may leave that hides the failure
@@ -132,8 +194,9 @@ static enum raft_status step(struct host *host, const struct host_io *io,
         io->network.send(io->network.context, output->messages, output->message_count);
     apply(host, io, output);
     answer_reads(io, output);
+    host_snapshot_take_output(host, io, output);
     if (io->observer.stepped != NULL)
-        io->observer.stepped(io->observer.context, core(host), event, output);
+        io->observer.stepped(io->observer.context, host_core(host), event, output);
     return status;
 }
 
@@ -148,7 +211,7 @@ static bool follow_up(struct host *host, struct raft_event *event)
         return true;
     }
     event->type = RAFT_EVENT_TICK;
-    return host->deadline_ms <= host->now_ms;
+    return host->core_deadline_ms <= host->now_ms;
 }
 
 // Feeds the core until it is quiet, or until it is someone else's turn.
@@ -158,7 +221,7 @@ static void settle(struct host *host, const struct host_io *io)
     uint32_t applies = 0;
     while (!host->stopped) {
         if (ticks == TICKS_AT_ONCE_MAX || applies == APPLIES_AT_ONCE_MAX) {
-            host->deadline_ms = host->now_ms;
+            host->core_deadline_ms = host->now_ms;
             return;
         }
         struct raft_event event;
@@ -171,10 +234,9 @@ static void settle(struct host *host, const struct host_io *io)
     }
 }
 
-// An event from outside and all that follows. *output is that of the event itself, and
-// what it borrows from the core is gone.
-static enum raft_status run(struct host *host, const struct host_io *io,
-                            struct raft_event *event, struct raft_output *output)
+// *output is that of the event itself, and what it borrows from the core is gone.
+enum raft_status host_deliver(struct host *host, const struct host_io *io,
+                              struct raft_event *event, struct raft_output *output)
 {
     if (event->now_ms > host->now_ms)
         host->now_ms = event->now_ms;
@@ -191,11 +253,23 @@ void host_config_default(struct host_config *config)
     memset(config, 0, sizeof *config);
     raft_config_default(&config->raft);
     config->segment_bytes_max = 64u << 20;
+    config->snapshot_entries = 100000;
+    config->snapshot_bytes = 256u << 20;
+    config->snapshot_tail_entries = 5000;
+    config->snapshot_chunk_bytes = 64u << 10;
+}
+
+static size_t piece_bytes(const struct host_config *config)
+{
+    return config->snapshot_chunk_bytes < SNAPSHOT_FILE_BYTES_MIN
+               ? SNAPSHOT_FILE_BYTES_MIN
+               : config->snapshot_chunk_bytes;
 }
 
 size_t host_size(const struct host_config *config)
 {
-    return aligned(sizeof(struct host)) + aligned(raft_size(&config->raft));
+    return aligned(sizeof(struct host)) + aligned(raft_size(&config->raft)) +
+           aligned(piece_bytes(config));
 }
 
 static enum raft_status load(void *context, const struct raft_entry *entry)
@@ -203,30 +277,78 @@ static enum raft_status load(void *context, const struct raft_entry *entry)
     return raft_load(context, entry);
 }
 
-// The log as it was found, or a new one; then the core on top of it.
-static bool open_log(struct host *host, const struct host_config *config,
-                     const struct disk *disk, struct log_recovery *recovery)
+static bool refuse(struct log_recovery *recovery, const char *what, int status)
 {
-    if (!log_recover_scan(recovery, disk, 0, 0))
+    snprintf(recovery->error, recovery->error_size, "%s: %s", what, strerror(-status));
+    return false;
+}
+
+// The newest good snapshot; a newer one that is damaged is told of.
+static bool open_snapshots(struct host *host, const struct disk *disk,
+                           struct log_recovery *recovery, struct snapshot_found *found)
+{
+    int status =
+        snapshot_shelf_open(&host->shelf, disk, host->config.cluster_id, found);
+    if (status != 0)
+        return refuse(recovery, "the snapshots cannot be read", status);
+    if (found->damaged > 0)
+        snprintf(host->warning, sizeof host->warning, "not used: %s", found->damage);
+    return true;
+}
+
+// The log as it was found, or a new one.
+static bool open_log(struct host *host, const struct disk *disk,
+                     struct log_recovery *recovery, const struct snapshot_found *found)
+{
+    const struct host_config *config = &host->config;
+    if (!log_recover_scan(recovery, disk, found->meta.last_included_index,
+                          found->meta.last_included_term)) {
+        size_t used = strlen(recovery->error);
+        if (found->damaged > 0)
+            snprintf(recovery->error + used, recovery->error_size - used, " (%s)",
+                     found->damage);
         return false;
+    }
     durable_log_init(&host->log, config->cluster_id, config->raft.id,
                      config->segment_bytes_max);
     if (recovery->found.segment.number != 0) {
         durable_log_resume(&host->log, &recovery->found);
     } else {
         int status = durable_log_create(&host->log, disk);
-        if (status != 0) {
-            snprintf(recovery->error, recovery->error_size,
-                     "the log cannot be created: %s", strerror(-status));
-            return false;
-        }
+        if (status != 0)
+            return refuse(recovery, "the log cannot be created", status);
     }
-    static const struct raft_snapshot_meta no_snapshot;
-    struct raft *raft =
-        raft_init(core(host), &config->raft, &recovery->found.hard_state, &no_snapshot);
+    durable_log_compact(&host->log, snapshot_shelf_covered(&host->shelf));
+    return true;
+}
+
+// The core and the state machine on top of what was found.
+static bool open_state(struct host *host, const struct host_io *io,
+                       struct log_recovery *recovery,
+                       const struct raft_snapshot_meta *meta)
+{
+    struct raft *raft = raft_init(host_core(host), &host->config.raft,
+                                  &recovery->found.hard_state, meta);
     host->core_offset = (uint64_t)((uintptr_t)raft - (uintptr_t)host);
+    int status = host_snapshot_load(host, io);
+    if (status != 0)
+        return refuse(recovery, "the snapshot cannot be restored", status);
     struct log_loader loader = {.context = raft, .load = load};
     return log_recover_load(recovery, &loader);
+}
+
+static void lay_out(struct host *host, const struct host_config *config,
+                    const struct host_io *io, uint64_t now_ms)
+{
+    memset(host, 0, aligned(sizeof *host));
+    host->core_offset = aligned(sizeof *host);
+    host->piece_offset = host->core_offset + aligned(raft_size(&config->raft));
+    host->piece_bytes = (uint32_t)piece_bytes(config);
+    host->config = *config;
+    host->config.raft.start_ms = now_ms;
+    host->can_snapshot = io->machine.snapshot_begin != NULL;
+    host->now_ms = now_ms;
+    host->core_deadline_ms = now_ms;
 }
 
 struct host *host_open(void *memory, const struct host_config *config,
@@ -239,17 +361,14 @@ struct host *host_open(void *memory, const struct host_config *config,
         snprintf(error, error_size, "the configuration cannot be used: %s", problem);
         return NULL;
     }
-    struct host_config at = *config;
-    at.raft.start_ms = now_ms;
     struct host *host = memory;
-    memset(host, 0, aligned(sizeof *host));
-    host->core_offset = aligned(sizeof *host);
-    host->now_ms = now_ms;
-    host->deadline_ms = now_ms;
-
+    lay_out(host, config, io, now_ms);
     struct log_recovery recovery;
-    log_recover_init(&recovery, at.cluster_id, at.raft.id, error, error_size);
-    bool opened = open_log(host, &at, &io->disk, &recovery);
+    log_recover_init(&recovery, config->cluster_id, config->raft.id, error, error_size);
+    struct snapshot_found found;
+    bool opened = open_snapshots(host, &io->disk, &recovery, &found) &&
+                  open_log(host, &io->disk, &recovery, &found) &&
+                  open_state(host, io, &recovery, &found.meta);
     host->counters.torn_bytes = recovery.torn_bytes;
     log_recover_release(&recovery);
     return opened ? host : NULL;
@@ -263,12 +382,25 @@ void host_tick(struct host *host, const struct host_io *io, uint64_t now_ms)
         return;
     struct raft_event event = {.type = RAFT_EVENT_TICK, .now_ms = now_ms};
     struct raft_output output;
-    run(host, io, &event, &output);
+    host_deliver(host, io, &event, &output);
+    if (!host->stopped && host->backlog.write != 0 &&
+        host->now_ms >= host->backlog.retry_ms)
+        write_backlog(host, io);
+    if (!host->stopped)
+        host_snapshot_work(host, io);
 }
 
 uint64_t host_deadline_ms(const struct host *host)
 {
-    return host->deadline_ms;
+    if (host->stopped)
+        return UINT64_MAX;
+    uint64_t deadline_ms = host->core_deadline_ms;
+    uint64_t snapshot_ms = host_snapshot_deadline_ms(host);
+    if (snapshot_ms < deadline_ms)
+        deadline_ms = snapshot_ms;
+    if (host->backlog.write != 0 && host->backlog.retry_ms < deadline_ms)
+        deadline_ms = host->backlog.retry_ms;
+    return deadline_ms;
 }
 
 void host_receive(struct host *host, const struct host_io *io, uint64_t now_ms,
@@ -279,7 +411,7 @@ void host_receive(struct host *host, const struct host_io *io, uint64_t now_ms,
     struct raft_event event = {
         .type = RAFT_EVENT_MESSAGE, .now_ms = now_ms, .message = message};
     struct raft_output output;
-    run(host, io, &event, &output);
+    host_deliver(host, io, &event, &output);
 }
 
 enum raft_status host_propose(struct host *host, const struct host_io *io,
@@ -288,11 +420,13 @@ enum raft_status host_propose(struct host *host, const struct host_io *io,
 {
     if (host->stopped)
         return RAFT_NOT_LEADER;
+    if (host->backlog.write != 0)
+        return RAFT_DISK_FULL;
     struct raft_event event = {.type = RAFT_EVENT_PROPOSE, .now_ms = now_ms};
     event.propose.commands = commands;
     event.propose.count = count;
     struct raft_output output;
-    enum raft_status status = run(host, io, &event, &output);
+    enum raft_status status = host_deliver(host, io, &event, &output);
     *index = output.proposed_index;
     *term = output.proposed_term;
     return status;
@@ -304,11 +438,13 @@ enum raft_status host_change(struct host *host, const struct host_io *io,
 {
     if (host->stopped)
         return RAFT_NOT_LEADER;
+    if (host->backlog.write != 0)
+        return RAFT_DISK_FULL;
     struct raft_event event = {.type = RAFT_EVENT_CHANGE_MEMBERSHIP, .now_ms = now_ms};
     event.change.members = members;
     event.change.count = count;
     struct raft_output output;
-    enum raft_status status = run(host, io, &event, &output);
+    enum raft_status status = host_deliver(host, io, &event, &output);
     *index = output.proposed_index;
     *term = output.proposed_term;
     return status;
@@ -323,7 +459,15 @@ enum raft_status host_transfer(struct host *host, const struct host_io *io,
                                .now_ms = now_ms};
     event.transfer.to = to;
     struct raft_output output;
-    return run(host, io, &event, &output);
+    return host_deliver(host, io, &event, &output);
+}
+
+void host_snapshot(struct host *host, const struct host_io *io, uint64_t now_ms)
+{
+    if (now_ms > host->now_ms)
+        host->now_ms = now_ms;
+    host->snapshot_asked = host->can_snapshot;
+    (void)io; // the next turn begins it
 }
 
 enum raft_status host_read(struct host *host, const struct host_io *io, uint64_t now_ms,
@@ -334,20 +478,12 @@ enum raft_status host_read(struct host *host, const struct host_io *io, uint64_t
     struct raft_event event = {.type = RAFT_EVENT_READ, .now_ms = now_ms};
     event.read.id = id;
     struct raft_output output;
-    return run(host, io, &event, &output);
+    return host_deliver(host, io, &event, &output);
 }
 
-void host_synced(struct host *host, const struct host_io *io, uint64_t now_ms,
-                 uint64_t token, int status)
+static void log_synced(struct host *host, const struct host_io *io, uint64_t now_ms)
 {
-    if (host->stopped || !host->syncing || token != host->token)
-        return;
-    host->syncing = false;
-    if (status != 0) {
-        // Never tried again: what the kernel has dropped, a second sync would not see.
-        stop(host, "sync", status);
-        return;
-    }
+    host->log_token = 0;
     durable_log_synced(&host->log);
     host->counters.syncs++;
     host->counters.writes += host->write_syncing - host->write_durable;
@@ -358,7 +494,24 @@ void host_synced(struct host *host, const struct host_io *io, uint64_t now_ms,
     struct raft_event event = {.type = RAFT_EVENT_PERSISTED, .now_ms = now_ms};
     event.persisted.write = host->write_durable;
     struct raft_output output;
-    run(host, io, &event, &output);
+    host_deliver(host, io, &event, &output);
+}
+
+void host_synced(struct host *host, const struct host_io *io, uint64_t now_ms,
+                 uint64_t token, int status)
+{
+    if (host->stopped || token == 0 || token > host->tokens)
+        return;
+    // Never tried again: what the kernel has dropped, a second sync would not see. A
+    // snapshot's sync is no other: it is the same disk that has lost what it was given.
+    if (status != 0 && token == host->log_token)
+        stop_log(host, "sync", status);
+    else if (status != 0)
+        host_stop(host, "the sync of a snapshot", status);
+    else if (token == host->log_token)
+        log_synced(host, io, now_ms);
+    else
+        host_snapshot_synced(host, token);
 }
 
 // ---- observing ------------------------------------------------------------------
@@ -368,6 +521,16 @@ const char *host_stopped(const struct host *host)
     return host->stopped ? host->reason : NULL;
 }
 
+const char *host_warning(const struct host *host)
+{
+    return host->warning[0] != '\0' ? host->warning : NULL;
+}
+
+bool host_disk_full(const struct host *host)
+{
+    return host->backlog.write != 0;
+}
+
 bool host_busy(const struct host *host)
 {
     return !host->stopped && host->write_durable != host->write_appended;
@@ -375,7 +538,7 @@ bool host_busy(const struct host *host)
 
 const struct raft *host_raft(const struct host *host)
 {
-    return core(host);
+    return host_core(host);
 }
 
 void host_count(const struct host *host, struct host_counters *counters)
@@ -383,4 +546,6 @@ void host_count(const struct host *host, struct host_counters *counters)
     *counters = host->counters;
     counters->bytes_appended = host->log.bytes_appended;
     counters->segments = host->log.segments_created;
+    counters->segments_removed = host->log.segments_removed;
+    counters->snapshot_underway = host->taking.aside.state != SNAPSHOT_ASIDE_NONE;
 }

@@ -1,0 +1,161 @@
+#include "raft/host/snapshot_shelf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { DOOMED_MAX = 8 }; // removed at once; what is more goes the next time
+
+// ---- at a start -----------------------------------------------------------------
+
+static struct snapshot_kept kept_of(const struct snapshot_reader *reader)
+{
+    const struct raft_snapshot_meta *meta = &reader->header.meta;
+    return (struct snapshot_kept){.index = meta->last_included_index,
+                                  .term = meta->last_included_term,
+                                  .size = reader->size,
+                                  .checksum = reader->trailer.checksum};
+}
+
+static void note_damage(struct snapshot_found *found,
+                        const struct snapshot_reader *reader)
+{
+    size_t used = strlen(found->damage);
+    if (found->damaged++ > 0)
+        used +=
+            (size_t)snprintf(found->damage + used, sizeof found->damage - used, "; ");
+    if (used < sizeof found->damage)
+        snapshot_file_describe(reader, found->damage + used,
+                               sizeof found->damage - used);
+}
+
+// The one before is read in full only where it is needed one day.
+static void find_previous(struct snapshot_shelf *shelf, const struct disk *disk,
+                          const struct snapshot_listing *listing, uint32_t next)
+{
+    for (uint32_t i = next; i < listing->count && shelf->kept[1].index == 0; i++) {
+        const struct snapshot_listed *file = &listing->files[i];
+        struct snapshot_reader reader;
+        char name[SNAPSHOT_NAME_BYTES];
+        snapshot_format_name(name, file->index);
+        if (snapshot_file_open(&reader, disk, name, file->size, shelf->cluster_id))
+            shelf->kept[1] = kept_of(&reader);
+    }
+}
+
+static int find_good(struct snapshot_shelf *shelf, const struct disk *disk,
+                     const struct snapshot_listing *listing,
+                     struct snapshot_found *found)
+{
+    for (uint32_t i = 0; i < listing->count; i++) {
+        struct snapshot_reader reader;
+        if (snapshot_file_check(&reader, disk, &listing->files[i], shelf->cluster_id)) {
+            shelf->kept[0] = kept_of(&reader);
+            found->meta = reader.header.meta;
+            find_previous(shelf, disk, listing, i + 1);
+            return 0;
+        }
+        if (reader.problem == SNAPSHOT_UNREADABLE && reader.status == -ENOMEM)
+            return reader.status;
+        note_damage(found, &reader);
+    }
+    return 0;
+}
+
+int snapshot_shelf_open(struct snapshot_shelf *shelf, const struct disk *disk,
+                        uint64_t cluster_id, struct snapshot_found *found)
+{
+    memset(shelf, 0, sizeof *shelf);
+    memset(found, 0, sizeof *found);
+    shelf->cluster_id = cluster_id;
+    int status = snapshot_file_remove_aside(disk);
+    if (status != 0)
+        return status;
+    struct snapshot_listing listing;
+    status = snapshot_file_list(&listing, disk);
+    if (status == 0)
+        status = find_good(shelf, disk, &listing, found);
+    snapshot_file_list_release(&listing);
+    return status;
+}
+
+// ---- while it runs --------------------------------------------------------------
+
+const struct snapshot_kept *snapshot_shelf_find(const struct snapshot_shelf *shelf,
+                                                raft_index index)
+{
+    for (int i = 0; i < SNAPSHOT_SHELF_KEPT; i++) {
+        if (index != 0 && shelf->kept[i].index == index)
+            return &shelf->kept[i];
+    }
+    return NULL;
+}
+
+struct doomed {
+    const struct snapshot_shelf *shelf;
+    raft_index indices[DOOMED_MAX];
+    uint32_t count;
+};
+
+static void collect(void *context, const char *name, uint64_t size)
+{
+    struct doomed *doomed = context;
+    raft_index index = snapshot_format_index(name);
+    (void)size;
+    if (index != 0 && snapshot_shelf_find(doomed->shelf, index) == NULL &&
+        doomed->count < DOOMED_MAX)
+        doomed->indices[doomed->count++] = index;
+}
+
+static int remove_others(const struct snapshot_shelf *shelf, const struct disk *disk)
+{
+    struct doomed doomed = {.shelf = shelf};
+    int status = disk->list(disk->context, collect, &doomed);
+    for (uint32_t i = 0; i < doomed.count && status == 0; i++) {
+        char name[SNAPSHOT_NAME_BYTES];
+        snapshot_format_name(name, doomed.indices[i]);
+        status = snapshot_file_remove(disk, name);
+    }
+    return status;
+}
+
+int snapshot_shelf_put(struct snapshot_shelf *shelf, const struct disk *disk,
+                       const struct snapshot_kept *kept)
+{
+    // One's own may end after a newer one has arrived.
+    struct snapshot_kept *shelved = shelf->kept;
+    if (kept->index > shelved[0].index) {
+        shelved[1] = shelved[0];
+        shelved[0] = *kept;
+    } else if (kept->index == shelved[0].index) {
+        shelved[0] = *kept;
+    } else if (kept->index >= shelved[1].index) {
+        shelved[1] = *kept;
+    }
+    return remove_others(shelf, disk);
+}
+
+raft_index snapshot_shelf_covered(const struct snapshot_shelf *shelf)
+{
+    return shelf->kept[SNAPSHOT_SHELF_KEPT - 1].index;
+}
+
+int64_t snapshot_shelf_read(const struct snapshot_kept *kept, const struct disk *disk,
+                            uint64_t offset, void *data, size_t size)
+{
+    char name[SNAPSHOT_NAME_BYTES];
+    snapshot_format_name(name, kept->index);
+    uint8_t *bytes = data;
+    size_t wanted = 0;
+    if (offset < kept->size)
+        wanted = kept->size - offset < size ? (size_t)(kept->size - offset) : size;
+    size_t held = 0;
+    while (held < wanted) { // a read may well return less than was asked for
+        int64_t got =
+            disk->read(disk->context, name, offset + held, bytes + held, wanted - held);
+        if (got <= 0)
+            return got < 0 ? got : -EIO;
+        held += (size_t)got;
+    }
+    return (int64_t)held;
+}
