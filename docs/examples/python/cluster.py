@@ -10,6 +10,7 @@ what a host with a real disk has to do."""
 import ctypes
 import random
 import sys
+from collections.abc import Callable
 from ctypes import byref
 
 import raftlab
@@ -26,7 +27,7 @@ class Node:
         self.world, self.number = world, number
         self.applied: list[str] = []
         config = raftlab.Config()
-        raftlab_default(world.library, config, number, world.random.getrandbits(64))
+        configure(world.library, config, number, world.random.getrandbits(64))
         size = world.library.raft_size(byref(config))
         self.memory = ctypes.create_string_buffer(size + 16)
         start = (ctypes.addressof(self.memory) + 15) // 16 * 16
@@ -73,7 +74,9 @@ class Node:
         return self.step("PROPOSE", propose=raftlab.Propose(ctypes.pointer(command), 1))
 
 
-def raftlab_default(library, config: raftlab.Config, number: int, seed: int) -> None:
+def configure(
+    library: ctypes.CDLL, config: raftlab.Config, number: int, seed: int
+) -> None:
     library.raft_config_default(byref(config))
     config.id, config.seed = number, seed
     config.configuration.count = len(NODES)
@@ -138,7 +141,7 @@ class World:
             if node.deadline_ms <= self.now_ms:
                 node.step("TICK")
 
-    def run_until(self, condition) -> None:
+    def run_until(self, condition: Callable[[], object]) -> None:
         limit_ms = self.now_ms + 20_000
         while not condition():
             assert self.now_ms < limit_ms, "it did not come"
