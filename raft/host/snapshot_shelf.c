@@ -102,12 +102,13 @@ static void collect(void *context, const char *name, uint64_t size)
     struct doomed *doomed = context;
     raft_index index = snapshot_format_index(name);
     (void)size;
-    if (index != 0 && snapshot_shelf_find(doomed->shelf, index) == NULL &&
+    // A newer one may have its name already, and come here in a moment.
+    if (index != 0 && index < doomed->shelf->kept[SNAPSHOT_SHELF_KEPT - 1].index &&
         doomed->count < DOOMED_MAX)
         doomed->indices[doomed->count++] = index;
 }
 
-static int remove_others(const struct snapshot_shelf *shelf, const struct disk *disk)
+static int remove_older(const struct snapshot_shelf *shelf, const struct disk *disk)
 {
     struct doomed doomed = {.shelf = shelf};
     int status = disk->list(disk->context, collect, &doomed);
@@ -132,7 +133,7 @@ int snapshot_shelf_put(struct snapshot_shelf *shelf, const struct disk *disk,
     } else if (kept->index >= shelved[1].index) {
         shelved[1] = *kept;
     }
-    return remove_others(shelf, disk);
+    return remove_older(shelf, disk);
 }
 
 raft_index snapshot_shelf_covered(const struct snapshot_shelf *shelf)

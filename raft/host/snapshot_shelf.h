@@ -39,7 +39,8 @@ int snapshot_shelf_open(struct snapshot_shelf *shelf, const struct disk *disk,
 const struct snapshot_kept *snapshot_shelf_find(const struct snapshot_shelf *shelf,
                                                 raft_index index);
 
-// A snapshot is durable. It is kept, and all but the two newest are removed.
+// A snapshot is durable. It is kept where it is one of the two newest, and all that are
+// older than those are removed.
 // Returns 0 or -errno.
 int snapshot_shelf_put(struct snapshot_shelf *shelf, const struct disk *disk,
                        const struct snapshot_kept *kept);
