@@ -274,6 +274,11 @@ static bool read_transfer(struct json_call *call)
     return word_text(call, "RAFT.TRANSFER") && (to == NULL || word_count(call, to));
 }
 
+static bool read_snapshot(struct json_call *call)
+{
+    return word_text(call, "RAFT.SNAPSHOT");
+}
+
 static bool read_register(struct json_call *call)
 {
     return word_text(call, "RAFT.REGISTER");
@@ -304,6 +309,7 @@ static const struct json_method methods[] = {
     {"raft.promote", JSON_SHAPE_ADMIN, read_promote},
     {"raft.change", JSON_SHAPE_ADMIN, read_change},
     {"raft.transfer", JSON_SHAPE_ADMIN, read_transfer},
+    {"raft.snapshot", JSON_SHAPE_ADMIN, read_snapshot},
 };
 
 const struct json_method *json_call_method(const char *name)

@@ -359,6 +359,16 @@ const struct transport *node_transport(const struct node *node)
     return node->peers.transport;
 }
 
+bool node_disk_full(const struct node *node)
+{
+    return host_disk_full(node->host);
+}
+
+const char *node_warning(const struct node *node)
+{
+    return host_warning(node->host);
+}
+
 struct host_counters node_host_counters(const struct node *node)
 {
     struct host_counters counters;

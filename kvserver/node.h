@@ -90,6 +90,9 @@ const struct node_counters *node_count(const struct node *node);
 const struct raft_view *node_view(const struct node *node);
 struct host_counters node_host_counters(const struct node *node);
 const struct transport *node_transport(const struct node *node); // NULL: single node
+bool node_disk_full(const struct node *node);
+// NULL, or what the disk held that could not be used.
+const char *node_warning(const struct node *node);
 struct service *node_service(struct node *node); // NULL while it is being restored
 uint64_t node_wall_ms(const struct node *node);
 

@@ -128,7 +128,11 @@ static void run(struct node *node, struct request *request)
 {
     struct bytes name = request->words[0];
 
-    if (leadership_moves(&node->leadership) || node->transfer != NULL) {
+    if (command_word_is(name, "RAFT.SNAPSHOT")) {
+        host_snapshot(node->host, &node->io, uv_now(node->loop));
+        node->touched = true;
+        answer_ok(node, request);
+    } else if (leadership_moves(&node->leadership) || node->transfer != NULL) {
         node_answers_status(node, request, RAFT_TRANSFERRING);
     } else if (!leadership_ours(&node->leadership)) {
         node_answers_redirect(node, request);

@@ -201,6 +201,7 @@ static const struct local locals[] = {
     {"RAFT.SESSION", 4, session_ask},
     {"RAFT.MEMBER", 2, member_ask},
     {"RAFT.TRANSFER", 1, admin_ask},
+    {"RAFT.SNAPSHOT", 1, admin_ask},
     {"CONFIG", 2, resp_config_reply},
     {"CLIENT", 2, resp_client_reply},
     {"HELLO", 1, resp_client_hello},

@@ -278,6 +278,8 @@ static void tell_start(const struct server *server)
                 server->client_port, members, members == 1 ? "" : "s");
     if (members == 0)
         notice_line("waits for the leader of its cluster");
+    if (node_warning(server->node) != NULL)
+        notice_line("WARNING: %s", node_warning(server->node));
     if (!options->fsync)
         notice_line("WARNING: --fsync no: acknowledged writes are LOST when this "
                     "machine stops");

@@ -91,6 +91,7 @@ static void counters_visit(const struct server *server,
     number(visitor, "disk_segments", host.segments);
     number(visitor, "disk_torn_bytes", host.torn_bytes);
     number(visitor, "disk_segments_removed", host.segments_removed);
+    number(visitor, "disk_full", node_disk_full(server->node));
     number(visitor, "snapshots_taken", host.snapshots_taken);
     number(visitor, "snapshots_failed", host.snapshots_failed);
     number(visitor, "snapshots_received", host.snapshots_received);
