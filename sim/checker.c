@@ -468,6 +468,7 @@ void checker_step(struct checker *checker, raft_id id, const struct checker_step
         shadow->restoring = 0;
     check_term(checker, id, &before, view);
     shadow->decides = electorate_newest(&shadow->members);
+    shadow->committed_before = shadow->commit_index;
     checker_log_write(checker, id, step);
     check_view(checker, id, step);
     if (checker->violation_count > 0)

@@ -33,7 +33,8 @@ static uint32_t holders(const struct checker *checker, raft_index index)
 }
 
 // Counted by the configuration in use: the newest in the log of who commits. Where this
-// step has logged one, the commit may have been the condition for that, or its effect.
+// step has logged one, the commit may be its effect; or the condition for it, where the
+// one before was not committed: then that one counts.
 static bool is_majority_durable(const struct checker *checker,
                                 const struct shadow *shadow, raft_index index)
 {
@@ -41,7 +42,8 @@ static bool is_majority_durable(const struct checker *checker,
     uint32_t hold = holders(checker, index);
 
     return electorate_is_quorum(&shadow->decides.electorate, hold) ||
-           electorate_is_quorum(&newest.electorate, hold);
+           (shadow->decides.index <= shadow->committed_before &&
+            electorate_is_quorum(&newest.electorate, hold));
 }
 
 // The configurations among what is committed now.

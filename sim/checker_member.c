@@ -78,6 +78,21 @@ void checker_member_vote(struct checker *checker, raft_id id, raft_term term,
     marks_map_join(&checker->votes, to, term, 1u << id);
 }
 
+// Who is removed by an entry that may still be lost may be needed (4.2.2): it is a
+// voter in the newest configuration that it knows as committed, or in a later one.
+static bool may_be_needed(const struct shadow *shadow, raft_id id, raft_index known)
+{
+    for (uint32_t i = shadow->members.count; i-- > 0;) {
+        const struct electorate_place *place = &shadow->members.at[i];
+
+        if (place->index < known)
+            return false;
+        if (electorate_votes(&place->electorate, id))
+            return true;
+    }
+    return false;
+}
+
 void checker_member_elected(struct checker *checker, raft_id id,
                             const struct raft_view *view)
 {
@@ -91,14 +106,12 @@ void checker_member_elected(struct checker *checker, raft_id id,
                         "it leads term %" PRIu64 " without the votes of a majority of "
                         "the configuration at %" PRIu64,
                         view->current_term, now.index);
-    // Who is removed by an entry that may still be lost may be needed (4.2.2).
-    if (!electorate_votes(&now.electorate, id) &&
-        !electorate_votes(&known.electorate, id))
+    if (!may_be_needed(shadow, id, known.index))
         checker_violate(checker, PROPERTY_LEADER_MEMBER, id, 0,
                         "it becomes leader of term %" PRIu64
-                        ", but is a voter neither in the configuration at %" PRIu64
-                        " nor in that at %" PRIu64 ", which it knows as committed",
-                        view->current_term, now.index, known.index);
+                        ", but is a voter in no configuration from that at %" PRIu64
+                        " on, which it knows as committed",
+                        view->current_term, known.index);
 }
 
 void checker_member_leads(struct checker *checker, raft_id id,

@@ -47,6 +47,7 @@ struct shadow {
     raft_index snapshot_index;
     raft_index restoring;            // a snapshot is being restored; 0: none
     struct electorate_place decides; // was in use before this step
+    raft_index committed_before;     // this step, as it knew
     struct electorate_place in_use;  // as its view has told last
 };
 

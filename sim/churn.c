@@ -115,7 +115,7 @@ static void plan_shuffle(struct world *world, struct plan *plan)
 
 static void plan_change(struct world *world, struct plan *plan)
 {
-    uint64_t how = random_below(&world->churn, 10);
+    uint64_t how = random_below(&world->churn, 14);
     raft_id voter = draw(world, plan->now.voters);
     raft_id learner = draw(world, plan->now.learners);
     raft_id outsider = draw(world, outsiders(world, plan));

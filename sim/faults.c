@@ -17,6 +17,8 @@ enum {
     CHANCE_US_MEAN = 1000000, // how long loss, duplication and delay stay
     SKEW_MS_MAX = 500,
     JUMP_US_MAX = 3000000,
+    AGAIN_US_MEAN = 8000, // until an operator asks for the next change
+    AGAIN_PPM = 800000,
 };
 
 static const char *const fault_texts[FAULT_COUNT] = {
@@ -282,6 +284,16 @@ static void strike_clock(struct world *world)
         node_jump_clock(node, jump_us);
 }
 
+// One change, and more before anybody can know what became of it.
+static void strike_members(struct world *world)
+{
+    bool again = random_chance(&world->faults.random, AGAIN_PPM);
+
+    churn_members(world);
+    if (again)
+        push(world, WORLD_UNDO, FAULT_MEMBERS, 0, AGAIN_US_MEAN);
+}
+
 static enum fault draw_fault(struct faults *faults)
 {
     uint64_t at = random_below(&faults->random, faults->weight_sum);
@@ -317,10 +329,12 @@ static void strike(struct world *world)
         strike_clock(world);
         break;
     case FAULT_MEMBERS:
-        churn_members(world);
+        strike_members(world);
         break;
     case FAULT_TRANSFER:
         churn_transfer(world);
+        if ((world->faults.enabled >> FAULT_MEMBERS & 1) != 0)
+            strike_members(world);
         break;
     default:
         strike_network(world, fault);
@@ -370,6 +384,9 @@ static void undo(struct world *world, enum fault fault, raft_id id,
         break;
     case FAULT_DISK:
         disk_faults_heal(&world->nodes[id]);
+        break;
+    case FAULT_MEMBERS:
+        strike_members(world);
         break;
     default:
         break;

@@ -160,6 +160,20 @@ TEST(a_joint_configuration_needs_both_majorities)
     finish_with(PROPERTY_COMMIT_DURABLE);
 }
 
+TEST(a_joint_configuration_left_by_the_votes_of_what_follows_is_found)
+{
+    const struct raft_configuration *joint =
+        members(RAFT_STAYING, RAFT_LEAVING, RAFT_LEAVING);
+    const struct raft_configuration *after =
+        members(RAFT_VOTER, RAFT_REMOVED, RAFT_REMOVED);
+
+    tell_true_story();
+    write_members(&one, 3, 1, joint);
+    one.view.commit_index = 3; // by node 1 alone, which is all of the new ones
+    write_members(&one, 4, 1, after);
+    finish_with(PROPERTY_COMMIT_DURABLE);
+}
+
 TEST(a_removed_leader_does_not_count_itself)
 {
     tell_true_story();
