@@ -233,3 +233,15 @@ void churn_transfer(struct world *world)
                raft_status_text(status));
     node_settle(leader);
 }
+
+void churn_snapshot(struct world *world)
+{
+    raft_id id = draw(world, all_nodes(world));
+    struct node *node = &world->nodes[id];
+
+    if (!node_is_live(node))
+        return;
+    trace_note(&world->trace, world->now_us, "snapshot n%" PRIu32, id);
+    host_snapshot(node->host, &node->io, node_now_ms(node));
+    node_settle(node);
+}

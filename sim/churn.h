@@ -18,6 +18,7 @@ void churn_init(struct world *world);
 // One thing each, at the node that says it leads; it may refuse.
 void churn_members(struct world *world);
 void churn_transfer(struct world *world);
+void churn_snapshot(struct world *world);
 
 // Once faults are over: sees to it that members that are lost are removed.
 void churn_settle(struct world *world);

@@ -48,6 +48,7 @@ static bool damage_snapshot(struct node *node, struct random *random)
     if (received && shelf.receiving_size > 0) {
         trace_note(&node->world->trace, node->world->now_us,
                    "a received chunk is damaged at n%" PRIu32, node->id);
+        node->disk_faulty = true; // it may be damaged after it was found to be whole
         sim_disk_damage(node->disk, "snapshot.receiving", where % shelf.receiving_size,
                         1, SIM_DISK_FLIP);
         return false;
@@ -80,7 +81,7 @@ bool disk_faults_strike(struct node *node, struct random *random, bool snapshots
         node->disk_faulty = true;
         sim_disk_fail_syncs(node->disk, 1);
     } else {
-        node->disk_full = node->disk_faulty = true;
+        node->disk_full = true;
         sim_disk_count(node->disk, &counters);
         sim_disk_set_capacity(node->disk, counters.bytes_used + room);
     }

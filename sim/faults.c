@@ -27,7 +27,7 @@ static const char *const fault_texts[FAULT_COUNT] = {
     [FAULT_DELAY] = "delay",         [FAULT_CRASH] = "crash",
     [FAULT_PAUSE] = "pause",         [FAULT_DISK] = "disk",
     [FAULT_CLOCK] = "clock",         [FAULT_MEMBERS] = "members",
-    [FAULT_TRANSFER] = "transfer",
+    [FAULT_TRANSFER] = "transfer",   [FAULT_SNAPSHOT] = "snapshot",
 };
 
 const char *faults_text(enum fault fault)
@@ -253,7 +253,7 @@ static void strike_pause(struct world *world)
 static void strike_disk(struct world *world)
 {
     raft_id id = draw_node(world);
-    bool snapshots = false;
+    bool snapshots = (world->faults.enabled >> FAULT_SNAPSHOT & 1) != 0;
 
     if (disk_faults_strike(&world->nodes[id], &world->faults.random, snapshots))
         faults_crash_now(world, id);
@@ -335,6 +335,9 @@ static void strike(struct world *world)
         churn_transfer(world);
         if ((world->faults.enabled >> FAULT_MEMBERS & 1) != 0)
             strike_members(world);
+        break;
+    case FAULT_SNAPSHOT:
+        churn_snapshot(world);
         break;
     default:
         strike_network(world, fault);

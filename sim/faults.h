@@ -27,6 +27,7 @@ enum fault {
     FAULT_CLOCK,    // clocks that differ, run fast, jump ahead
     FAULT_MEMBERS,  // members come and go, machines are lost
     FAULT_TRANSFER, // leadership is handed over
+    FAULT_SNAPSHOT, // snapshots at odd times
     FAULT_COUNT,
 };
 

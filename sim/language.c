@@ -72,6 +72,7 @@ static const struct command commands[] = {
     {"change", language_members_change, false, 2, ANY,
      "change [voter|learner|joining|remove] N... [at LEADER]"},
     {"transfer", language_members_transfer, false, 1, 4, "transfer [N] [at LEADER]"},
+    {"snapshot", language_members_snapshot, false, 2, 2, "snapshot N"},
     {"propose", language_store_propose, false, 2, ANY,
      "propose WORDS... | propose at N WORDS..."},
     {"ticket", language_store_ticket, false, 2, 2, "ticket NUMBER"},

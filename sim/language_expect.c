@@ -98,6 +98,11 @@ static uint64_t get_lease(const struct node *node)
     return view.lease;
 }
 
+static uint64_t get_full(const struct node *node)
+{
+    return host_disk_full(node->host);
+}
+
 static const struct number_field fields[] = {
     {"term", get_term},
     {"commit_index", get_commit},
@@ -114,6 +119,7 @@ static const struct number_field fields[] = {
     {"uncommitted_bytes", get_uncommitted},
     {"transfer_to", get_transfer},
     {"lease", get_lease},
+    {"disk_full", get_full},
 };
 
 static bool compare(const char *operator, uint64_t left, uint64_t right, bool *holds)

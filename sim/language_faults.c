@@ -448,7 +448,7 @@ bool language_faults_disk(struct language *language)
     } else if (language_is(language, 2, "full")) {
         if (language->count > 3 && !language_number(language, 3, &room))
             return false;
-        node->disk_full = node->disk_faulty = true;
+        node->disk_full = true;
         sim_disk_count(node->disk, &counters);
         sim_disk_set_capacity(node->disk, counters.bytes_used + room);
     } else if (language_is(language, 2, "lost")) {

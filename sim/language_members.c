@@ -198,6 +198,21 @@ bool language_members_transfer(struct language *language)
     return true;
 }
 
+bool language_members_snapshot(struct language *language)
+{
+    struct node *node;
+
+    if (!language_node(language, 1, &node))
+        return false;
+    if (!node_is_live(node))
+        return language_fail(language, "node %u is not running", (unsigned)node->id);
+    note(language);
+    host_snapshot(node->host, &node->io, node_now_ms(node));
+    node_settle(node);
+    json_number(language->out, "applied_index", service_applied_index(node->service));
+    return true;
+}
+
 // ---- claims ---------------------------------------------------------------------
 
 // The configuration that node N uses ("at N" at the end), or the leader, or whoever

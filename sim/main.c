@@ -132,7 +132,7 @@ static const char help_text[] =
     "    --nodes K              1 to 15 (5)\n"
     "    --duration D           virtual time under load: 500ms, 60s, 5m, 1h (60s)\n"
     "    --faults LIST          all, none, or partition,oneway,loss,duplicate,delay,\n"
-    "                           crash,pause,disk,clock,members,transfer\n"
+    "                           crash,pause,disk,clock,members,transfer,snapshot\n"
     "                           (none)\n"
     "    --spares K             nodes that may be added (4 with members, else 0)\n"
     "    --lease P, --drift P   reads by leases that allow for clocks P percent "

@@ -141,7 +141,7 @@ static const char *read_flag(struct options_run *options, const char *flag,
         return faults_parse(value, &run->faults)
                    ? NULL
                    : "all, none or a list of partition,oneway,loss,duplicate,delay,"
-                     "crash,pause,disk,clock,members,transfer";
+                     "crash,pause,disk,clock,members,transfer,snapshot";
     if (strcmp(flag, "--trace") == 0) {
         options->trace = value;
         return NULL;

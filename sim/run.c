@@ -46,6 +46,21 @@ static bool has(const struct run_options *options, enum fault fault)
     return (options->faults >> fault & 1) != 0;
 }
 
+static void draw_snapshots(struct random *random, struct world_config *config)
+{
+    bool small_log = random_chance(random, 300000);
+    bool small_segments = random_chance(random, 700000);
+
+    config->snapshot_entries = (uint32_t)random_between(random, 5, 200);
+    config->snapshot_tail_entries = (uint32_t)random_between(random, 0, 50);
+    config->snapshot_chunk_bytes = (uint32_t)random_between(random, 64, 2000);
+    config->segment_bytes_max = random_between(random, 2000, 30000);
+    if (!small_segments)
+        config->segment_bytes_max = 0;
+    if (small_log)
+        config->log_entries_max = 1024;
+}
+
 // Clocks within what the leases allow for, unless somebody asks for more.
 static void draw_clocks(const struct run_options *options, struct random *random,
                         struct world_config *config)
@@ -103,6 +118,8 @@ static void draw_config(const struct run_options *options, struct world_config *
     random_seed(&random, options->seed, WORLD_STREAM_SETTINGS);
     draw_speeds(&random, config);
     draw_clocks(options, &random, config);
+    if (has(options, FAULT_SNAPSHOT))
+        draw_snapshots(&random, config);
     config->log_bytes_max =
         LOG_BYTES_MIN + (uint64_t)config->log_entries_max * ENTRY_BYTES;
 }
