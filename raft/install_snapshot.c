@@ -29,7 +29,9 @@ static void restart_transfers(struct raft *raft)
 static bool is_well_formed(const struct raft_message *message)
 {
     const struct raft_install_snapshot *chunk = &message->install_snapshot;
-    return chunk->last_included_index > 0 && chunk->last_included_term > 0 &&
+    return chunk->last_included_index > 0 &&
+           chunk->last_included_index <= STATE_INDEX_MAX &&
+           chunk->last_included_term > 0 &&
            chunk->last_included_term <= message->term && chunk->size > 0 &&
            chunk->offset < chunk->total && chunk->size <= chunk->total - chunk->offset;
 }

@@ -15,6 +15,9 @@
 // goes beyond it, so that a term never wraps around to 0.
 #define STATE_TERM_MAX ((raft_term)INT64_MAX)
 
+// Nor has any log an entry beyond this one: a snapshot that says so is refused.
+#define STATE_INDEX_MAX ((raft_index)INT64_MAX)
+
 struct read_request {
     raft_id from;     // the follower that asks for its reader; 0: the host asks
     uint64_t id;      // the asker's own

@@ -39,7 +39,12 @@ TEST(a_follower_answers_once_it_has_applied_what_the_leader_named)
     node_read(&node, 1);
     node_receive(&node, an_answer(1, 2, 1, asked_id(&node), 2, true));
     CHECK_EQ(node.read_count, 0);
+    node.auto_apply = false;
     node_receive(&node, an_append(1, 2, 1, 1, 1, 2, TERMS(1)));
+    CHECK_EQ(node.view.commit_index, 2);
+    CHECK_EQ(node.read_count, 0);
+    node_step(&node,
+              (struct raft_event){.type = RAFT_EVENT_APPLIED, .applied.index = 2});
     CHECK_EQ(node.read_count, 1);
     CHECK_EQ(node.reads[0].index, 2);
     node_stop(&node);

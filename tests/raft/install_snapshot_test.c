@@ -360,8 +360,8 @@ TEST(chunks_that_cannot_be_are_refused)
     struct node node;
     start_follower(&node, 2, NULL, 0);
     struct raft_message good = a_chunk(1, 2, 2, 10, 2, 0);
-    struct raft_message bad[7];
-    for (int i = 0; i < 7; i++)
+    struct raft_message bad[8];
+    for (int i = 0; i < 8; i++)
         bad[i] = good;
     bad[0].install_snapshot.last_included_index = 0;
     bad[1].install_snapshot.last_included_term = 0;
@@ -370,7 +370,8 @@ TEST(chunks_that_cannot_be_are_refused)
     bad[4].install_snapshot.offset = SNAPSHOT_BYTES;
     bad[5].install_snapshot.size = SNAPSHOT_BYTES + 1;
     bad[6].install_snapshot.offset = UINT64_MAX;
-    for (int i = 0; i < 7; i++) {
+    bad[7].install_snapshot.last_included_index = UINT64_MAX; // nothing comes behind
+    for (int i = 0; i < 8; i++) {
         node_receive(&node, bad[i]);
         CHECK_EQ(node.status, RAFT_INVALID);
         CHECK_EQ(node.store_count, 0);

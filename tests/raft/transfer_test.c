@@ -135,26 +135,6 @@ TEST(the_best_is_of_high_priority_then_far_ahead_and_was_heard_lately)
     node_stop(&node);
 }
 
-// Bug 20.
-TEST(a_target_that_is_a_voter_no_more_is_given_up)
-{
-    struct node node;
-    start_leader(&node, 3);
-    node_change(&node, 4, RAFT_LEARNER);
-    node_hear_from_all(&node);
-    struct raft_member changes[] = {{2, RAFT_REMOVED}, {3, RAFT_REMOVED}};
-    node_change_all(&node, changes, 2);
-    CHECK_EQ(node.status, RAFT_OK);
-    node_propose(&node, "a");
-    raft_index last = node.view.last_index;
-    // 1 alone counts in the new half; the old one needs 2 or 3.
-    node_transfer(&node, 2);
-    CHECK_EQ(node.status, RAFT_INVALID);
-    node_receive(&node, an_ack(3, 1, 1, last - 1));
-    CHECK_EQ(node_role_of(&node, 2), RAFT_REMOVED);
-    node_stop(&node);
-}
-
 // Bug 20: what was told to a voter reaches one that is a voter no more.
 TEST(who_is_no_voter_does_not_take_over)
 {
