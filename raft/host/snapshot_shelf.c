@@ -133,7 +133,7 @@ int snapshot_shelf_put(struct snapshot_shelf *shelf, const struct disk *disk,
     } else if (kept->index >= shelved[1].index) {
         shelved[1] = *kept;
     }
-    return remove_older(shelf, disk);
+    return remove_older(shelf, disk); // IS-5
 }
 
 raft_index snapshot_shelf_covered(const struct snapshot_shelf *shelf)
