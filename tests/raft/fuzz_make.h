@@ -45,10 +45,11 @@ static void make_member(struct world *world, struct raft_member *member)
 static struct raft_configuration make_configuration(struct world *world)
 {
     struct raft_configuration configuration = {.count = below(world, 5)};
-    for (uint32_t i = 0; i < configuration.count; i++)
-        configuration.members[i] = (struct raft_member){
-            i + 1, i == 0 ? RAFT_VOTER
-                          : (enum raft_member_role)(RAFT_VOTER + below(world, 5))};
+    for (uint32_t i = 0; i < configuration.count; i++) {
+        uint32_t role = i == 0 ? RAFT_VOTER : RAFT_VOTER + below(world, 5);
+        configuration.members[i].id = i + 1;
+        configuration.members[i].role = (enum raft_member_role)role;
+    }
     if (configuration.count > 0 && one_in(world, 4))
         make_member(world, &configuration.members[0]);
     return configuration;
