@@ -20,7 +20,7 @@ enum {
     WRITE_MAX = 32, // entries in one
     POOL_MAX = 64,
     BATCH_MAX = 24, // more than four times the smallest message_entries_max
-    DATA_MAX = 128,
+    DATA_MAX = 384, // a configuration of all members has room
     COMMAND_MAX = 24,
     TERMS_MAX = 4096,
     READS_MAX = 8192,
