@@ -202,6 +202,8 @@ static void network_receive(void *context, const struct raft_message *message)
         return;
     node->counters.messages_received++;
     node->touched = true;
+    if (node->options->lease_drift_percent > 0)
+        uv_update_time(node->loop); // a promise counts from when it was asked for
     host_receive(node->host, &node->io, uv_now(node->loop), message);
 }
 

@@ -136,6 +136,8 @@ static void reads_flush(struct node *node)
     if (id == 0)
         return;
     node->touched = true;
+    if (node->options->lease_drift_percent > 0)
+        uv_update_time(node->loop); // the lease may have ended since this turn began
     status = host_read(node->host, &node->io, uv_now(node->loop), id);
     if (status == RAFT_OK) {
         node->counters.confirmations++;

@@ -172,6 +172,7 @@ static void on_message(void *context, const struct raft_message *message)
 {
     struct driver *d = context;
     enter(d);
+    uv_update_time(d->loop); // a promise counts from when it was asked for (leases)
     host_receive(d->host, &d->io, uv_now(d->loop), message);
     leave(d);
 }
@@ -475,6 +476,7 @@ void driver_read(struct driver *d, struct driver_request *request)
     enter(d);
     requests_add_read(&d->requests, request); // it may be ready at once
     uint64_t id = request->index;
+    uv_update_time(d->loop); // the lease may have ended since this turn began
     enum raft_status status = host_read(d->host, &d->io, uv_now(d->loop), id);
     if (status != RAFT_OK) {
         requests_read_ready(&d->requests, id, status);

@@ -117,6 +117,19 @@ static int write_part(struct host *host, const struct host_io *io)
     return 0;
 }
 
+// A leader that cannot write hands over, at every try that fails: what its followers
+// have committed meanwhile it cannot apply, and its reads would wait for that.
+static void hand_over(struct host *host, const struct host_io *io)
+{
+    struct raft_view view;
+    raft_observe(host_core(host), &view);
+    if (view.role != RAFT_LEADER || view.transfer_to != 0 || view.peer_count == 0)
+        return;
+    struct raft_event event = {.type = RAFT_EVENT_TRANSFER_LEADERSHIP};
+    struct raft_output output;
+    host_deliver(host, io, &event, &output);
+}
+
 static void write_backlog(struct host *host, const struct host_io *io)
 {
     struct host_backlog *backlog = &host->backlog;
@@ -126,6 +139,7 @@ static void write_backlog(struct host *host, const struct host_io *io)
     while (status == 0 && backlog->first != 0);
     if (is_full(status)) {
         backlog->retry_ms = host->now_ms + HOST_RETRY_MS;
+        hand_over(host, io);
     } else if (status != 0) {
         stop_log(host, "append", status);
     } else {

@@ -10,7 +10,8 @@
 // its messages go out at once; its committed entries are applied. A failed write or
 // sync stops the node for good: host_stopped() says why, and no call does anything
 // more; but a disk that is full only makes the host wait: it holds back what it could
-// not write, refuses proposals (RAFT_DISK_FULL) and goes on once there is space.
+// not write, refuses proposals (RAFT_DISK_FULL), hands leadership over if it had it,
+// and goes on once there is space.
 //
 // Snapshots (section 7). Once enough was applied the host has the state machine frozen
 // and writes it to a file, a piece in each turn, while the node goes on serving; then
