@@ -101,3 +101,13 @@ def test_the_programs_that_documents_start_are_built() -> None:
     for document in DOCUMENTS:
         for name in re.findall(r"\bbuild/(raft\w+)", tree.read(document)):
             assert f"$(OUT)/{name}:" in makefile, f"{document}: nothing builds {name}"
+
+
+def test_every_mechanism_has_a_scenario_that_shows_it() -> None:
+    text = tree.read(pathlib.Path("docs/mechanisms.md"))
+    for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        heading, *_ = section.splitlines()
+        told = re.search(r"^\*Scenarios:\* (.*)$", section, re.MULTILINE)
+        assert told, f"no scenario for {heading}"
+        for name in re.findall(r"`([^`]+)`", told.group(1)):
+            assert (ROOT / "sim/scenarios" / f"{name}.scenario").is_file(), name
