@@ -133,7 +133,7 @@ static struct raft_view view(void)
 }
 
 // A cluster of one elects itself, and its no-op is applied.
-static void lead(void)
+static __attribute__((unused)) void lead(void)
 {
     CHECK(open_node());
     for (int i = 0; i < 100 && (view().role != RAFT_LEADER || host_busy(world.host));
@@ -162,7 +162,7 @@ static struct host_counters counters(void)
     return now;
 }
 
-static void restart(uint64_t mask)
+static __attribute__((unused)) void restart(uint64_t mask)
 {
     memory_disk_crash(&world.disk, mask);
     CHECK(open_node());
