@@ -514,15 +514,16 @@ static void log_synced(struct host *host, const struct host_io *io, uint64_t now
 void host_synced(struct host *host, const struct host_io *io, uint64_t now_ms,
                  uint64_t token, int status)
 {
-    if (host->stopped || token == 0 || token > host->tokens)
+    bool of_log = token != 0 && token == host->log_token;
+    if (host->stopped || (!of_log && !host_snapshot_awaits(host, token)))
         return;
     // Never tried again: what the kernel has dropped, a second sync would not see. A
     // snapshot's sync is no other: it is the same disk that has lost what it was given.
-    if (status != 0 && token == host->log_token)
+    if (status != 0 && of_log)
         stop_log(host, "sync", status);
     else if (status != 0)
         host_stop(host, "the sync of a snapshot", status);
-    else if (token == host->log_token)
+    else if (of_log)
         log_synced(host, io, now_ms);
     else
         host_snapshot_synced(host, token);

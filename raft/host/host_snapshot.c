@@ -499,6 +499,12 @@ void host_snapshot_work(struct host *host, const struct host_io *io)
         work_on_receiving(host, io);
 }
 
+bool host_snapshot_awaits(const struct host *host, uint64_t token)
+{
+    return token != 0 &&
+           (token == host->taking.aside.token || token == host->receiving.aside.token);
+}
+
 void host_snapshot_synced(struct host *host, uint64_t token)
 {
     if (!snapshot_aside_synced(&host->taking.aside, token))

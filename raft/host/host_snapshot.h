@@ -26,7 +26,8 @@ void host_snapshot_work(struct host *host, const struct host_io *io);
 // When there is one; UINT64_MAX: a sync is waited for, or nothing is under way.
 uint64_t host_snapshot_deadline_ms(const struct host *host);
 
-// The sync of a snapshot's file has succeeded, if this token is one's.
+// Whether this token is that of a sync of a snapshot's file, and that it has succeeded.
+bool host_snapshot_awaits(const struct host *host, uint64_t token);
 void host_snapshot_synced(struct host *host, uint64_t token);
 
 #endif

@@ -79,6 +79,7 @@ static void connect(struct world *to)
 
 static void start(uint32_t members)
 {
+    free(world.memory);
     memset(&world, 0, sizeof world);
     host_config_default(&world.config);
     world.config.cluster_id = 5;
