@@ -480,7 +480,8 @@ void host_snapshot(struct host *host, const struct host_io *io, uint64_t now_ms)
 {
     if (now_ms > host->now_ms)
         host->now_ms = now_ms;
-    host->snapshot_asked = host->can_snapshot;
+    if (host->taking.aside.state == SNAPSHOT_ASIDE_NONE)
+        host->snapshot_asked = host->can_snapshot;
     (void)io; // the next turn begins it
 }
 
@@ -562,5 +563,6 @@ void host_count(const struct host *host, struct host_counters *counters)
     counters->bytes_appended = host->log.bytes_appended;
     counters->segments = host->log.segments_created;
     counters->segments_removed = host->log.segments_removed;
+    counters->snapshot_bytes_last = host->shelf.kept[0].size;
     counters->snapshot_underway = host->taking.aside.state != SNAPSHOT_ASIDE_NONE;
 }

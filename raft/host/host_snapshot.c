@@ -69,6 +69,7 @@ static void taking_failed(struct host *host, const struct host_io *io, int statu
 {
     give_up_taking(host, io);
     host->counters.snapshots_failed++;
+    host->snapshot_asked = true; // whatever it was that asked for this one
     host->snapshot_retry_ms = host->now_ms + 10 * HOST_RETRY_MS;
     if (!is_full(status))
         host_stop(host, "a snapshot cannot be written", status);
@@ -149,7 +150,6 @@ static void write_piece(struct host *host, const struct host_io *io)
 static void put_on_shelf(struct host *host, const struct host_io *io,
                          const struct snapshot_kept *kept)
 {
-    host->counters.snapshot_bytes_last = kept->size;
     int status = snapshot_shelf_put(&host->shelf, &io->disk, kept);
     if (status != 0)
         host_stop(host, "an old snapshot cannot be removed", status);

@@ -21,7 +21,7 @@
 
 enum {
     MEMORY_SECTOR_BYTES = 512,
-    MEMORY_SYNCS_MAX = 3, // under way
+    MEMORY_SYNCS_MAX = 6, // under way
 };
 
 // Bits of a crash's mask above those of the sectors (0: what was not synced is lost).
@@ -76,7 +76,9 @@ struct memory_disk {
     // Bytes of all files together that fit; 0: no bound.
     uint64_t capacity;
     uint64_t full_at; // the append that finds the disk full, whatever it holds; 0: none
+    uint64_t full_from; // the first of the appends that all do; 0: none
     uint64_t bytes_appended;
+    uint64_t bytes_read;
     uint64_t appends;
     uint64_t syncs_waited_for;
     uint64_t syncs_started;
@@ -100,14 +102,14 @@ static inline bool memory_disk_goes_on(struct memory_disk *disk)
     return !disk->crashed;
 }
 
-// A slot that no name and no sync needs any more.
+// A slot that no name and no sync under way needs any more.
 static inline struct memory_file *memory_disk_spare(struct memory_disk *disk)
 {
-    if (disk->pending_count > 0)
-        return NULL;
     for (uint32_t i = 0; i < disk->file_count; i++) {
         struct memory_file *file = &disk->files[i];
         bool needed = file->now.exists || file->durable.exists;
+        for (uint32_t j = 0; j < disk->pending_count; j++)
+            needed = needed || disk->pending[j].file == i || disk->pending[j].exists[i];
         for (uint32_t j = 0; j < disk->file_count; j++)
             needed = needed || disk->files[j].renamed_from == i + 1;
         if (!needed)
@@ -169,7 +171,8 @@ static inline int memory_disk_append(void *context, const char *name, const void
     size_t part = whole ? size : size / 2;
     disk->appends++;
     uint64_t room = memory_disk_room(disk, file);
-    bool full = part > room || disk->appends == disk->full_at;
+    bool full = part > room || disk->appends == disk->full_at ||
+                (disk->full_from != 0 && disk->appends >= disk->full_from);
     if (full) // what fits was written, as a real disk may
         part = part > room ? (size_t)room : part / 3;
     memcpy(file->now.bytes + file->now.size, data, part);
@@ -281,6 +284,7 @@ static inline int64_t memory_disk_read(void *context, const char *name, uint64_t
     if (size > 1000)
         size = 1000; // a read may well return less than was asked for
     memcpy(data, file->now.bytes + offset, size);
+    disk->bytes_read += size;
     return (int64_t)size;
 }
 
