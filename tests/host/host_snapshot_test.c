@@ -5,7 +5,7 @@
 #include "raft/host/snapshot_format.h"
 #include "tests/host/host_fixture.h"
 
-// ---- a state machine with snapshots ------------------------------------------------
+// ---- a state machine with snapshots ---------------------------------------------
 
 enum { BODY_BYTES = 3000, PIECE_BYTES = 512 };
 
@@ -111,7 +111,7 @@ static int restore_end(void *context, raft_index index)
     return 0;
 }
 
-// ---- a node over it ----------------------------------------------------------------
+// ---- a node over it -------------------------------------------------------------
 
 static void prepare(uint32_t members)
 {
@@ -197,8 +197,7 @@ static uint32_t snapshot_count(void)
     return count;
 }
 
-// ---- taking one
-// ------------------------------------------------------------------------
+// ---- taking one -----------------------------------------------------------------
 
 TEST(a_snapshot_is_taken_and_the_log_begins_behind_it)
 {
@@ -232,43 +231,6 @@ TEST(a_restart_begins_with_the_snapshot_and_the_log_behind_it)
         go_on(1);
     CHECK(machine.index > before.index); // with the new term's no-op
     CHECK_EQ(folds[before.index], before.fold);
-}
-
-TEST(no_turn_writes_more_than_a_piece)
-{
-    prepare(1);
-    world.config.snapshot_entries = 0;
-    begin_leading();
-    propose_many(30);
-    host_snapshot(world.host, &world.io, world.now_ms);
-    uint32_t turns = 0;
-    while (counters().snapshots_taken == 0) {
-        CHECK(++turns < 100);
-        uint64_t before = world.disk.bytes_appended;
-        host_tick(world.host, &world.io, world.now_ms);
-        CHECK(world.disk.bytes_appended - before <=
-              PIECE_BYTES + SNAPSHOT_HEADER_BYTES_MAX + SNAPSHOT_TRAILER_BYTES);
-        if (world.disk.pending_count > 0)
-            end_sync();
-    }
-    CHECK(turns > BODY_BYTES / PIECE_BYTES);
-}
-
-TEST(what_is_applied_meanwhile_is_not_in_the_snapshot)
-{
-    prepare(1);
-    world.config.snapshot_entries = 0;
-    begin_leading();
-    propose_many(10);
-    raft_index index = machine.index;
-    host_snapshot(world.host, &world.io, world.now_ms);
-    host_tick(world.host, &world.io, world.now_ms); // it has begun
-    CHECK(counters().snapshot_underway && machine.frozen);
-    propose_many(10);
-    CHECK_EQ(machine.index, index + 10);
-    CHECK_EQ(view().snapshot_index, index);
-    CHECK(open_again());
-    CHECK_EQ(machine.index, index); // restored, and its fold is the one at that index
 }
 
 // Bugs 44 and 59: state, log and hard state cannot disagree, whichever write is the
@@ -305,8 +267,7 @@ TEST(a_crash_at_any_operation_of_taking_one_loses_nothing)
     CHECK(cases > 100);
 }
 
-// ---- damage
-// ----------------------------------------------------------------------------
+// ---- damage ---------------------------------------------------------------------
 
 static void damage(struct memory_file *file, uint64_t at)
 {
@@ -352,8 +313,7 @@ TEST(two_damaged_snapshots_are_refused_by_name)
     CHECK_EQ(machine.restores, 0);
 }
 
-// ---- receiving one
-// ---------------------------------------------------------------------
+// ---- receiving one --------------------------------------------------------------
 
 static uint8_t file_bytes[BODY_BYTES + 3000];
 static uint64_t file_size;
@@ -565,8 +525,7 @@ TEST(a_copy_of_the_memory_goes_on_with_the_snapshot)
     CHECK_EQ(machine.index, offered.last_included_index);
 }
 
-// ---- sending one
-// -----------------------------------------------------------------------
+// ---- sending one ----------------------------------------------------------------
 
 TEST(a_leader_sends_the_file_as_it_stands)
 {
@@ -611,8 +570,7 @@ TEST(a_leader_sends_the_file_as_it_stands)
     CHECK(counters().snapshot_chunks_sent > BODY_BYTES / PIECE_BYTES);
 }
 
-// ---- a full disk, a failing disk
-// -------------------------------------------------------
+// ---- a full disk, a failing disk ------------------------------------------------
 
 // Bug 60: nothing is ahead of the disk that anybody was told of.
 TEST(a_full_disk_refuses_writes_answers_reads_and_goes_on)
@@ -695,37 +653,6 @@ TEST(what_a_follower_could_not_write_is_written_as_it_is_in_the_end)
     CHECK_EQ(term, 5);
     CHECK(raft_term_at(host_raft(world.host), 1, &term));
     CHECK_EQ(term, 3);
-}
-
-TEST(a_disk_too_full_for_a_snapshot_has_it_later)
-{
-    prepare(1);
-    begin_leading();
-    propose_many(15);
-    world.disk.capacity = memory_disk_used(&world.disk) + 1500; // entries, no snapshot
-    propose_many(8);
-    CHECK_EQ(counters().snapshots_taken, 0);
-    CHECK(counters().snapshots_failed > 0);
-    CHECK(host_stopped(world.host) == NULL && !machine.frozen);
-    world.disk.capacity = 0;
-    world.now_ms += 2000;
-    go_on(60);
-    CHECK_EQ(counters().snapshots_taken, 1);
-}
-
-TEST(a_failed_sync_of_a_snapshot_stops_the_node)
-{
-    prepare(1);
-    world.config.snapshot_entries = 0;
-    begin_leading();
-    propose_many(10);
-    host_snapshot(world.host, &world.io, world.now_ms);
-    for (int i = 0; i < 50 && world.disk.pending_count == 0; i++)
-        host_tick(world.host, &world.io, world.now_ms);
-    world.disk.sync_status = -EIO;
-    end_sync();
-    CHECK(strstr(host_stopped(world.host), "snapshot") != NULL);
-    CHECK_EQ(propose("late"), RAFT_NOT_LEADER);
 }
 
 TEST_MAIN
