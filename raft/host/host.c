@@ -360,6 +360,7 @@ static void lay_out(struct host *host, const struct host_config *config,
     host->piece_bytes = (uint32_t)piece_bytes(config);
     host->config = *config;
     host->config.raft.start_ms = now_ms;
+    host->pruning = true; // a crash may have left some
     host->can_snapshot = io->machine.snapshot_begin != NULL;
     host->now_ms = now_ms;
     host->core_deadline_ms = now_ms;

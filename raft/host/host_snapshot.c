@@ -147,13 +147,18 @@ static void write_piece(struct host *host, const struct host_io *io)
 }
 
 // The snapshot is durable under its name: what only it holds may go.
-static void put_on_shelf(struct host *host, const struct host_io *io,
-                         const struct snapshot_kept *kept)
+static void put_on_shelf(struct host *host, const struct snapshot_kept *kept)
 {
-    int status = snapshot_shelf_put(&host->shelf, &io->disk, kept);
+    snapshot_shelf_put(&host->shelf, kept);
+    host->pruning = true;
+    durable_log_compact(&host->log, snapshot_shelf_covered(&host->shelf));
+}
+
+static void prune(struct host *host, const struct host_io *io)
+{
+    int status = snapshot_shelf_prune(&host->shelf, &io->disk, &host->pruning);
     if (status != 0)
         host_stop(host, "an old snapshot cannot be removed", status);
-    durable_log_compact(&host->log, snapshot_shelf_covered(&host->shelf));
 }
 
 static void end_taking(struct host *host, const struct host_io *io)
@@ -168,7 +173,7 @@ static void end_taking(struct host *host, const struct host_io *io)
                                  .checksum = taking->checksum};
     taking->aside.state = SNAPSHOT_ASIDE_NONE;
     host->counters.snapshots_taken++;
-    put_on_shelf(host, io, &kept);
+    put_on_shelf(host, &kept);
     struct raft_event event = {.type = RAFT_EVENT_SNAPSHOT_TAKEN};
     event.snapshot_taken.index = index;
     event.snapshot_taken.keep_from = index + 1 > tail ? index + 1 - tail : 1;
@@ -332,7 +337,7 @@ static void end_receiving(struct host *host, const struct host_io *io)
     receiving->aside.state = SNAPSHOT_ASIDE_NONE;
     receiving->checked = false;
     receiving->checking = false;
-    put_on_shelf(host, io, &kept);
+    put_on_shelf(host, &kept);
     if (!host->stopped)
         tell_core(host, io, false);
 }
@@ -437,7 +442,7 @@ static bool has_work(const struct host *host)
 {
     const struct snapshot_aside *taking = &host->taking.aside;
     const struct snapshot_aside *receiving = &host->receiving.aside;
-    return host->receiving.failed || host->restoring.underway ||
+    return host->receiving.failed || host->restoring.underway || host->pruning ||
            (taking->state == SNAPSHOT_ASIDE_GROWS &&
             !snapshot_aside_is_behind(taking)) ||
            taking->state == SNAPSHOT_ASIDE_DURABLE ||
@@ -497,6 +502,8 @@ void host_snapshot_work(struct host *host, const struct host_io *io)
     work_on_taking(host, io);
     if (!host->stopped)
         work_on_receiving(host, io);
+    if (!host->stopped && host->pruning)
+        prune(host, io);
 }
 
 bool host_snapshot_awaits(const struct host *host, uint64_t token)

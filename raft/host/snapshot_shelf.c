@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DOOMED_MAX = 8 }; // removed at once; what is more goes the next time
-
 // ---- at a start -----------------------------------------------------------------
 
 static struct snapshot_kept kept_of(const struct snapshot_reader *reader)
@@ -91,37 +89,42 @@ const struct snapshot_kept *snapshot_shelf_find(const struct snapshot_shelf *she
     return NULL;
 }
 
+// IS-5: the oldest of those that nobody needs.
 struct doomed {
     const struct snapshot_shelf *shelf;
-    raft_index indices[DOOMED_MAX];
-    uint32_t count;
+    raft_index index; // 0: none
+    uint64_t size;
 };
 
 static void collect(void *context, const char *name, uint64_t size)
 {
     struct doomed *doomed = context;
     raft_index index = snapshot_format_index(name);
-    (void)size;
     // A newer one may have its name already, and come here in a moment.
-    if (index != 0 && index < doomed->shelf->kept[SNAPSHOT_SHELF_KEPT - 1].index &&
-        doomed->count < DOOMED_MAX)
-        doomed->indices[doomed->count++] = index;
+    if (index == 0 || index >= doomed->shelf->kept[SNAPSHOT_SHELF_KEPT - 1].index ||
+        (doomed->index != 0 && doomed->index < index))
+        return;
+    doomed->index = index;
+    doomed->size = size;
 }
 
-static int remove_older(const struct snapshot_shelf *shelf, const struct disk *disk)
+int snapshot_shelf_prune(const struct snapshot_shelf *shelf, const struct disk *disk,
+                         bool *more)
 {
     struct doomed doomed = {.shelf = shelf};
     int status = disk->list(disk->context, collect, &doomed);
-    for (uint32_t i = 0; i < doomed.count && status == 0; i++) {
-        char name[SNAPSHOT_NAME_BYTES];
-        snapshot_format_name(name, doomed.indices[i]);
-        status = snapshot_file_remove(disk, name);
-    }
-    return status;
+    *more = status == 0 && doomed.index != 0;
+    if (!*more)
+        return status;
+    char name[SNAPSHOT_NAME_BYTES];
+    snapshot_format_name(name, doomed.index);
+    if (doomed.size > SNAPSHOT_SHELF_CUT_BYTES)
+        return disk->truncate(disk->context, name,
+                              doomed.size - SNAPSHOT_SHELF_CUT_BYTES);
+    return snapshot_file_remove(disk, name);
 }
 
-int snapshot_shelf_put(struct snapshot_shelf *shelf, const struct disk *disk,
-                       const struct snapshot_kept *kept)
+void snapshot_shelf_put(struct snapshot_shelf *shelf, const struct snapshot_kept *kept)
 {
     // One's own may end after a newer one has arrived.
     struct snapshot_kept *shelved = shelf->kept;
@@ -133,7 +136,6 @@ int snapshot_shelf_put(struct snapshot_shelf *shelf, const struct disk *disk,
     } else if (kept->index >= shelved[1].index) {
         shelved[1] = *kept;
     }
-    return remove_older(shelf, disk); // IS-5
 }
 
 raft_index snapshot_shelf_covered(const struct snapshot_shelf *shelf)

@@ -9,7 +9,10 @@
 #include "raft/host/disk.h"
 #include "raft/host/snapshot_file.h"
 
-enum { SNAPSHOT_SHELF_KEPT = 2 };
+enum {
+    SNAPSHOT_SHELF_KEPT = 2,
+    SNAPSHOT_SHELF_CUT_BYTES = 16 << 20, // removed at once
+};
 
 struct snapshot_kept {
     raft_index index; // 0: none
@@ -39,11 +42,13 @@ int snapshot_shelf_open(struct snapshot_shelf *shelf, const struct disk *disk,
 const struct snapshot_kept *snapshot_shelf_find(const struct snapshot_shelf *shelf,
                                                 raft_index index);
 
-// A snapshot is durable. It is kept where it is one of the two newest, and all that are
-// older than those are removed.
-// Returns 0 or -errno.
-int snapshot_shelf_put(struct snapshot_shelf *shelf, const struct disk *disk,
-                       const struct snapshot_kept *kept);
+// A snapshot is durable, and kept where it is one of the two newest.
+void snapshot_shelf_put(struct snapshot_shelf *shelf, const struct snapshot_kept *kept);
+
+// Removes what is older than those, a little at a time: a file system takes long to
+// give a large file's blocks back. *more: there is more to do. Returns 0 or -errno.
+int snapshot_shelf_prune(const struct snapshot_shelf *shelf, const struct disk *disk,
+                         bool *more);
 
 // Up to here the log is needed by no snapshot that is kept; 0: all of it may be.
 raft_index snapshot_shelf_covered(const struct snapshot_shelf *shelf);
