@@ -56,7 +56,7 @@ packages_of() {
     test)
         echo "$build gcc python3 python3-pytest python3-pytest-xdist" \
             "python3-pytest-timeout python3-hypothesis python3-redis redis-tools" \
-            "redis-server clang libclang-rt-14-dev clang-format clang-tidy" \
+            "redis-server clang libclang-rt-14-dev clang-format clang-tidy g++" \
             "netcat-openbsd"
         ;;
     esac

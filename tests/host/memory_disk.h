@@ -212,7 +212,7 @@ static inline int memory_disk_sync(void *context, const char *name, uint64_t tok
     struct memory_file *file = memory_disk_find(disk, name);
     if (file == NULL || !file->now.exists)
         return -ENOENT;
-    bool exists[MEMORY_FILES_MAX];
+    bool exists[MEMORY_FILES_MAX] = {false};
     for (uint32_t i = 0; i < disk->file_count; i++)
         exists[i] = disk->files[i].now.exists;
     if (token == 0) {
