@@ -1,5 +1,6 @@
 // The core as a whole: determinism, forking, texts, and what a configuration may say.
 #include "raft/trace.h"
+#include "raft/version.h"
 #include "tests/raft/fixture.h"
 
 // The state holds no pointer that a copy would break.
@@ -130,29 +131,64 @@ TEST(every_status_and_role_has_a_text)
     CHECK_TEXT(raft_role_text((enum raft_role)99), "an unknown role");
 }
 
+// What a configuration with one value changed is refused for; "": it is not.
+#define CHECK_PROBLEM(member, value, expected)                \
+    do {                                                      \
+        struct raft_config config = node.config;              \
+        config.member = (value);                              \
+        const char *problem = raft_config_problem(&config);   \
+        CHECK_TEXT(problem == NULL ? "" : problem, expected); \
+    } while (0)
+
 TEST(configurations_that_cannot_be_run_are_named)
 {
     struct node node;
     node_init(&node, 1, 3);
     CHECK(raft_config_problem(&node.config) == NULL);
-    struct raft_config config = node.config;
-    config.id = 0;
-    CHECK_TEXT(raft_config_problem(&config), "the node's id is 0");
-    config = node.config;
-    config.heartbeat_ms = config.election_timeout_ms;
-    CHECK_TEXT(raft_config_problem(&config),
-               "the heartbeat is not shorter than the election timeout");
-    config = node.config;
-    config.log_entries_max = 3;
-    CHECK(raft_config_problem(&config) != NULL);
-    config = node.config;
-    config.inflight_max = RAFT_INFLIGHT_MAX + 1;
-    CHECK(raft_config_problem(&config) != NULL);
-    config = node.config;
-    config.command_bytes_max = 1 << 30;
-    CHECK_TEXT(raft_config_problem(&config),
-               "the largest command does not fit into the log");
+    CHECK_PROBLEM(id, 0, "the node's id is 0");
+    CHECK_PROBLEM(election_timeout_ms, 0, "a timeout is 0");
+    CHECK_PROBLEM(heartbeat_ms, 0, "a timeout is 0");
+    CHECK_PROBLEM(heartbeat_ms, node.config.election_timeout_ms,
+                  "the heartbeat is not shorter than the election timeout");
+    CHECK_PROBLEM(election_timeout_ms, UINT32_MAX / 2, "");
+    CHECK_PROBLEM(election_timeout_ms, UINT32_MAX / 2 + 1,
+                  "the election timeout is too long");
     free(node.sent);
+}
+
+TEST(capacities_that_cannot_be_had_are_named)
+{
+    struct node node;
+    node_init(&node, 1, 3);
+    const char *entries = "the log's capacity for entries is not between 64 and 2^30";
+    const char *batch = "the entries in a message are not between 1 and 2^20";
+    const char *window =
+        "the messages in flight are not between 1 and RAFT_INFLIGHT_MAX";
+    CHECK_PROBLEM(log_entries_max, 64, "");
+    CHECK_PROBLEM(log_entries_max, 63, entries);
+    CHECK_PROBLEM(log_entries_max, 1 << 30, "");
+    CHECK_PROBLEM(log_entries_max, (1u << 30) + 1, entries);
+    CHECK_PROBLEM(log_bytes_max, (uint64_t)1 << 46, "");
+    CHECK_PROBLEM(log_bytes_max, ((uint64_t)1 << 46) + 1,
+                  "the log's capacity for bytes is above 2^46");
+    CHECK_PROBLEM(command_bytes_max, 1 << 30,
+                  "the largest command does not fit into the log");
+    CHECK_PROBLEM(message_entries_max, 0, batch);
+    CHECK_PROBLEM(message_entries_max, 1 << 20, "");
+    CHECK_PROBLEM(message_entries_max, (1 << 20) + 1, batch);
+    CHECK_PROBLEM(inflight_max, 0, window);
+    CHECK_PROBLEM(inflight_max, RAFT_INFLIGHT_MAX, "");
+    CHECK_PROBLEM(inflight_max, RAFT_INFLIGHT_MAX + 1, window);
+    free(node.sent);
+}
+
+TEST(the_version_is_told_in_three_numbers)
+{
+    int major;
+    int minor;
+    int patch;
+    CHECK_TEXT(raft_version_text(), RAFT_VERSION);
+    CHECK_EQ(sscanf(raft_version_text(), "%d.%d.%d", &major, &minor, &patch), 3);
 }
 
 TEST(a_log_that_does_not_follow_is_not_loaded)
@@ -166,7 +202,58 @@ TEST(a_log_that_does_not_follow_is_not_loaded)
     CHECK_EQ(raft_load(node.raft, &entry), RAFT_INVALID); // a term that goes back
     entry = (struct raft_entry){.index = 3, .term = 3};
     CHECK_EQ(raft_load(node.raft, &entry), RAFT_INVALID); // a term not yet reached
+    entry = (struct raft_entry){.index = 3,
+                                .term = 2,
+                                .type = RAFT_ENTRY_CONFIGURATION,
+                                .size = 3,
+                                .data = "1 x"};
+    CHECK_EQ(raft_load(node.raft, &entry), RAFT_INVALID); // members that are none
+    entry.type = RAFT_ENTRY_COMMAND;
+    CHECK_EQ(raft_load(node.raft, &entry), RAFT_OK);
     node_stop(&node);
+}
+
+TEST(a_snapshot_is_described_only_where_one_may_be_taken)
+{
+    struct node node;
+    struct raft_snapshot_meta meta;
+    node_start(&node, 1, 1);
+    CHECK(!raft_snapshot_meta_at(node.raft, 0, &meta)); // of nothing
+    node_time_out(&node);
+    for (int i = 0; i < 4; i++)
+        node_propose(&node, "x");
+    CHECK_EQ(node.view.last_applied, 5);
+    node_compact(&node, 5);
+    CHECK(!raft_snapshot_meta_at(node.raft, 6, &meta)); // not applied
+    CHECK(!raft_snapshot_meta_at(node.raft, 3, &meta)); // not held any more
+    CHECK(raft_snapshot_meta_at(node.raft, 5, &meta));
+    CHECK_EQ(meta.last_included_index, 5);
+    CHECK_EQ(meta.last_included_term, 1);
+    node_stop(&node);
+}
+
+static void check_message(struct raft_message message, const char *expected)
+{
+    char text[128];
+    CHECK_EQ(raft_trace_message(text, sizeof text, &message), strlen(expected));
+    CHECK_TEXT(text, expected);
+    CHECK_EQ(raft_trace_message(text, 5, &message), strlen(expected));
+    CHECK_EQ(strlen(text), 4); // cut, and ended
+    CHECK_EQ(raft_trace_message(NULL, 0, &message), strlen(expected));
+}
+
+TEST(a_message_is_told_in_one_line)
+{
+    check_message(a_vote_request(1, 2, 3, 4, 2), "RequestVote n1>n2 t3 log=4/2");
+    check_message(a_vote(2, 1, 3, true), "RequestVoteReply n2>n1 t3 granted");
+    check_message(a_prevote(2, 1, 3, false), "PreVoteReply n2>n1 t3 refused");
+    check_message((struct raft_message){RAFT_TIMEOUT_NOW, 1, 2, 3},
+                  "TimeoutNow n1>n2 t3");
+    check_message((struct raft_message){RAFT_MESSAGE_TYPE_END, 1, 2, 3},
+                  "UnknownMessage n1>n2 t3");
+    struct raft_message answer = {RAFT_READ_INDEX_REPLY, 1, 2, 3};
+    answer.read_index = (struct raft_read_index){.id = 8, .index = 5, .ok = true};
+    check_message(answer, "ReadIndexReply n1>n2 t3 id=8 index=5");
 }
 
 static void check_trace(struct node *node, struct raft_event event,
