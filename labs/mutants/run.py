@@ -64,7 +64,8 @@ def names() -> list[str]:
 
 def table() -> str:
     """A row for each mutant, by the bugs' numbers: what docs/bugs.md holds."""
-    mutants = sorted((load(HERE / f"{name}.toml") for name in names()), key=lambda m: (m.bug, m.name))
+    mutants = [load(HERE / f"{name}.toml") for name in names()]
+    mutants.sort(key=lambda mutant: (mutant.bug, mutant.name))
     rows = ["| Bug | Rule | Mutant | What was shipped |", "|---|---|---|---|"]
     for mutant in mutants:
         story = " ".join(mutant.story.split())

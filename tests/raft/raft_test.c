@@ -239,7 +239,7 @@ static void check_message(struct raft_message message, const char *expected)
     CHECK_TEXT(text, expected);
     CHECK_EQ(raft_trace_message(text, 5, &message), strlen(expected));
     CHECK_EQ(strlen(text), 4); // cut, and ended
-    CHECK_EQ(raft_trace_message(NULL, 0, &message), strlen(expected));
+    CHECK_EQ(raft_trace_message(text, 0, &message), strlen(expected));
 }
 
 TEST(a_message_is_told_in_one_line)
