@@ -24,7 +24,7 @@ static struct rlimit descriptors;
 
 static const char *path_of(const char *name)
 {
-    static char path[200];
+    static char path[400];
     snprintf(path, sizeof path, "%s/%s", root, name);
     return path;
 }
