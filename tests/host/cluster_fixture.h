@@ -653,6 +653,46 @@ static inline void check_durable_is_the_cores(struct node *node)
     free(other.memory);
 }
 
+// ---- plain data -----------------------------------------------------------------
+
+// All there is, as at some moment.
+struct cluster_copy {
+    struct cluster cluster;
+    void *memory[NODES_MAX];
+};
+
+static inline void cluster_save(struct cluster_copy *copy)
+{
+    copy->cluster = cluster;
+    for (uint32_t i = 0; i < cluster.count; i++) {
+        size_t size = host_size(&cluster.nodes[i].config);
+        free(copy->memory[i]);
+        copy->memory[i] = aligned_alloc(16, size);
+        memcpy(copy->memory[i], cluster.nodes[i].memory, size);
+    }
+}
+
+// Into other memory than before: no node leans on where it was.
+static inline void cluster_load(const struct cluster_copy *copy)
+{
+    void *used[NODES_MAX];
+    for (uint32_t i = 0; i < NODES_MAX; i++)
+        used[i] = cluster.nodes[i].memory;
+    cluster = copy->cluster;
+    for (uint32_t i = 0; i < cluster.count; i++) {
+        struct node *node = &cluster.nodes[i];
+        size_t size = host_size(&node->config);
+        void *memory = aligned_alloc(16, size);
+        memcpy(memory, copy->memory[i], size);
+        if (node->host != NULL)
+            node->host = (struct host *)((char *)memory +
+                                         ((char *)node->host - (char *)node->memory));
+        node->memory = memory;
+    }
+    for (uint32_t i = 0; i < NODES_MAX; i++)
+        free(used[i]);
+}
+
 // The nodes' state in one number, to see whether two runs were the same.
 static inline uint64_t cluster_digest(void)
 {

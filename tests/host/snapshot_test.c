@@ -403,8 +403,7 @@ TEST(the_size_of_the_newest_snapshot_is_known_after_a_restart)
 
 // ---- plain data -----------------------------------------------------------------
 
-// The world, and the node's memory, at some moment.
-static struct cluster kept;
+static struct cluster_copy copy;
 
 TEST(a_copy_of_a_node_that_takes_a_snapshot_goes_on_like_it)
 {
@@ -416,21 +415,13 @@ TEST(a_copy_of_a_node_that_takes_a_snapshot_goes_on_like_it)
             if (!cluster_step())
                 cluster_pass_time(cluster.now_ms + 10);
         }
-        size_t size = host_size(&node->config);
-        size_t offset = (size_t)((char *)node->host - (char *)node->memory);
-        void *memory = aligned_alloc(16, size);
-        memcpy(memory, node->memory, size);
-        kept = cluster;
+        cluster_save(&copy);
         cluster_propose(5);
         cluster_run(1000);
         CHECK_EQ(node_counters(node).snapshots_taken, 1);
         uint64_t digest = cluster_digest();
 
-        memset(node->memory, 0, size); // the copy leans on nothing in it
-        free(node->memory);
-        cluster = kept;
-        node->memory = memory;
-        node->host = (struct host *)((char *)memory + offset);
+        cluster_load(&copy);
         cluster_propose(5);
         cluster_run(1000);
         CHECK_EQ(node_counters(node).snapshots_taken, 1);
