@@ -1,0 +1,399 @@
+// A follower that is far behind is sent a snapshot by its leader, chunk by chunk: over
+// a network that loses and damages them, onto a disk that fills up.
+#include "tests/host/cluster_fixture.h"
+
+static struct cluster_copy beginning;
+static struct node *leader;
+static struct node *behind;
+
+static void start_three(void)
+{
+    cluster_init(3, 11);
+    for (uint32_t i = 0; i < 3; i++) {
+        cluster.nodes[i].config.segment_bytes_max = 4096;
+        cluster.nodes[i].config.snapshot_tail_entries = 20; // one snapshot is enough
+        node_open(&cluster.nodes[i]);
+    }
+    cluster_propose(3);
+}
+
+// Two nodes go on without the third, and drop what it lacks. It is still cut off.
+static void begin(uint32_t commands)
+{
+    start_three();
+    leader = cluster_elect();
+    behind = leader == &cluster.nodes[2] ? &cluster.nodes[1] : &cluster.nodes[2];
+    cluster_run(500);
+    behind->cut_off = true;
+    cluster_propose(commands);
+    cluster_run(1000);
+    leader = cluster_elect();
+    CHECK(node_view(leader).first_index > node_view(behind).last_index + 1);
+}
+
+static void check_caught_up(void)
+{
+    cluster_settle();
+    CHECK_EQ(node_view(behind).last_index, node_view(leader).last_index);
+    CHECK_EQ(behind->machine.state.hash, leader->machine.state.hash);
+    CHECK(node_view(behind).first_index > 1);
+    check_durable_is_the_cores(behind);
+}
+
+static bool has_aside(struct node *node)
+{
+    const struct memory_file *file =
+        memory_disk_find(&node->disk, SNAPSHOT_FILE_RECEIVING);
+    return file != NULL && file->now.exists;
+}
+
+// Some chunks have arrived, and not all.
+static void receive_some(uint64_t chunks)
+{
+    uint64_t before = node_counters(leader).snapshot_chunks_sent;
+    behind->cut_off = false;
+    for (int i = 0;
+         i < 5000 && node_counters(leader).snapshot_chunks_sent < before + chunks;
+         i++) {
+        if (!cluster_step())
+            cluster_pass_time(cluster.now_ms + 10);
+    }
+    CHECK(has_aside(behind));
+    CHECK_EQ(node_counters(behind).snapshots_received, 0);
+}
+
+// ---- it arrives -----------------------------------------------------------------
+
+TEST(a_follower_far_behind_gets_a_snapshot_in_chunks_and_then_entries)
+{
+    begin(200);
+    uint64_t sent = node_counters(leader).snapshot_chunks_sent; // in vain
+    behind->cut_off = false;
+    cluster_propose(5);
+    check_caught_up();
+    CHECK_EQ(node_counters(behind).snapshots_received, 1);
+    uint64_t size = node_counters(behind).snapshot_bytes_last;
+    CHECK(size > 4 * CHUNK_BYTES);
+    CHECK_EQ(node_counters(leader).snapshot_chunks_sent,
+             sent + (size + CHUNK_BYTES - 1) / CHUNK_BYTES);
+    CHECK(!has_aside(behind));
+    raft_index indices[8];
+    CHECK_EQ(node_snapshots(behind, indices), 1);
+    // The same bytes on every node.
+    const struct memory_content *mine = node_snapshot(behind, indices[0]);
+    const struct memory_content *theirs = node_snapshot(leader, indices[0]);
+    CHECK_EQ(mine->size, theirs->size);
+    CHECK(memcmp(mine->bytes, theirs->bytes, (size_t)mine->size) == 0);
+}
+
+TEST(the_chunks_resume_where_they_were_after_a_loss)
+{
+    begin(200);
+    receive_some(5);
+    uint64_t sent = node_counters(leader).snapshot_chunks_sent;
+    uint64_t size = node_counters(leader).snapshot_bytes_last;
+    behind->cut_off = true;
+    cluster_run(100); // what was under way is lost
+    behind->cut_off = false;
+    check_caught_up();
+    uint64_t all = (size + CHUNK_BYTES - 1) / CHUNK_BYTES;
+    CHECK(node_counters(leader).snapshot_chunks_sent < sent + all - 2);
+}
+
+TEST(a_lossy_network_only_delays_it)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        begin(100);
+        cluster.random = seed;
+        cluster.drop_percent = 30;
+        behind->cut_off = false;
+        cluster_run(4000);
+        cluster.drop_percent = 0;
+        leader = cluster_elect();
+        check_caught_up();
+        CHECK_EQ(node_counters(behind).snapshots_received, 1);
+    }
+}
+
+TEST(no_call_reads_or_writes_more_than_a_chunk_while_it_goes_on)
+{
+    begin(300);
+    behind->cut_off = false;
+    enum { BOUND = CHUNK_BYTES + HEADER_BYTES + SNAPSHOT_TRAILER_BYTES };
+    for (uint64_t turns = 0; node_counters(behind).snapshots_received == 0; turns++) {
+        CHECK(turns < 20000);
+        uint64_t read = memory_disk_bytes_read;
+        uint64_t written = behind->disk.bytes_appended;
+        if (!cluster_step())
+            cluster_pass_time(cluster.now_ms + 10);
+        CHECK(memory_disk_bytes_read - read <= BOUND);
+        CHECK(behind->disk.bytes_appended - written <= BOUND);
+    }
+    check_caught_up();
+}
+
+TEST(others_are_served_while_it_goes_on)
+{
+    begin(300);
+    receive_some(3);
+    raft_index applied = cluster.applied_index;
+    uint64_t reads = leader->reads;
+    for (int i = 0; i < 400 && node_counters(behind).snapshots_received == 0; i++) {
+        if (i % 20 == 0)
+            CHECK_EQ(node_propose(leader), RAFT_OK);
+        if (i == 20)
+            CHECK_EQ(host_read(leader->host, &leader->io, cluster.now_ms, 5), RAFT_OK);
+        if (!cluster_step())
+            cluster_pass_time(cluster.now_ms + 10);
+    }
+    CHECK(cluster.applied_index > applied);
+    CHECK_EQ(leader->reads, reads + 1);
+    check_caught_up();
+}
+
+// The files of a transfer under way are not taken away by newer snapshots.
+TEST(the_leader_takes_no_third_snapshot_while_one_is_sent)
+{
+    begin(200);
+    receive_some(2);
+    uint64_t taken = node_counters(leader).snapshots_taken;
+    for (int i = 0; i < 30 && node_counters(behind).snapshots_received == 0; i++) {
+        CHECK_EQ(node_propose(leader), RAFT_OK);
+        cluster_step();
+    }
+    CHECK(node_counters(leader).snapshots_taken <= taken + 1);
+    check_caught_up();
+    CHECK_EQ(node_counters(behind).snapshots_received, 1);
+    cluster_propose(30);
+    cluster_run(500);
+    CHECK(node_counters(leader).snapshots_taken > taken);
+}
+
+// ---- it does not ----------------------------------------------------------------
+
+// braft (bug 42): the checksum of the whole tells.
+TEST(a_chunk_damaged_on_its_way_is_found_and_all_is_asked_for_again)
+{
+    begin(100);
+    uint64_t size = node_counters(leader).snapshot_bytes_last;
+    cluster_save(&beginning);
+    for (uint64_t chunk = 1; chunk <= (size + CHUNK_BYTES - 1) / CHUNK_BYTES; chunk++) {
+        cluster_load(&beginning);
+        behind->cut_off = false;
+        cluster.damage_chunk = chunk;
+        check_caught_up();
+        CHECK_EQ(cluster.damage_chunk, 0);
+        CHECK_EQ(node_counters(behind).snapshots_failed, 1);
+        CHECK_EQ(node_counters(behind).snapshots_received, 1);
+        CHECK(!has_aside(behind));
+    }
+}
+
+TEST(a_snapshot_of_another_cluster_never_becomes_the_state)
+{
+    begin(100);
+    raft_index applied = behind->machine.state.index;
+    // The same nodes, but the one behind belongs elsewhere.
+    node_crash(behind, 0);
+    memset(&behind->disk, 0, sizeof behind->disk);
+    behind->config.cluster_id = CLUSTER + 1;
+    node_open(behind);
+    behind->cut_off = false;
+    cluster_run(3000);
+    CHECK(host_stopped(behind->host) == NULL);
+    CHECK(node_counters(behind).snapshots_failed > 0);
+    CHECK_EQ(node_counters(behind).snapshots_received, 0);
+    CHECK_EQ(behind->machine.state.index, 0);
+    CHECK_EQ(node_view(behind).snapshot_index, 0);
+    raft_index indices[8];
+    CHECK_EQ(node_snapshots(behind, indices), 0);
+    CHECK(applied > 0);
+}
+
+TEST(a_machine_that_cannot_restore_says_no_and_is_left_as_it_is)
+{
+    begin(100);
+    raft_index index = behind->machine.state.index;
+    behind->io.machine.snapshot_begin = NULL;
+    behind->io.machine.restore_begin = NULL;
+    behind->cut_off = false;
+    cluster_run(3000);
+    CHECK(host_stopped(behind->host) == NULL);
+    CHECK(node_counters(behind).snapshots_failed > 0);
+    CHECK_EQ(behind->machine.state.index, index);
+}
+
+TEST(a_machine_that_finds_it_wrong_stops_the_node)
+{
+    begin(100);
+    behind->machine.write_status = -EBADMSG;
+    behind->cut_off = false;
+    cluster_run(3000);
+    CHECK_TEXT(host_stopped(behind->host),
+               "the snapshot cannot be restored: Bad message");
+    // The file was good: with a machine that takes it, the node starts from it.
+    behind->cut_off = true;
+    node_crash(behind, 0);
+    node_open(behind);
+    CHECK_EQ(behind->machine.state.index, node_view(behind).snapshot_index);
+    behind->cut_off = false;
+    leader = cluster_elect();
+    check_caught_up();
+}
+
+TEST(a_sync_of_what_arrives_that_fails_stops_the_node)
+{
+    begin(100);
+    receive_some(2);
+    for (int i = 0; i < 5000 && behind->disk.pending_count == 0; i++) {
+        if (!cluster_step())
+            cluster_pass_time(cluster.now_ms + 10);
+    }
+    CHECK_EQ(behind->disk.pending_count, 1);
+    behind->disk.sync_status = -EIO;
+    node_end_sync(behind, 0);
+    CHECK_TEXT(host_stopped(behind->host),
+               "the sync of a snapshot: Input/output error");
+}
+
+// ---- a disk that fills up -------------------------------------------------------
+
+// RedisRaft, LogCabin, NuRaft (bug 40): a chunk that failed, and both waited for ever.
+TEST(a_chunk_that_cannot_be_stored_is_asked_for_again_from_the_first_one)
+{
+    begin(150);
+    uint64_t size = node_counters(leader).snapshot_bytes_last;
+    cluster_save(&beginning);
+    for (uint64_t chunk = 1; chunk <= (size + CHUNK_BYTES - 1) / CHUNK_BYTES; chunk++) {
+        cluster_load(&beginning);
+        behind->disk.full_at = behind->disk.appends + chunk;
+        behind->cut_off = false;
+        check_caught_up();
+        CHECK_EQ(node_counters(behind).snapshots_received, 1);
+        CHECK(!has_aside(behind));
+    }
+}
+
+TEST(a_disk_that_stays_full_is_tried_until_there_is_space)
+{
+    begin(150);
+    receive_some(3);
+    behind->disk.full_from = behind->disk.appends + 1;
+    cluster_run(3000);
+    CHECK(host_stopped(behind->host) == NULL);
+    CHECK(node_counters(behind).snapshots_failed >= 2);
+    CHECK(!has_aside(behind) || node_file(behind, SNAPSHOT_FILE_RECEIVING)->size == 0);
+    behind->disk.full_from = 0;
+    check_caught_up();
+}
+
+// ---- what the log held ----------------------------------------------------------
+
+// hashicorp (bug 38) and etcd (bug 39): its last entries are of a term that nobody
+// else has, and stand at the snapshot's indices.
+TEST(entries_that_contradict_the_snapshot_go_and_those_behind_them)
+{
+    start_three();
+    behind = cluster_elect();
+    behind->cut_off = true;
+    for (int i = 0; i < 60; i++)
+        CHECK_EQ(node_propose(behind), RAFT_OK);
+    cluster_run(100);
+    raft_term term = node_view(behind).current_term;
+    raft_index far = node_view(behind).last_index;
+    cluster_propose(45);
+    cluster_run(500);
+    leader = cluster_elect();
+    CHECK(node_view(leader).last_index < far);
+    CHECK(node_view(leader).first_index > 4);
+    behind->cut_off = false;
+    check_caught_up();
+    CHECK_EQ(node_counters(behind).snapshots_received, 1);
+    CHECK(node_view(behind).last_index < far);
+    CHECK(node_view(behind).last_term > term);
+}
+
+static struct raft_message chunk_of(uint64_t offset)
+{
+    static uint8_t bytes[CHUNK_BYTES];
+    raft_index index = node_view(leader).snapshot_index;
+    const struct memory_content *file = node_snapshot(leader, index);
+    uint64_t left = file->size - offset;
+    struct raft_message message = {.type = RAFT_INSTALL_SNAPSHOT,
+                                   .from = leader->id,
+                                   .to = behind->id,
+                                   .term = node_view(leader).current_term};
+    struct raft_install_snapshot *chunk = &message.install_snapshot;
+    chunk->last_included_index = index;
+    CHECK(raft_term_at(host_raft(leader->host), index, &chunk->last_included_term));
+    chunk->offset = offset;
+    chunk->total = file->size;
+    memcpy(&chunk->checksum, file->bytes + file->size - 4, 4);
+    chunk->size = (uint32_t)(left < CHUNK_BYTES ? left : CHUNK_BYTES);
+    memcpy(bytes, file->bytes + offset, chunk->size);
+    chunk->data = bytes;
+    return message;
+}
+
+// etcd (bug 39): chunks that were delayed until the log had it all.
+TEST(a_snapshot_that_comes_late_changes_nothing)
+{
+    begin(100);
+    behind->cut_off = false;
+    check_caught_up();
+    cluster_propose(20);
+    check_caught_up();
+    struct raft_view before = node_view(behind);
+    for (uint64_t offset = 0;
+         offset < node_snapshot(leader, node_view(leader).snapshot_index)->size;
+         offset += CHUNK_BYTES) {
+        struct raft_message message = chunk_of(offset);
+        host_receive(behind->host, &behind->io, cluster.now_ms, &message);
+        cluster_run(20);
+    }
+    CHECK_EQ(node_view(behind).last_index, before.last_index);
+    CHECK_EQ(node_counters(behind).snapshots_received, 1);
+    check_caught_up();
+}
+
+// A newer offer begins anew: chunks of two are never mixed.
+TEST(a_first_chunk_in_the_middle_begins_anew)
+{
+    begin(150);
+    receive_some(3);
+    leader->cut_off = true; // its chunks are given by hand
+    struct raft_message message = chunk_of(0);
+    message.term += 1;
+    message.install_snapshot.checksum ^= 1; // another file of the same length
+    host_receive(behind->host, &behind->io, cluster.now_ms, &message);
+    CHECK_EQ(node_file(behind, SNAPSHOT_FILE_RECEIVING)->size, CHUNK_BYTES);
+    leader->cut_off = false;
+    cluster_run(100);
+    leader = cluster_elect();
+    check_caught_up();
+}
+
+// ---- plain data -----------------------------------------------------------------
+
+TEST(a_copy_made_in_the_middle_goes_on_like_the_original)
+{
+    static struct cluster_copy copy;
+    begin(100);
+    cluster_save(&beginning);
+    for (uint64_t steps = 10; steps < 400; steps += 30) {
+        cluster_load(&beginning);
+        behind->cut_off = false;
+        for (uint64_t i = 0; i < steps; i++) {
+            if (!cluster_step())
+                cluster_pass_time(cluster.now_ms + 10);
+        }
+        cluster_save(&copy);
+        check_caught_up();
+        uint64_t digest = cluster_digest();
+        cluster_load(&copy);
+        check_caught_up();
+        CHECK_EQ(cluster_digest(), digest);
+    }
+}
+
+TEST_MAIN
