@@ -77,6 +77,7 @@ struct memory_disk {
     uint64_t capacity;
     uint64_t full_at; // the append that finds the disk full, whatever it holds; 0: none
     uint64_t full_from; // the first of the appends that all do; 0: none
+    int full_status;    // what they return, if not -ENOSPC
     uint64_t bytes_appended;
     uint64_t appends;
     uint64_t syncs_waited_for;
@@ -181,7 +182,7 @@ static inline int memory_disk_append(void *context, const char *name, const void
     file->now.size += part;
     disk->bytes_appended += part;
     if (full)
-        return -ENOSPC;
+        return disk->full_status != 0 ? disk->full_status : -ENOSPC;
     return whole ? 0 : -EIO;
 }
 

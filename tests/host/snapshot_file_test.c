@@ -3,6 +3,7 @@
 #include "raft/host/snapshot_file.h"
 
 #include "raft/host/crc32c.h"
+#include "raft/host/snapshot_shelf.h"
 #include "tests/host/memory_disk.h"
 
 enum { CLUSTER = 5, BODY_BYTES = 1000, FILE_BYTES_MAX = 8 * 1024 };
@@ -317,6 +318,84 @@ TEST(what_was_left_aside_is_removed_and_only_that)
     store(SNAPSHOT_FILE_WRITING, (const uint8_t *)"x", 1);
     memory.crashed = true;
     CHECK_EQ(snapshot_file_remove_aside(&from), (uint64_t)-EIO);
+}
+
+// ---- the two that are kept ------------------------------------------------------
+
+static void put(struct snapshot_shelf *shelf, raft_index index)
+{
+    struct disk to = disk();
+    store_snapshot(index);
+    struct snapshot_kept kept = {.index = index, .size = content(index)->size};
+    CHECK_EQ(snapshot_shelf_put(shelf, &to, &kept), 0);
+}
+
+static bool is_there(raft_index index)
+{
+    return content(index)->exists;
+}
+
+TEST(the_two_newest_are_kept_in_whatever_order_they_became_durable)
+{
+    struct snapshot_shelf shelf = {.cluster_id = CLUSTER};
+    put(&shelf, 10);
+    CHECK_EQ(snapshot_shelf_covered(&shelf), 0); // the first one may be damaged one day
+    put(&shelf, 30);
+    CHECK_EQ(snapshot_shelf_covered(&shelf), 10);
+    put(&shelf, 20); // one's own, that ended after a newer one had arrived
+    CHECK_EQ(shelf.kept[0].index, 30);
+    CHECK_EQ(snapshot_shelf_covered(&shelf), 20);
+    CHECK(is_there(30) && is_there(20) && !is_there(10));
+    put(&shelf, 5);
+    CHECK_EQ(shelf.kept[0].index, 30);
+    CHECK_EQ(shelf.kept[1].index, 20);
+    CHECK(!is_there(5));
+    CHECK(snapshot_shelf_find(&shelf, 20) == &shelf.kept[1]);
+    CHECK(snapshot_shelf_find(&shelf, 25) == NULL);
+    CHECK(snapshot_shelf_find(&shelf, 0) == NULL);
+}
+
+TEST(a_snapshot_that_has_its_name_and_is_not_durable_yet_is_not_taken_for_an_old_one)
+{
+    struct snapshot_shelf shelf = {.cluster_id = CLUSTER};
+    put(&shelf, 10);
+    store_snapshot(40);
+    put(&shelf, 20);
+    put(&shelf, 30);
+    CHECK(is_there(40) && is_there(30) && is_there(20) && !is_there(10));
+}
+
+TEST(the_same_snapshot_again_takes_the_place_of_the_first)
+{
+    struct snapshot_shelf shelf = {.cluster_id = CLUSTER};
+    struct disk to = disk();
+    put(&shelf, 10);
+    put(&shelf, 30);
+    struct snapshot_kept again = {.index = 30, .size = content(30)->size, .term = 9};
+    CHECK_EQ(snapshot_shelf_put(&shelf, &to, &again), 0);
+    CHECK_EQ(shelf.kept[0].term, 9);
+    CHECK_EQ(shelf.kept[1].index, 10);
+    CHECK(is_there(10) && is_there(30));
+}
+
+TEST(a_kept_file_that_is_shorter_than_it_was_is_told_as_unreadable)
+{
+    struct snapshot_shelf shelf = {.cluster_id = CLUSTER};
+    struct disk from = disk();
+    put(&shelf, 10);
+    uint8_t bytes[64];
+    CHECK_EQ(snapshot_shelf_read(&shelf.kept[0], &from, 5, bytes, sizeof bytes),
+             sizeof bytes);
+    CHECK(memcmp(bytes, content(10)->bytes + 5, sizeof bytes) == 0);
+    uint64_t size = shelf.kept[0].size;
+    CHECK_EQ(snapshot_shelf_read(&shelf.kept[0], &from, size - 3, bytes, 64), 3);
+    CHECK_EQ(snapshot_shelf_read(&shelf.kept[0], &from, size, bytes, 64), 0);
+    content(10)->size = size - 5;
+    CHECK_EQ(snapshot_shelf_read(&shelf.kept[0], &from, size - 20, bytes, 64),
+             (uint64_t)-EIO);
+    memory.read_status = -ENXIO;
+    CHECK_EQ(snapshot_shelf_read(&shelf.kept[0], &from, 0, bytes, 64),
+             (uint64_t)-ENXIO);
 }
 
 TEST_MAIN
