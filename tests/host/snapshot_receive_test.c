@@ -6,11 +6,14 @@ static struct cluster_copy beginning;
 static struct node *leader;
 static struct node *behind;
 
+static uint32_t chunk_bytes = CHUNK_BYTES;
+
 static void start_three(void)
 {
     cluster_init(3, 11);
     for (uint32_t i = 0; i < 3; i++) {
         cluster.nodes[i].config.segment_bytes_max = 4096;
+        cluster.nodes[i].config.snapshot_chunk_bytes = chunk_bytes;
         cluster.nodes[i].config.snapshot_tail_entries = 20; // one snapshot is enough
         node_open(&cluster.nodes[i]);
     }
@@ -136,16 +139,9 @@ TEST(no_call_reads_or_writes_more_than_a_chunk_while_it_goes_on)
 // whole.
 TEST(a_chunk_that_takes_several_reads_is_sent_whole)
 {
+    chunk_bytes = 2200; // read 1000 bytes at a time
     begin(300);
-    CHECK(node_counters(leader).snapshot_bytes_last > 2200);
-    for (uint32_t i = 0; i < 3; i++) { // a leader with larger chunks than that
-        struct node *node = &cluster.nodes[i];
-        node->config.snapshot_chunk_bytes = 2200; // read 1000 bytes at a time
-        node_crash(node, 0);
-        node_open(node);
-    }
-    behind->cut_off = true;
-    leader = cluster_elect();
+    CHECK(node_counters(leader).snapshot_bytes_last > chunk_bytes);
     behind->cut_off = false;
     check_caught_up();
     CHECK_EQ(node_counters(behind).snapshots_received, 1);
@@ -430,6 +426,35 @@ TEST(a_whole_snapshot_that_is_not_the_one_announced_is_refused)
         CHECK(!has_aside(behind));
     }
     CHECK(!behind->machine.restoring);
+}
+
+// The write of the term that it came in, and what else was under way, first.
+TEST(a_snapshot_that_arrives_gets_no_name_before_what_was_written_before_it_is_durable)
+{
+    begin(100);
+    leader->cut_off = true;
+    behind->cut_off = false;
+    uint64_t size = node_snapshot(leader, node_view(leader).snapshot_index)->size;
+    for (uint64_t offset = 0; offset < size; offset += CHUNK_BYTES) {
+        struct raft_message message = chunk_of(offset);
+        message.term += 1;
+        host_receive(behind->host, &behind->io, cluster.now_ms, &message);
+    }
+    CHECK_EQ(behind->disk.pending_count, 1); // of the log
+    raft_index indices[8];
+    for (int i = 0; i < 50; i++) {
+        node_tick(behind);
+        if (behind->disk.pending_count > 1)
+            node_end_sync(behind, 1);
+    }
+    CHECK_EQ(node_file(behind, SNAPSHOT_FILE_RECEIVING)->size, size);
+    CHECK_EQ(node_snapshots(behind, indices), 0);
+    for (int i = 0; i < 50; i++) {
+        if (behind->disk.pending_count > 0)
+            node_end_sync(behind, 0);
+        node_tick(behind);
+    }
+    CHECK_EQ(node_snapshots(behind, indices), 1);
 }
 
 // A newer offer begins anew: chunks of two are never mixed.
