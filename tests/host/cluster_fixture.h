@@ -653,6 +653,32 @@ static inline void check_durable_is_the_cores(struct node *node)
     free(other.memory);
 }
 
+// A chunk of the newest snapshot, as `from` would send it.
+static inline struct raft_message chunk_of(struct node *from, const struct node *to,
+                                           uint64_t offset)
+{
+    static uint8_t bytes[CHUNK_BYTES];
+    raft_index index = node_view(from).snapshot_index;
+    const struct memory_content *file = node_snapshot(from, index);
+    uint64_t left = file->size - offset;
+    struct raft_message message = {.type = RAFT_INSTALL_SNAPSHOT,
+                                   .from = from->id,
+                                   .to = to->id,
+                                   .term = node_view(from).current_term};
+    struct raft_install_snapshot *chunk = &message.install_snapshot;
+    chunk->last_included_index = index;
+    CHECK(raft_term_at(host_raft(from->host), index, &chunk->last_included_term));
+    chunk->offset = offset;
+    chunk->total = file->size;
+    for (int i = 0; i < 4; i++)
+        chunk->checksum |= (uint64_t)file->bytes[file->size - 4 + (uint64_t)i]
+                           << (8 * i);
+    chunk->size = (uint32_t)(left < CHUNK_BYTES ? left : CHUNK_BYTES);
+    memcpy(bytes, file->bytes + offset, chunk->size);
+    chunk->data = bytes;
+    return message;
+}
+
 // ---- plain data -----------------------------------------------------------------
 
 // All there is, as at some moment.

@@ -380,4 +380,71 @@ TEST(a_snapshot_replaces_entries_over_a_disk_that_fills_up_at_any_append)
     fill_while_behind();
 }
 
+static void append_by_hand(struct node *from, struct node *to, raft_index prev_index,
+                           raft_term prev_term, uint32_t count)
+{
+    struct raft_entry entries[4];
+    for (uint32_t i = 0; i < count; i++)
+        entries[i] = (struct raft_entry){.index = prev_index + 1 + i,
+                                         .term = node_view(from).current_term,
+                                         .type = RAFT_ENTRY_COMMAND,
+                                         .size = 4,
+                                         .data = "data"};
+    struct raft_message message = {.type = RAFT_APPEND_ENTRIES,
+                                   .from = from->id,
+                                   .to = to->id,
+                                   .term = node_view(from).current_term};
+    message.append_entries.prev_log_index = prev_index;
+    message.append_entries.prev_log_term = prev_term;
+    message.append_entries.count = count;
+    message.append_entries.entries = entries;
+    host_receive(to->host, &to->io, cluster.now_ms, &message);
+}
+
+// Entries wait for space; a snapshot that replaces them becomes the state; more entries
+// arrive behind it: its beginning and those are what is written in the end.
+TEST(what_waits_before_a_snapshot_goes_and_what_waits_behind_it_is_written)
+{
+    begin_behind(false);
+    struct node *node = &cluster.nodes[behind];
+    struct node *leader = cluster_elect();
+    for (uint32_t i = 0; i < 3; i++) // all is given by hand
+        cluster.nodes[i].cut_off = true;
+    uint64_t size = node_snapshot(leader, node_view(leader).snapshot_index)->size;
+    for (uint64_t offset = 0; offset < size; offset += CHUNK_BYTES) {
+        struct raft_message message = chunk_of(leader, node, offset);
+        host_receive(node->host, &node->io, cluster.now_ms, &message);
+    }
+    node->disk.full_from = node->disk.appends + 1;
+    struct raft_view view = node_view(node);
+    append_by_hand(leader, node, view.last_index, view.last_term, 3);
+    CHECK(host_disk_full(node->host));
+    for (int i = 0; i < 50; i++) {
+        if (node->disk.pending_count > 0)
+            node_end_sync(node, 0);
+        node_tick(node);
+    }
+    raft_index index = node_view(leader).snapshot_index;
+    raft_term term = 0;
+    CHECK(raft_term_at(host_raft(leader->host), index, &term));
+    CHECK_EQ(node_counters(node).snapshots_received, 1);
+    CHECK_EQ(node->machine.state.index, index);
+    append_by_hand(leader, node, index, term, 4);
+    CHECK_EQ(node_view(node).last_index, index + 4);
+    CHECK(host_disk_full(node->host));
+    node->disk.full_from = 0;
+    for (int i = 0; i < 50; i++) {
+        cluster.now_ms += 10;
+        node_tick(node);
+        if (node->disk.pending_count > 0)
+            node_end_sync(node, 0);
+    }
+    CHECK(!host_disk_full(node->host));
+    CHECK_EQ(node_view(node).durable_index, index + 4);
+    node_crash(node, 0);
+    node_open(node);
+    CHECK_EQ(node_view(node).last_index, index + 4);
+    CHECK_EQ(node->machine.state.index, index);
+}
+
 TEST_MAIN

@@ -54,6 +54,8 @@ static void open_again(struct node *node, uint64_t mask)
         CHECK(opened || node->disk.crashed);
         node_crash(node, ~mask >> 3);
         node_open(node); // whatever the first try has left
+        // What has a snapshot's name was whole when it got it.
+        CHECK(host_warning(node->host) == NULL);
     }
 }
 

@@ -327,7 +327,9 @@ static void put(struct snapshot_shelf *shelf, raft_index index)
     struct disk to = disk();
     store_snapshot(index);
     struct snapshot_kept kept = {.index = index, .size = content(index)->size};
-    CHECK_EQ(snapshot_shelf_put(shelf, &to, &kept), 0);
+    snapshot_shelf_put(shelf, &kept);
+    for (bool more = true; more;)
+        CHECK_EQ(snapshot_shelf_prune(shelf, &to, &more), 0);
 }
 
 static bool is_there(raft_index index)
@@ -368,14 +370,68 @@ TEST(a_snapshot_that_has_its_name_and_is_not_durable_yet_is_not_taken_for_an_old
 TEST(the_same_snapshot_again_takes_the_place_of_the_first)
 {
     struct snapshot_shelf shelf = {.cluster_id = CLUSTER};
-    struct disk to = disk();
     put(&shelf, 10);
     put(&shelf, 30);
     struct snapshot_kept again = {.index = 30, .size = content(30)->size, .term = 9};
-    CHECK_EQ(snapshot_shelf_put(&shelf, &to, &again), 0);
+    snapshot_shelf_put(&shelf, &again);
     CHECK_EQ(shelf.kept[0].term, 9);
     CHECK_EQ(shelf.kept[1].index, 10);
     CHECK(is_there(10) && is_there(30));
+}
+
+// A disk with one old file that is too large for a file in memory.
+struct large {
+    uint64_t size;
+    uint32_t cuts;
+    uint32_t removals;
+};
+
+static int list_large(void *context, void (*see)(void *, const char *, uint64_t),
+                      void *argument)
+{
+    const struct large *large = context;
+    if (large->removals == 0)
+        see(argument, "00000000000000000010.snapshot", large->size);
+    return 0;
+}
+
+static int cut_large(void *context, const char *name, uint64_t size)
+{
+    struct large *large = context;
+    CHECK_EQ(snapshot_format_index(name), 10);
+    CHECK(size < large->size && large->size - size <= SNAPSHOT_SHELF_CUT_BYTES);
+    large->size = size;
+    large->cuts++;
+    return 0;
+}
+
+static int remove_large(void *context, const char *name)
+{
+    struct large *large = context;
+    CHECK_EQ(snapshot_format_index(name), 10);
+    CHECK(large->size <= SNAPSHOT_SHELF_CUT_BYTES);
+    large->removals++;
+    return 0;
+}
+
+TEST(a_large_file_is_removed_a_little_at_a_time)
+{
+    struct large large = {.size = 5 * (uint64_t)SNAPSHOT_SHELF_CUT_BYTES + 1};
+    struct disk from = {.context = &large,
+                        .list = list_large,
+                        .truncate = cut_large,
+                        .remove = remove_large};
+    struct snapshot_shelf shelf = {.kept = {{.index = 30}, {.index = 20}}};
+    bool more = true;
+    for (int i = 0; i < 6; i++) {
+        CHECK_EQ(large.removals, 0);
+        CHECK_EQ(snapshot_shelf_prune(&shelf, &from, &more), 0);
+        CHECK(more);
+    }
+    CHECK_EQ(large.cuts, 5);
+    CHECK_EQ(large.removals, 1);
+    CHECK_EQ(snapshot_shelf_prune(&shelf, &from, &more), 0);
+    CHECK(!more);
 }
 
 TEST(a_kept_file_that_is_shorter_than_it_was_is_told_as_unreadable)

@@ -357,28 +357,6 @@ TEST(entries_that_contradict_the_snapshot_go_and_those_behind_them)
     CHECK(node_view(behind).last_term > term);
 }
 
-static struct raft_message chunk_of(uint64_t offset)
-{
-    static uint8_t bytes[CHUNK_BYTES];
-    raft_index index = node_view(leader).snapshot_index;
-    const struct memory_content *file = node_snapshot(leader, index);
-    uint64_t left = file->size - offset;
-    struct raft_message message = {.type = RAFT_INSTALL_SNAPSHOT,
-                                   .from = leader->id,
-                                   .to = behind->id,
-                                   .term = node_view(leader).current_term};
-    struct raft_install_snapshot *chunk = &message.install_snapshot;
-    chunk->last_included_index = index;
-    CHECK(raft_term_at(host_raft(leader->host), index, &chunk->last_included_term));
-    chunk->offset = offset;
-    chunk->total = file->size;
-    memcpy(&chunk->checksum, file->bytes + file->size - 4, 4);
-    chunk->size = (uint32_t)(left < CHUNK_BYTES ? left : CHUNK_BYTES);
-    memcpy(bytes, file->bytes + offset, chunk->size);
-    chunk->data = bytes;
-    return message;
-}
-
 // etcd (bug 39): chunks that were delayed until the log had it all.
 TEST(a_snapshot_that_comes_late_changes_nothing)
 {
@@ -391,7 +369,7 @@ TEST(a_snapshot_that_comes_late_changes_nothing)
     for (uint64_t offset = 0;
          offset < node_snapshot(leader, node_view(leader).snapshot_index)->size;
          offset += CHUNK_BYTES) {
-        struct raft_message message = chunk_of(offset);
+        struct raft_message message = chunk_of(leader, behind, offset);
         host_receive(behind->host, &behind->io, cluster.now_ms, &message);
         cluster_run(20);
     }
@@ -409,7 +387,7 @@ TEST(a_whole_snapshot_that_is_not_the_one_announced_is_refused)
     uint64_t size = node_snapshot(leader, node_view(leader).snapshot_index)->size;
     for (int wrong = 0; wrong < 3; wrong++) {
         for (uint64_t offset = 0; offset < size; offset += CHUNK_BYTES) {
-            struct raft_message message = chunk_of(offset);
+            struct raft_message message = chunk_of(leader, behind, offset);
             message.install_snapshot.last_included_index += wrong == 0;
             message.install_snapshot.last_included_term += wrong == 1;
             message.install_snapshot.checksum ^= wrong == 2;
@@ -436,7 +414,7 @@ TEST(a_snapshot_that_arrives_gets_no_name_before_what_was_written_before_it_is_d
     behind->cut_off = false;
     uint64_t size = node_snapshot(leader, node_view(leader).snapshot_index)->size;
     for (uint64_t offset = 0; offset < size; offset += CHUNK_BYTES) {
-        struct raft_message message = chunk_of(offset);
+        struct raft_message message = chunk_of(leader, behind, offset);
         message.term += 1;
         host_receive(behind->host, &behind->io, cluster.now_ms, &message);
     }
@@ -463,7 +441,7 @@ TEST(a_first_chunk_in_the_middle_begins_anew)
     begin(150);
     receive_some(3);
     leader->cut_off = true; // its chunks are given by hand
-    struct raft_message message = chunk_of(0);
+    struct raft_message message = chunk_of(leader, behind, 0);
     message.term += 1;
     message.install_snapshot.checksum ^= 1; // another file of the same length
     host_receive(behind->host, &behind->io, cluster.now_ms, &message);
