@@ -3,6 +3,7 @@
 #include "raft/host/snapshot_file.h"
 
 #include "raft/host/crc32c.h"
+#include "raft/host/snapshot_aside.h"
 #include "raft/host/snapshot_shelf.h"
 #include "tests/host/memory_disk.h"
 
@@ -432,6 +433,54 @@ TEST(a_large_file_is_removed_a_little_at_a_time)
     CHECK_EQ(large.removals, 1);
     CHECK_EQ(snapshot_shelf_prune(&shelf, &from, &more), 0);
     CHECK(!more);
+}
+
+// ---- one that grows -------------------------------------------------------------
+
+static int take_any(void *context, const char *name, const void *data, size_t size)
+{
+    (void)context;
+    (void)data;
+    CHECK_TEXT(name, SNAPSHOT_FILE_WRITING);
+    return size > 0 ? 0 : -EINVAL;
+}
+
+static int note_token(void *context, const char *name, uint64_t token)
+{
+    CHECK(name[0] != '\0');
+    *(uint64_t *)context = token;
+    return 0;
+}
+
+TEST(a_long_file_is_synced_now_and_then_and_what_came_later_is_not_counted)
+{
+    static const uint8_t part[SNAPSHOT_ASIDE_SYNC_BYTES / 4];
+    uint64_t started = 0;
+    uint64_t tokens = 7;
+    struct disk to = {.context = &started, .append = take_any, .sync = note_token};
+    struct snapshot_aside aside = {.state = SNAPSHOT_ASIDE_GROWS};
+    for (int i = 0; i < 4; i++) {
+        CHECK_EQ(snapshot_aside_sync(&aside, &to, &tokens), 0);
+        CHECK_EQ(started, 0);
+        CHECK_EQ(snapshot_aside_append(&aside, &to, part, sizeof part), 0);
+    }
+    CHECK_EQ(snapshot_aside_sync(&aside, &to, &tokens), 0);
+    CHECK_EQ(started, 8);
+    for (int i = 0; i < 4; i++) {
+        CHECK(!snapshot_aside_is_behind(&aside));
+        CHECK_EQ(snapshot_aside_append(&aside, &to, part, sizeof part), 0);
+    }
+    CHECK(snapshot_aside_is_behind(&aside)); // no more before the disk has ended that
+    CHECK_EQ(snapshot_aside_sync(&aside, &to, &tokens), 0);
+    CHECK_EQ(started, 8); // one at a time
+    snapshot_aside_complete(&aside);
+    CHECK(!snapshot_aside_synced(&aside, 7));
+    CHECK(snapshot_aside_synced(&aside, 8));
+    CHECK(!snapshot_aside_is_ready(&aside)); // the second half is on no disk yet
+    CHECK_EQ(snapshot_aside_sync(&aside, &to, &tokens), 0);
+    CHECK_EQ(started, 9);
+    CHECK(snapshot_aside_synced(&aside, 9));
+    CHECK(snapshot_aside_is_ready(&aside));
 }
 
 TEST(a_kept_file_that_is_shorter_than_it_was_is_told_as_unreadable)

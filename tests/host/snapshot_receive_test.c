@@ -196,21 +196,88 @@ TEST(others_are_served_while_it_goes_on)
 }
 
 // The files of a transfer under way are not taken away by newer snapshots.
-TEST(the_leader_takes_no_third_snapshot_while_one_is_sent)
+TEST(the_leader_takes_no_snapshot_while_one_is_sent)
 {
+    chunk_bytes = 90;
     begin(200);
     receive_some(2);
     uint64_t taken = node_counters(leader).snapshots_taken;
-    for (int i = 0; i < 30 && node_counters(behind).snapshots_received == 0; i++) {
-        CHECK_EQ(node_propose(leader), RAFT_OK);
-        cluster_step();
+    raft_index index = node_view(leader).snapshot_index;
+    while (node_counters(behind).snapshots_received == 0 &&
+           node_view(leader).last_applied < index + 30) {
+        for (int i = 0; i < 5; i++)
+            CHECK_EQ(node_propose(leader), RAFT_OK);
+        for (int i = 0; i < 12; i++) {
+            if (!cluster_step())
+                cluster_pass_time(cluster.now_ms + 1);
+        }
     }
-    CHECK(node_counters(leader).snapshots_taken <= taken + 1);
+    CHECK_EQ(node_counters(behind).snapshots_received, 0);
+    CHECK(node_view(leader).last_applied >= index + 30); // two were due
+    CHECK_EQ(node_counters(leader).snapshots_taken, taken);
     check_caught_up();
     CHECK_EQ(node_counters(behind).snapshots_received, 1);
-    cluster_propose(30);
     cluster_run(500);
     CHECK(node_counters(leader).snapshots_taken > taken);
+}
+
+static bool end_sync_of(struct node *node, const char *name)
+{
+    for (uint32_t i = 0; i < node->disk.pending_count; i++) {
+        const struct memory_file *file = &node->disk.files[node->disk.pending[i].file];
+        if (strcmp(file->name, name) == 0) {
+            node_end_sync(node, i);
+            return true;
+        }
+    }
+    return false;
+}
+
+// Its own snapshot is of a state that is no more.
+TEST(a_snapshot_that_is_taken_is_given_up_for_one_that_has_arrived)
+{
+    start_three();
+    cluster_propose(106);
+    leader = cluster_elect();
+    behind = &cluster.nodes[leader->id % 3];
+    cluster_run(500);
+    behind->cut_off = true;
+    cluster_propose(60);
+    cluster_run(500);
+    leader = cluster_elect();
+    leader->cut_off = true;
+    uint64_t taken = node_counters(behind).snapshots_taken;
+    raft_index index = node_view(leader).snapshot_index;
+    for (uint64_t offset = 0; offset < node_snapshot(leader, index)->size;
+         offset += CHUNK_BYTES) {
+        struct raft_message message = chunk_of(leader, behind, offset);
+        host_receive(behind->host, &behind->io, cluster.now_ms, &message);
+    }
+    for (int i = 0; i < 30; i++) { // it is checked, but for its sync
+        (void)end_sync_of(behind, "00000000000000000001.log");
+        node_tick(behind);
+    }
+    CHECK(node_view(behind).last_applied > node_view(behind).snapshot_index);
+    cluster.now_ms += 100;
+    host_snapshot(behind->host, &behind->io, cluster.now_ms);
+    node_tick(behind);
+    CHECK(behind->machine.is_frozen);
+    CHECK(end_sync_of(behind, SNAPSHOT_FILE_RECEIVING));
+    node_tick(behind);
+    CHECK(behind->machine.is_frozen);
+    while (behind->disk.pending_count > 0)
+        node_end_sync(behind, 0);
+    for (int i = 0; i < 30; i++)
+        node_tick(behind);
+    CHECK(!behind->machine.is_frozen);
+    CHECK(host_stopped(behind->host) == NULL);
+    CHECK_EQ(node_counters(behind).snapshots_received, 1);
+    CHECK_EQ(node_counters(behind).snapshots_taken, taken);
+    CHECK_EQ(behind->machine.state.index, index);
+    CHECK(!node_counters(behind).snapshot_underway);
+    const struct memory_file *file =
+        memory_disk_find(&behind->disk, SNAPSHOT_FILE_WRITING);
+    CHECK(file == NULL || !file->now.exists);
 }
 
 // ---- it does not ----------------------------------------------------------------
