@@ -92,6 +92,7 @@ struct cluster {
     // Faults.
     uint32_t drop_percent;
     uint64_t damage_chunk; // the chunk, from now on, that arrives damaged; 0: none
+    bool lose_chunks;      // all else arrives
     bool halt_syncs;       // none ends
 };
 
@@ -291,7 +292,8 @@ static inline void take_messages(void *context, const struct raft_message *messa
         const struct raft_message *message = &messages[i];
         CHECK_EQ(message->from, node->id);
         note_vote(message);
-        if (message->to > cluster.count || is_lost(message))
+        if (message->to > cluster.count || is_lost(message) ||
+            (cluster.lose_chunks && message->type == RAFT_INSTALL_SNAPSHOT))
             continue;
         if (cluster.packet_count == PACKETS_MAX)
             continue; // lost as well

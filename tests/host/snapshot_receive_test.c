@@ -221,6 +221,25 @@ TEST(the_leader_takes_no_snapshot_while_one_is_sent)
     CHECK(node_counters(leader).snapshots_taken > taken);
 }
 
+// But not at the price of a log that takes no more.
+TEST(a_log_that_is_nearly_full_does_not_wait_for_a_transfer)
+{
+    begin(200);
+    receive_some(2);
+    cluster.lose_chunks = true;
+    raft_index index = node_view(leader).snapshot_index;
+    uint64_t taken = node_counters(leader).snapshots_taken;
+    raft_index waited = 0;
+    while (node_counters(leader).snapshots_taken == taken) {
+        waited = node_view(leader).last_applied - index;
+        cluster_propose(1);
+    }
+    CHECK(waited > 2 * 12); // so many entries make one due
+    CHECK(node_view(leader).last_index - node_view(leader).first_index < 128);
+    cluster.lose_chunks = false;
+    check_caught_up();
+}
+
 static bool end_sync_of(struct node *node, const char *name)
 {
     for (uint32_t i = 0; i < node->disk.pending_count; i++) {
@@ -349,6 +368,52 @@ TEST(a_machine_that_finds_it_wrong_stops_the_node)
     CHECK_EQ(behind->machine.state.index, node_view(behind).snapshot_index);
     behind->cut_off = false;
     leader = cluster_elect();
+    check_caught_up();
+}
+
+static void run_until_restoring(void)
+{
+    begin(200);
+    behind->cut_off = false;
+    for (int i = 0; i < 5000 && !behind->machine.restoring; i++) {
+        if (!cluster_step())
+            cluster_pass_time(cluster.now_ms + 10);
+    }
+    CHECK(behind->machine.restoring);
+}
+
+TEST(a_snapshot_that_is_damaged_between_its_check_and_its_use_stops_the_node)
+{
+    run_until_restoring();
+    raft_index indices[8];
+    CHECK_EQ(node_snapshots(behind, indices), 1);
+    struct memory_content *file = node_snapshot(behind, indices[0]);
+    file->bytes[file->size - 40] ^= 1;
+    cluster_run(500);
+    CHECK_TEXT(host_stopped(behind->host),
+               "the snapshot cannot be restored: Bad message");
+    CHECK(behind->machine.restoring); // it was never told that this was a state
+}
+
+TEST(a_snapshot_that_cannot_be_read_back_stops_the_node)
+{
+    run_until_restoring();
+    behind->disk.read_status = -EIO;
+    cluster_run(500);
+    CHECK_TEXT(host_stopped(behind->host),
+               "the snapshot cannot be restored: Input/output error");
+}
+
+TEST(a_leader_that_cannot_read_its_snapshot_leads_on_and_sends_it_later)
+{
+    begin(100);
+    leader->disk.read_status = -EIO;
+    behind->cut_off = false;
+    cluster_run(1000);
+    CHECK(host_stopped(leader->host) == NULL);
+    CHECK_EQ(node_view(leader).role, RAFT_LEADER);
+    CHECK_EQ(node_counters(behind).snapshots_received, 0);
+    leader->disk.read_status = 0;
     check_caught_up();
 }
 
