@@ -263,6 +263,80 @@ static enum members_verdict self_resolve(const struct raft_configuration *config
     return MEMBERS_TO_CHANGE;
 }
 
+// ---- what the core would refuse without a word ------------------------------------
+
+// The role that a member has once the change is done; RAFT_REMOVED: none.
+static enum raft_member_role role_after(const struct raft_configuration *configuration,
+                                        const struct members_delta *delta, raft_id id)
+{
+    const struct raft_member *member = raft_member_find(configuration, id);
+
+    for (uint32_t i = 0; i < delta->count; i++)
+        if (delta->members[i].id == id)
+            return delta->members[i].role;
+    return member == NULL ? RAFT_REMOVED : member->role;
+}
+
+static bool voters_possible(const struct raft_configuration *configuration,
+                            const struct members_delta *delta, struct buffer *error)
+{
+    uint32_t voters = 0;
+    uint32_t moved = 0;
+    raft_id demoted = 0;
+
+    for (uint32_t i = 0; i < configuration->count; i++) {
+        const struct raft_member *member = &configuration->members[i];
+        enum raft_member_role after = role_after(configuration, delta, member->id);
+
+        voters += votes(after);
+        moved += votes(after) != votes(member->role);
+        if (votes(member->role) && !votes(after) && after != RAFT_REMOVED)
+            demoted = member->id;
+    }
+    for (uint32_t i = 0; i < delta->count; i++) {
+        bool is_new = raft_member_find(configuration, delta->members[i].id) == NULL;
+
+        voters += is_new && votes(delta->members[i].role);
+        moved += is_new && votes(delta->members[i].role);
+    }
+    if (voters == 0)
+        return refuse(error, "ERR a cluster needs a voter");
+    if (demoted != 0 && moved > 1) {
+        refuse_member(error, demoted, "becomes a learner in a change of its own");
+        return false;
+    }
+    return true;
+}
+
+static bool same_peer_address(const char *one, const char *other)
+{
+    size_t size = strcspn(one, "/");
+
+    return size > 0 && size == strcspn(other, "/") && memcmp(one, other, size) == 0;
+}
+
+// Two members at one place would take each other's calls.
+static bool addresses_possible(const struct raft_configuration *configuration,
+                               const struct members_delta *delta, struct buffer *error)
+{
+    for (uint32_t i = 0; i < delta->count; i++) {
+        const struct raft_member *moved = &delta->members[i];
+
+        for (uint32_t j = 0; j < configuration->count; j++) {
+            const struct raft_member *other = &configuration->members[j];
+
+            if (moved->role == RAFT_REMOVED || other->id == moved->id ||
+                role_after(configuration, delta, other->id) == RAFT_REMOVED ||
+                !same_peer_address(moved->address, other->address))
+                continue;
+            resp_error_format(error, "ERR %s is the address of member %u",
+                              moved->address, other->id);
+            return false;
+        }
+    }
+    return true;
+}
+
 enum members_verdict members_resolve(const struct members_ask *ask,
                                      const struct raft_configuration *configuration,
                                      const struct raft_member *self,
@@ -287,5 +361,8 @@ enum members_verdict members_resolve(const struct members_ask *ask,
     }
     if (delta->count == 0)
         return MEMBERS_FULFILLED;
+    if (!voters_possible(configuration, delta, error) ||
+        !addresses_possible(configuration, delta, error))
+        return MEMBERS_REFUSED;
     return self_resolve(configuration, self, delta, error);
 }

@@ -97,6 +97,11 @@ static void members_run(struct node *node, struct request *request)
 
 // ---- leadership -----------------------------------------------------------------
 
+static const struct raft_member *member_of(const struct node *node, raft_id id)
+{
+    return raft_member_find(&node->leadership.configuration, id);
+}
+
 static void transfer_run(struct node *node, struct request *request)
 {
     uint64_t to = 0;
@@ -107,16 +112,18 @@ static void transfer_run(struct node *node, struct request *request)
         node_answers_error(node, request, "ERR RAFT.TRANSFER takes a member's id");
     } else if (to == node->options->id) {
         answer_ok(node, request);
-    } else if (to != 0 &&
-               raft_member_find(&node->leadership.configuration, (raft_id)to) == NULL) {
+    } else if (to > UINT32_MAX || (to != 0 && member_of(node, (raft_id)to) == NULL)) {
         node_answers_error(node, request, "ERR there is no such member");
+    } else if (to != 0 && member_of(node, (raft_id)to)->role != RAFT_VOTER &&
+               member_of(node, (raft_id)to)->role != RAFT_STAYING) {
+        node_answers_error(node, request, "ERR that member has no vote");
     } else {
         status = host_transfer(node->host, &node->io, uv_now(node->loop), (raft_id)to);
         node->touched = true;
         if (status == RAFT_OK)
             node->transfer = request;
         else if (status == RAFT_INVALID || status == RAFT_NOT_CAUGHT_UP)
-            node_answers_error(node, request, "ERR nobody like that can lead now");
+            node_answers_error(node, request, "ERR no other voter can be heard");
         else
             node_answers_status(node, request, status);
     }
@@ -128,7 +135,10 @@ static void run(struct node *node, struct request *request)
 {
     struct bytes name = request->words[0];
 
-    if (command_word_is(name, "RAFT.SNAPSHOT")) {
+    if (command_word_is(name, "RAFT.SNAPSHOT") && request->word_count > 1) {
+        node_answers_error(node, request,
+                           "ERR wrong number of arguments for 'raft.snapshot' command");
+    } else if (command_word_is(name, "RAFT.SNAPSHOT")) {
         host_snapshot(node->host, &node->io, uv_now(node->loop));
         node->touched = true;
         answer_ok(node, request);

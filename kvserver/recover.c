@@ -65,8 +65,8 @@ static const char what_may_be_lost[] =
     "told\n"
     "are safe. Its vote may be lost, too.\n\n"
     "If the cluster has a healthy majority without this node, do not use this log:\n"
-    "nothing is lost. Remove this member (raft.remove_member), delete its directory,\n"
-    "and add it again: the leader sends it everything.\n"
+    "nothing is lost. Remove this member (RAFT.MEMBER REMOVE), delete its directory,\n"
+    "and let a new node join under a new id: the leader sends it everything.\n"
     "If no majority is left: raftkv recover --force-new-cluster on the member with "
     "the\n"
     "highest term and, among those, the highest last entry.\n";
@@ -451,6 +451,7 @@ void recover_advise(const char *reason, const char *dir)
     notice_line(
         "the log is damaged: writes that this node has acknowledged may be "
         "lost. Where the cluster has a healthy majority without it, nothing is: "
-        "remove this member, delete its directory and add it again");
+        "remove this member, delete its directory and let a new node join "
+        "under a new id");
     notice_line("to see what is left: raftkv recover --dir %s", dir);
 }

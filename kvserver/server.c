@@ -272,7 +272,11 @@ static void tell_start(const struct server *server)
     unsigned long long entries = view->last_index - view->first_index + 1;
     uint32_t members = view->configuration->count;
 
-    notice_line("recovered %llu entries, term %llu, from %s", entries,
+    if (view->snapshot_index > 0)
+        notice_line("recovered a snapshot of entries 1 to %llu",
+                    (unsigned long long)view->snapshot_index);
+    notice_line("recovered %llu %sentries, term %llu, from %s", entries,
+                view->snapshot_index > 0 ? "later " : "",
                 (unsigned long long)view->current_term, options->dir);
     notice_line("serves clients on %s:%u, %u member%s", options_address(options),
                 server->client_port, members, members == 1 ? "" : "s");

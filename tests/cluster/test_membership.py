@@ -297,6 +297,32 @@ def test_the_last_voter_cannot_be_removed() -> None:
     with RealCluster(1, cables=False) as cluster:
         cluster.leader()
         cluster.set("k", "v")
-        with pytest.raises(RespError, match="^ERR this change of members is not"):
+        with pytest.raises(RespError, match="^ERR a cluster needs a voter"):
             cluster.do("RAFT.MEMBER", "REMOVE", 1)
         cluster.set("k", "w")
+
+
+def test_a_change_that_cannot_be_costs_no_leader() -> None:
+    """A leader that is to go hands over first: not where the change is refused anyway."""
+    with RealCluster(3, cables=False) as cluster:
+        leader = cluster.leader()
+        term = cluster.status(leader).term
+        asked = [word for node in (1, 2, 3) for word in (node, "removed", "-", "-")]
+        with pytest.raises(RespError, match="^ERR a cluster needs a voter"):
+            cluster.do("RAFT.MEMBER", "CHANGE", *asked)
+        demoted = [word for node in (1, 2, 3) if node != leader for word in (node, "removed", "-", "-")]
+        with pytest.raises(RespError, match="^ERR (a cluster needs|member)"):
+            cluster.do("RAFT.MEMBER", "CHANGE", leader, "learner", "-", "-", *demoted[:4])
+        assert cluster.leader() == leader and cluster.status(leader).term == term
+
+
+def test_an_address_is_that_of_one_member() -> None:
+    with RealCluster(3, cables=False) as cluster:
+        leader = cluster.leader()
+        other = next(node for node in cluster.nodes if node != leader)
+        address = f"127.0.0.1:{cluster.peer_ports[other]}/{cluster.client_ports[other]}"
+        with pytest.raises(RespError, match=f"is the address of member {other}$"):
+            cluster.do("RAFT.MEMBER", "ADD", 9, address)
+        with pytest.raises(RespError, match="^ERR there is no such member"):
+            cluster.do("RAFT.TRANSFER", (1 << 32) + other)
+        assert cluster.leader() == leader
