@@ -550,7 +550,8 @@ bool host_disk_full(const struct host *host)
 
 bool host_busy(const struct host *host)
 {
-    return !host->stopped && host->write_durable != host->write_appended;
+    return !host->stopped &&
+           (host->write_durable != host->write_appended || host->backlog.write != 0);
 }
 
 const struct raft *host_raft(const struct host *host)

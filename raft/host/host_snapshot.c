@@ -57,12 +57,22 @@ static bool has_to_wait(const struct host *host)
     return false;
 }
 
+// What a sync under way tells of the disk still counts, whatever became of its file: it
+// may be the one that the removal of a segment leans on.
+static void drop_aside(struct host *host, const struct host_io *io,
+                       struct snapshot_aside *aside)
+{
+    if (aside->token != 0)
+        host->orphan_token = aside->token;
+    snapshot_aside_drop(aside, &io->disk);
+}
+
 static void give_up_taking(struct host *host, const struct host_io *io)
 {
     if (host->taking.frozen)
         io->machine.snapshot_end(io->machine.context);
     host->taking.frozen = false;
-    snapshot_aside_drop(&host->taking.aside, &io->disk);
+    drop_aside(host, io, &host->taking.aside);
 }
 
 static void taking_failed(struct host *host, const struct host_io *io, int status)
@@ -236,7 +246,7 @@ static void send_chunk(struct host *host, const struct host_io *io,
 
 static void receiving_failed(struct host *host, const struct host_io *io)
 {
-    snapshot_aside_drop(&host->receiving.aside, &io->disk);
+    drop_aside(host, io, &host->receiving.aside);
     host->receiving.checking = false;
     host->receiving.checked = false;
     host->receiving.failed = true;
@@ -250,7 +260,7 @@ static void store_chunk(struct host *host, const struct host_io *io,
     struct snapshot_aside *aside = &receiving->aside;
     int status = 0;
     if (chunk->offset == 0) {
-        snapshot_aside_drop(aside, &io->disk);
+        drop_aside(host, io, aside);
         aside->receiving = true;
         receiving->checking = false;
         receiving->checked = false;

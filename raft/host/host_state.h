@@ -79,7 +79,8 @@ struct host {
     struct host_taking taking;
     struct host_receiving receiving;
     struct host_restoring restoring;
-    bool can_snapshot; // the state machine can
+    uint64_t orphan_token; // of a sync under way whose file was given up
+    bool can_snapshot;     // the state machine can
     bool snapshot_asked;
     bool pruning;               // older snapshots may be there
     uint64_t snapshot_retry_ms; // not before
