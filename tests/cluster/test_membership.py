@@ -310,9 +310,10 @@ def test_a_change_that_cannot_be_costs_no_leader() -> None:
         asked = [word for node in (1, 2, 3) for word in (node, "removed", "-", "-")]
         with pytest.raises(RespError, match="^ERR a cluster needs a voter"):
             cluster.do("RAFT.MEMBER", "CHANGE", *asked)
-        demoted = [word for node in (1, 2, 3) if node != leader for word in (node, "removed", "-", "-")]
+        others = [node for node in (1, 2, 3) if node != leader]
+        removed = [word for node in others for word in (node, "removed", "-", "-")]
         with pytest.raises(RespError, match="^ERR (a cluster needs|member)"):
-            cluster.do("RAFT.MEMBER", "CHANGE", leader, "learner", "-", "-", *demoted[:4])
+            cluster.do("RAFT.MEMBER", "CHANGE", leader, "learner", "-", "-", *removed[:4])
         assert cluster.leader() == leader and cluster.status(leader).term == term
 
 
