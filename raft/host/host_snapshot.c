@@ -519,7 +519,8 @@ void host_snapshot_work(struct host *host, const struct host_io *io)
 bool host_snapshot_awaits(const struct host *host, uint64_t token)
 {
     return token != 0 &&
-           (token == host->taking.aside.token || token == host->receiving.aside.token);
+           (token == host->taking.aside.token || token == host->receiving.aside.token ||
+            token == host->orphan_token);
 }
 
 void host_snapshot_synced(struct host *host, uint64_t token)

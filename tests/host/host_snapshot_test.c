@@ -655,4 +655,44 @@ TEST(what_a_follower_could_not_write_is_written_as_it_is_in_the_end)
     CHECK_EQ(term, 3);
 }
 
+// The removal of a segment leans on whichever sync comes next, be its file given up.
+TEST(a_failed_sync_counts_although_its_file_was_given_up)
+{
+    make_a_file();
+    begin_following();
+    memset(folds, 0, sizeof folds); // the five below are not node 1's
+    struct raft_entry entries[5];
+    for (uint32_t i = 0; i < 5; i++)
+        entries[i] = (struct raft_entry){.index = i + 1,
+                                         .term = 1,
+                                         .type = RAFT_ENTRY_COMMAND,
+                                         .size = 1,
+                                         .data = "o"};
+    struct raft_message message = {.type = RAFT_APPEND_ENTRIES};
+    message.append_entries.entries = entries;
+    message.append_entries.count = 5;
+    message.append_entries.leader_commit = 5;
+    receive(message);
+    go_on(10);
+    CHECK_EQ(machine.index, 5);
+    host_snapshot(world.host, &world.io, world.now_ms);
+    for (int i = 0; i < 50 && world.disk.pending_count == 0; i++)
+        host_tick(world.host, &world.io, world.now_ms);
+    CHECK_EQ(world.disk.pending_count, 1); // of one's own, and it stays under way
+    for (uint64_t offset = 0; offset < file_size; offset += PIECE_BYTES)
+        receive_chunk(offset);
+    for (int i = 0; i < 100 && machine.restores == 0; i++) {
+        host_tick(world.host, &world.io, world.now_ms);
+        uint64_t token;
+        if (world.disk.pending_count > 1 &&
+            memory_disk_end_one_sync(&world.disk, 1, &token) == 0)
+            host_synced(world.host, &world.io, world.now_ms, token, 0);
+    }
+    CHECK_EQ(machine.restores, 1);
+    CHECK(!counters().snapshot_underway && host_stopped(world.host) == NULL);
+    world.disk.sync_status = -EIO;
+    end_sync();
+    CHECK(host_stopped(world.host) != NULL);
+}
+
 TEST_MAIN
