@@ -44,7 +44,8 @@ POSIX_SRC := $(wildcard raft/host/disk_posix.c)
 SERVICE_SRC := $(wildcard kvserver/service/*.c kvserver/engine/*.c)
 RPC_SRC := $(wildcard rpc/*.c)
 SERVER_SRC := $(filter-out kvserver/main.c,$(wildcard kvserver/*.c))
-SIM_SRC := $(filter-out sim/main.c,$(wildcard sim/*.c))
+SIM_SRC := $(filter-out sim/tool/%,$(wildcard sim/*.c sim/*/*.c))
+TOOL_SRC := $(wildcard sim/tool/*.c)
 
 objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 LIBS := $(OUT)/libsim.a $(OUT)/libserver.a $(OUT)/librpc.a $(OUT)/libservice.a \
@@ -75,7 +76,7 @@ $(LIBS): $(OUT)/.sources
 $(OUT)/raftkv: $(OUT)/obj/kvserver/main.o $(filter-out %/libsim.a,$(LIBS))
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lpthread -lm
-$(OUT)/raftsim: $(OUT)/obj/sim/main.o $(OUT)/libsim.a $(OUT)/libservice.a \
+$(OUT)/raftsim: $(call objects,$(TOOL_SRC)) $(OUT)/libsim.a $(OUT)/libservice.a \
                 $(OUT)/libhost.a $(OUT)/libcore.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
@@ -251,7 +252,7 @@ coverage: ## lines and branches of raft/ that its tests reach (gcovr)
 	status=$$?; awk -F, -f tests/coverage.awk $(COVERED)/table.csv; exit $$status
 
 FORMATTED = $(wildcard raft/*.[ch] raft/host/*.[ch] rpc/*.[ch] kvserver/*.[ch] \
-            kvserver/*/*.[ch] sim/*.[ch] tests/*.[ch] tests/*/*.[ch] docs/examples/*/*.c)
+            kvserver/*/*.[ch] sim/*.[ch] sim/*/*.[ch] tests/*.[ch] tests/*/*.[ch] docs/examples/*/*.c)
 lint: ## formatting, clang-tidy, and Python that compiles and uses what it imports
 	@CC='$(CC)' sh tests/bootstrap.sh check lint
 	clang-format --dry-run --Werror $(FORMATTED)
@@ -273,5 +274,5 @@ help: ## list what can be asked for
         bench-programs FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
--include $(patsubst %.o,%.d,$(call objects,$(wildcard raft/*.c raft/host/*.c rpc/*.c kvserver/*.c kvserver/*/*.c sim/*.c tests/*.c tests/*/*.c)))
+-include $(patsubst %.o,%.d,$(call objects,$(wildcard raft/*.c raft/host/*.c rpc/*.c kvserver/*.c kvserver/*/*.c sim/*.c sim/*/*.c tests/*.c tests/*/*.c)))
 -include $(patsubst %.c,$(PIC)/%.d,$(CORE_SRC) $(HOST_SRC) $(POSIX_SRC) $(RPC_SRC))

@@ -1,6 +1,6 @@
 #include "sim/churn.h"
 
-#include "sim/electorate.h"
+#include "sim/checker/electorate.h"
 #include "sim/world.h"
 
 #include <inttypes.h>

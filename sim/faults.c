@@ -1,7 +1,7 @@
 #include "sim/faults.h"
 
 #include "sim/churn.h"
-#include "sim/disk_faults.h"
+#include "sim/disk/disk_faults.h"
 #include "sim/world.h"
 
 #include <inttypes.h>

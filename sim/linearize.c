@@ -1,7 +1,7 @@
 #include "sim/linearize.h"
 
-#include "sim/frontier.h"
-#include "sim/linearize_key.h"
+#include "sim/history/frontier.h"
+#include "sim/history/linearize_key.h"
 
 #include <assert.h>
 #include <stdbool.h>

@@ -9,7 +9,7 @@
 #ifndef SIM_LINEARIZE_H
 #define SIM_LINEARIZE_H
 
-#include "sim/history.h"
+#include "sim/history/history.h"
 
 #include <stdint.h>
 

@@ -12,7 +12,7 @@
 
 #include "kvserver/service/service.h"
 #include "raft/host/host.h"
-#include "sim/disk.h"
+#include "sim/disk/disk.h"
 #include "sim/heap.h"
 #include "sim/node_clock.h"
 #include "sim/request.h"

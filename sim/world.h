@@ -14,11 +14,11 @@
 #include <stdio.h>
 
 #include "kvserver/service/buffer.h"
-#include "sim/checker.h"
+#include "sim/checker/checker.h"
 #include "sim/client.h"
 #include "sim/faults.h"
 #include "sim/heap.h"
-#include "sim/history.h"
+#include "sim/history/history.h"
 #include "sim/links.h"
 #include "sim/node.h"
 #include "sim/pool.h"

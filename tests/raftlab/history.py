@@ -1,5 +1,5 @@
 """What clients saw of a real cluster, in the form that `raftsim linearize` judges
-(sim/history.h): one operation a line, with the times of its call and its return."""
+(sim/history/history.h): one operation a line, with the times of its call and its return."""
 
 import collections
 import dataclasses

@@ -2,7 +2,7 @@
 #ifndef TESTS_SIM_ACTOR_H
 #define TESTS_SIM_ACTOR_H
 
-#include "sim/checker.h"
+#include "sim/checker/checker.h"
 
 #include "tests/test.h"
 

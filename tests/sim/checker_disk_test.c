@@ -1,5 +1,5 @@
 // Votes, disks and outputs: each lie about them is found.
-#include "sim/checker.h"
+#include "sim/checker/checker.h"
 
 #include "tests/sim/actor.h"
 

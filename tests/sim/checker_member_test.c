@@ -1,5 +1,5 @@
 // Configurations and snapshots: a true story of each, then the lies.
-#include "sim/checker.h"
+#include "sim/checker/checker.h"
 
 #include "tests/sim/actor.h"
 

@@ -1,5 +1,5 @@
 // Every property is shown to fire: a small true story first, then the same with a lie.
-#include "sim/checker.h"
+#include "sim/checker/checker.h"
 
 #include "tests/sim/actor.h"
 

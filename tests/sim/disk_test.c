@@ -1,5 +1,5 @@
 // The simulated disk: what a crash may take and what it may not, and faults that heal.
-#include "sim/disk.h"
+#include "sim/disk/disk.h"
 
 #include <errno.h>
 

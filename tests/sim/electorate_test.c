@@ -1,5 +1,5 @@
 // Configurations as sets: who decides, what may follow what.
-#include "sim/electorate.h"
+#include "sim/checker/electorate.h"
 
 #include "tests/test.h"
 

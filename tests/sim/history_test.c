@@ -1,5 +1,5 @@
 // Histories: recording, and the way to text and back.
-#include "sim/history.h"
+#include "sim/history/history.h"
 
 #include "sim/random.h"
 #include "tests/test.h"

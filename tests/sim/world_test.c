@@ -3,7 +3,7 @@
 #include "sim/world.h"
 
 #include "sim/json.h"
-#include "sim/options.h"
+#include "sim/language/options.h"
 #include "sim/run.h"
 #include "tests/test.h"
 

@@ -1,0 +1,83 @@
+// checker_state.h: what the checker remembers. Internal to sim/checker*.c.
+//
+// The shadow of a node is made from its outputs alone: what it was to persist, what was
+// reported durable, what it sent. It is never read from the node.
+#ifndef SIM_CHECKER_STATE_H
+#define SIM_CHECKER_STATE_H
+
+#include "sim/checker/checker.h"
+#include "sim/checker/marks.h"
+#include "sim/checker/electorate.h"
+
+// A write under way, and what it makes durable.
+struct pending_write {
+    uint64_t number;
+    raft_index last; // of the log; lowered where a later write replaces entries
+    struct raft_hard_state hard_state;
+};
+
+// What the checker remembers of one node.
+struct shadow {
+    // Persistent on the node: kept across its crashes.
+    struct marks log;
+    struct electorate_list members; // the configurations in it
+    struct marks found;             // while it starts: what was on its disk
+    struct electorate_list found_members;
+    raft_index durable_index;
+    struct raft_hard_state durable;
+    raft_term granted_term; // the newest term in which it voted for somebody
+    raft_id granted_to;
+    uint32_t incarnation;
+
+    // Of this incarnation.
+    bool up;
+    enum raft_role role;
+    struct raft_hard_state hard_state;
+    raft_index commit_index;
+    raft_index given; // for apply
+    raft_index applied;
+    uint64_t write; // the newest number
+    struct pending_write *pending;
+    uint32_t pending_first;
+    uint32_t pending_count;
+    uint32_t pending_capacity;
+    raft_index match[RAFT_MEMBERS_MAX + 1]; // as leader; by id
+    uint32_t peers;                         // as leader: whom it knows, as bits
+    raft_index first_index;
+    raft_index snapshot_index;
+    raft_index restoring;            // a snapshot is being restored; 0: none
+    struct electorate_place decides; // was in use before this step
+    raft_index committed_before;     // this step, as it knew
+    struct electorate_place in_use;  // as its view has told last
+};
+
+struct checker {
+    uint32_t node_count;
+    uint32_t member_count; // of the first start
+    struct shadow nodes[RAFT_MEMBERS_MAX + 1];
+
+    struct marks places;     // by index: the first term seen there, and its chain
+    struct mark_map other;   // (index, term) -> chain for further terms
+    struct mark_map leaders; // (1, term) -> node and incarnation
+    struct mark_map votes;   // (candidate, term) -> who voted for it
+    struct marks committed;  // what some node has shown as committed
+    struct electorate_list committed_members;
+    struct marks commit_term; // by index: the term of the leader that committed it
+    struct marks states;      // by index: the hash of the state machine, once applied
+    uint64_t leader_count;
+
+    uint64_t event;
+    uint64_t time_us;
+    uint32_t violation_count;
+    struct violation violations[CHECKER_VIOLATIONS_MAX];
+};
+
+// The shadow of node `id`, which is one of 1..node_count.
+struct shadow *checker_shadow(struct checker *checker, raft_id id);
+
+// Whether this log holds what was committed up to `index`.
+// False also where so much was never committed.
+bool checker_holds_committed(const struct checker *checker, const struct shadow *shadow,
+                             raft_index index);
+
+#endif

@@ -1,0 +1,107 @@
+#include "sim/disk/disk_faults.h"
+
+#include "sim/world.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROOM_BYTES_MAX = 6000 };
+
+// ---- snapshots on a disk --------------------------------------------------------
+
+struct shelf {
+    uint32_t count; // snapshot files
+    uint64_t newest;
+    uint64_t second;
+    char newest_name[80];
+    uint64_t newest_size;
+    uint64_t receiving_size; // of the one that is being received
+};
+
+static void see_file(void *argument, const char *name, uint64_t size)
+{
+    struct shelf *shelf = argument;
+    const char *dot = strchr(name, '.');
+
+    if (strcmp(name, "snapshot.receiving") == 0)
+        shelf->receiving_size = size;
+    if (dot == NULL || strcmp(dot, ".snapshot") != 0)
+        return;
+    // Names come in order, and are numbers of equal length.
+    shelf->count++;
+    shelf->second = shelf->newest;
+    shelf->newest = strtoull(name, NULL, 10);
+    shelf->newest_size = size;
+    snprintf(shelf->newest_name, sizeof(shelf->newest_name), "%s", name);
+}
+
+// Damages what can be replaced: a chunk that was received, or the newest snapshot where
+// the one before and the log behind it do as well.
+static bool damage_snapshot(struct node *node, struct random *random)
+{
+    struct shelf shelf = {0};
+    uint64_t where = random_u64(random);
+    bool received = random_chance(random, 500000);
+
+    node->io.disk.list(node->io.disk.context, see_file, &shelf);
+    if (received && shelf.receiving_size > 0) {
+        trace_note(&node->world->trace, node->world->now_us,
+                   "a received chunk is damaged at n%" PRIu32, node->id);
+        node->disk_faulty = true; // it may be damaged after it was found to be whole
+        sim_disk_damage(node->disk, "snapshot.receiving", where % shelf.receiving_size,
+                        1, SIM_DISK_FLIP);
+        return false;
+    }
+    if (shelf.count < 2 || shelf.second < node->restored_index ||
+        shelf.newest_size == 0)
+        return false;
+    trace_note(&node->world->trace, node->world->now_us, "%s is damaged at n%" PRIu32,
+               shelf.newest_name, node->id);
+    sim_disk_damage(node->disk, shelf.newest_name, where % shelf.newest_size, 1,
+                    SIM_DISK_FLIP);
+    return true;
+}
+
+// ---- strikes --------------------------------------------------------------------
+
+bool disk_faults_strike(struct node *node, struct random *random, bool snapshots)
+{
+    uint64_t how = random_below(random, snapshots ? 6 : 4);
+    uint64_t room = random_below(random, ROOM_BYTES_MAX);
+    struct sim_disk_counters counters;
+
+    trace_note(&node->world->trace, node->world->now_us,
+               "disk n%" PRIu32 " fault %" PRIu64, node->id, how);
+    if (how >= 4)
+        return damage_snapshot(node, random) && node->up;
+    if (how <= 1) {
+        node->sync_us_max = random_between(random, 1000, how == 0 ? 20000 : 200000);
+    } else if (how == 2) {
+        node->disk_faulty = true;
+        sim_disk_fail_syncs(node->disk, 1);
+    } else {
+        node->disk_full = true;
+        sim_disk_count(node->disk, &counters);
+        sim_disk_set_capacity(node->disk, counters.bytes_used + room);
+    }
+    return false;
+}
+
+void disk_faults_heal(struct node *node)
+{
+    node->sync_us_min = node->world->config.sync_us_min;
+    node->sync_us_max = node->world->config.sync_us_max;
+    node->disk_full = false;
+    sim_disk_heal(node->disk);
+    // A host that the fault has stopped needs a new life. One that a write failed but
+    // that does not know yet may still stop: the fault excuses it until it restarts.
+    if (node->up && node->stopped[0] != '\0')
+        node_crash(node, SIM_DISK_LOSE_ALL);
+    if (!node->up && node->incarnation > 0 && !node->disk_lost) {
+        node->disk_faulty = false;
+        trace_note(&node->world->trace, node->world->now_us, "restart n%" PRIu32,
+                   node->id);
+        node_start(node);
+    }
+}

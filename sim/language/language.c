@@ -1,0 +1,430 @@
+#include "sim/language/language.h"
+
+#include "kvserver/service/resp.h"
+#include "sim/json.h"
+#include "sim/language/language_expect.h"
+#include "sim/language/language_faults.h"
+#include "sim/language/language_members.h"
+#include "sim/language/language_show.h"
+#include "sim/language/language_store.h"
+#include "sim/language/language_world.h"
+#include "sim/language/options.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct command {
+    const char *name;
+    bool (*run)(struct language *language);
+    bool no_world; // may be given before `cluster`
+    uint32_t words_min;
+    uint32_t words_max; // the name included
+    const char *usage;
+};
+
+static bool help(struct language *language);
+static bool quit(struct language *language);
+static bool refused(struct language *language);
+
+enum { ANY = LANGUAGE_WORDS_MAX };
+
+static const struct command commands[] = {
+    {"cluster", language_world_cluster, true, 2, ANY,
+     "cluster N [spare=K] [seed=S] [election_timeout=150ms] [heartbeat=50ms] "
+     "[delay=MIN..MAX] [sync=MIN..MAX] [log_entries=N] [message_entries=N] "
+     "[clients=C] [keys=K] [lease=PERCENT] [clock=DURATION] [snapshot_entries=N] "
+     "[snapshot_tail=N] [snapshot_chunk=BYTES] [segment=BYTES]"},
+    {"run", language_world_run, false, 2, 8,
+     "run DURATION | run until CONDITION [within DURATION]"},
+    {"step", language_world_step, false, 1, 2, "step [EVENTS]"},
+    {"timeout", language_world_timeout, false, 2, 2, "timeout N"},
+    {"clients", language_world_clients, false, 2, 4,
+     "clients start COUNT [keys=K] | clients stop"},
+    {"settle", language_world_settle, false, 1, 1, "settle"},
+    {"trace", language_world_trace, true, 2, 2, "trace FILE | trace off"},
+    {"partition", language_faults_partition, false, 2, ANY, "partition 1 2 | 3 4 5"},
+    {"star", language_faults_star, false, 3, ANY, "star HUB LEAF..."},
+    {"isolate", language_faults_isolate, false, 2, 2, "isolate N"},
+    {"cut", language_faults_cut, false, 3, 4, "cut A B | cut A > B"},
+    {"heal", language_faults_heal, false, 1, 4, "heal | heal A B | heal A > B"},
+    {"hold", language_faults_hold, false, 3, 4, "hold A B | hold A > B"},
+    {"release", language_faults_release, false, 3, 4, "release A B | release A > B"},
+    {"drop", language_faults_drop, false, 3, 4, "drop A B | drop A > B"},
+    {"loss", language_faults_loss, false, 2, 2, "loss PERCENT"},
+    {"duplicate", language_faults_duplicate, false, 2, 2, "duplicate PERCENT"},
+    {"delay", language_faults_delay, false, 2, 5, "delay MIN..MAX [slow PERCENT MEAN]"},
+    {"crash", language_faults_crash, false, 2, 4,
+     "crash N [at write | lose all|tail|torn|sectors|nothing]"},
+    {"restart", language_faults_restart, false, 2, 2, "restart N"},
+    {"pause", language_faults_pause, false, 2, 2, "pause N"},
+    {"resume", language_faults_resume, false, 2, 2, "resume N"},
+    {"disk", language_faults_disk, false, 3, 6,
+     "disk N sync=MIN..MAX | fail sync | full [BYTES] | damage FILE OFFSET [flip|zero|"
+     "unreadable] | lost | ok | files"},
+    {"clock", language_faults_clock, false, 3, 5,
+     "clock N [skew=[-]DURATION] [drift=[-]PERCENT] [jump=DURATION]"},
+    {"faults", language_faults_random, false, 2, 2, "faults all|LIST|off"},
+    {"add", language_members_add, false, 2, 5, "add N [learner|voter] [at LEADER]"},
+    {"remove", language_members_remove, false, 2, 4, "remove N [at LEADER]"},
+    {"promote", language_members_promote, false, 2, 4, "promote N [at LEADER]"},
+    {"change", language_members_change, false, 2, ANY,
+     "change [voter|learner|joining|remove] N... [at LEADER]"},
+    {"transfer", language_members_transfer, false, 1, 4, "transfer [N] [at LEADER]"},
+    {"snapshot", language_members_snapshot, false, 2, 2, "snapshot N"},
+    {"propose", language_store_propose, false, 2, ANY,
+     "propose WORDS... | propose at N WORDS..."},
+    {"ticket", language_store_ticket, false, 2, 2, "ticket NUMBER"},
+    {"do", language_store_do, false, 2, ANY, "do WORDS..."},
+    {"get", language_store_get, false, 2, 4, "get KEY [at N | stale N]"},
+    {"set", language_store_word, false, 3, ANY, "set KEY VALUE [OPTIONS]"},
+    {"append", language_store_word, false, 3, 3, "append KEY VALUE"},
+    {"incr", language_store_word, false, 2, 2, "incr KEY"},
+    {"del", language_store_word, false, 2, ANY, "del KEY..."},
+    {"status", language_show_status, false, 1, 2, "status [N]"},
+    {"log", language_show_log, false, 2, 4, "log N [FROM] [COUNT]"},
+    {"hash", language_show_hash, false, 1, 1, "hash"},
+    {"history", language_show_history, false, 1, 2, "history [FILE]"},
+    {"check", language_show_check, false, 1, 1, "check"},
+    {"expect", language_expect_claim, false, 2, ANY,
+     "expect CLAIM, which is one of: " LANGUAGE_EXPECT_CLAIMS},
+    {"refused", refused, true, 2, ANY, "refused COMMAND..."},
+    {"help", help, true, 1, 2, "help [COMMAND]"},
+    {"quit", quit, true, 1, 1, "quit"},
+};
+
+enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
+
+void language_init(struct language *language)
+{
+    memset(language, 0, sizeof(*language));
+}
+
+void language_release(struct language *language)
+{
+    world_free(language->world);
+    if (language->trace != NULL)
+        fclose(language->trace);
+    buffer_free(&language->text);
+    buffer_free(&language->reply);
+}
+
+// ---- words ----------------------------------------------------------------------
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+// The character behind a backslash at line[*at]; *at moves behind it. -1: not known.
+static int unescape(const char *line, size_t size, size_t *at)
+{
+    char c = *at < size ? line[(*at)++] : '\0';
+
+    switch (c) {
+    case 'n':
+        return '\n';
+    case 'r':
+        return '\r';
+    case 't':
+        return '\t';
+    case '"':
+    case '\\':
+        return c;
+    case 'x':
+        if (*at + 2 <= size && hex_digit(line[*at]) >= 0 &&
+            hex_digit(line[*at + 1]) >= 0) {
+            *at += 2;
+            return hex_digit(line[*at - 2]) * 16 + hex_digit(line[*at - 1]);
+        }
+        return -1;
+    default:
+        return -1;
+    }
+}
+
+// Adds the quoted word that begins behind line[*at - 1] to the text.
+static bool read_quoted(struct language *language, const char *line, size_t size,
+                        size_t *at)
+{
+    while (*at < size && line[*at] != '"') {
+        int c = (unsigned char)line[(*at)++];
+        char byte;
+
+        if (c == '\\')
+            c = unescape(line, size, at);
+        if (c < 0)
+            return language_fail(language, "unknown escape in a quoted word");
+        byte = (char)c;
+        buffer_append(&language->text, &byte, 1);
+    }
+    if (*at == size)
+        return language_fail(language, "a quoted word does not end");
+    (*at)++;
+    return true;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+// Splits a line. The words' places are offsets until the text stands still.
+static bool split(struct language *language, const char *line, size_t size)
+{
+    size_t starts[LANGUAGE_WORDS_MAX] = {0};
+    size_t at = 0;
+
+    buffer_clear(&language->text);
+    language->count = 0;
+    while (true) {
+        while (at < size && is_blank(line[at]))
+            at++;
+        if (at == size || line[at] == '#')
+            break;
+        if (language->count == LANGUAGE_WORDS_MAX)
+            return language_fail(language, "more than %d words", LANGUAGE_WORDS_MAX);
+        starts[language->count] = language->text.size;
+        if (line[at] == '"') {
+            at++;
+            if (!read_quoted(language, line, size, &at))
+                return false;
+        } else {
+            size_t start = at;
+
+            while (at < size && !is_blank(line[at]))
+                at++;
+            buffer_append(&language->text, line + start, at - start);
+        }
+        language->words[language->count].size =
+            language->text.size - starts[language->count];
+        buffer_append(&language->text, "", 1);
+        language->count++;
+    }
+    for (uint32_t i = 0; i < language->count; i++)
+        language->words[i].data = language->text.data + starts[i];
+    return true;
+}
+
+// ---- help for the handlers ------------------------------------------------------
+
+bool language_fail(struct language *language, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(language->error, sizeof(language->error), format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+const char *language_word(const struct language *language, uint32_t at)
+{
+    return at < language->count ? language->words[at].data : "";
+}
+
+bool language_is(const struct language *language, uint32_t at, const char *word)
+{
+    return at < language->count && strcmp(language->words[at].data, word) == 0;
+}
+
+const char *language_value(const struct language *language, uint32_t at,
+                           const char *name)
+{
+    const char *word = language_word(language, at);
+    size_t length = strlen(name);
+
+    if (strncmp(word, name, length) != 0 || word[length] != '=')
+        return NULL;
+    return word + length + 1;
+}
+
+bool language_node(struct language *language, uint32_t at, struct node **node)
+{
+    const char *word = language_word(language, at);
+    uint64_t id;
+
+    if (*word == 'n')
+        word++;
+    if (!options_number(word, 1, language->world->config.node_count, &id))
+        return language_fail(language, "\"%s\" is no node; there are nodes 1 to %u",
+                             language_word(language, at),
+                             (unsigned)language->world->config.node_count);
+    *node = &language->world->nodes[id];
+    return true;
+}
+
+bool language_number(struct language *language, uint32_t at, uint64_t *number)
+{
+    if (!options_number(language_word(language, at), 0, UINT64_MAX, number))
+        return language_fail(language, "\"%s\" is no number",
+                             language_word(language, at));
+    return true;
+}
+
+bool language_duration(struct language *language, uint32_t at, uint64_t *us)
+{
+    if (!options_duration(language_word(language, at), us))
+        return language_fail(language, "\"%s\" is no duration such as 150ms or 2s",
+                             language_word(language, at));
+    return true;
+}
+
+bool language_range(struct language *language, const char *text, uint64_t *low_us,
+                    uint64_t *high_us)
+{
+    char low[32];
+    const char *dots = strstr(text, "..");
+    size_t length = dots == NULL ? strlen(text) : (size_t)(dots - text);
+
+    if (length < sizeof(low)) {
+        memcpy(low, text, length);
+        low[length] = '\0';
+        if (options_duration(low, low_us) &&
+            options_duration(dots == NULL ? low : dots + 2, high_us) &&
+            *low_us <= *high_us)
+            return true;
+    }
+    return language_fail(language, "\"%s\" is no range such as 1ms..10ms", text);
+}
+
+bool language_run(struct language *language, uint64_t until_us,
+                  bool (*done)(struct language *language, void *argument),
+                  void *argument)
+{
+    struct world *world = language->world;
+    const struct violation *violation;
+
+    while (!world_violated(world)) {
+        const struct heap_event *next = heap_peek(&world->heap);
+
+        if (done != NULL && done(language, argument))
+            return true;
+        if (next == NULL || next->time_us > until_us) {
+            world_run_until(world, until_us);
+            return true;
+        }
+        world_step(world);
+    }
+    violation = checker_violation(world->checker, 0);
+    return language_fail(language, "violation of %s at %llu us: %s",
+                         checker_property_text(violation->property),
+                         (unsigned long long)violation->time_us, violation->text);
+}
+
+// ---- RESP as text ---------------------------------------------------------------
+
+void language_plain(const char *resp, size_t size, struct buffer *out)
+{
+    struct resp_item item;
+    bool first = true;
+
+    while (size > 0 && resp_item_read(resp, size, &item) == 1) {
+        resp += item.size;
+        size -= item.size;
+        if (item.type == RESP_ARRAY)
+            continue;
+        if (!first)
+            buffer_append_text(out, " ");
+        first = false;
+        if (item.type == RESP_NULL)
+            buffer_append_text(out, "(nil)");
+        else if (item.type == RESP_INTEGER)
+            buffer_format(out, "%" PRId64, item.integer);
+        else
+            buffer_append(out, item.text.data, item.text.size);
+    }
+}
+
+// ---- commands -------------------------------------------------------------------
+
+static const struct command *find(const char *name)
+{
+    for (uint32_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static bool help(struct language *language)
+{
+    const struct command *one = NULL;
+
+    if (language->count > 1) {
+        one = find(language_word(language, 1));
+        if (one == NULL)
+            return language_fail(language, "unknown command \"%s\"",
+                                 language_word(language, 1));
+    }
+    json_key(language->out, "help");
+    buffer_append_text(language->out, "[");
+    for (uint32_t i = 0; i < COMMAND_COUNT; i++)
+        if (one == NULL || one == &commands[i])
+            json_item(language->out, commands[i].usage, strlen(commands[i].usage));
+    json_close_array(language->out);
+    return true;
+}
+
+static bool quit(struct language *language)
+{
+    language->quit = true;
+    return true;
+}
+
+static bool run_command(struct language *language)
+{
+    const struct command *command;
+
+    if (language->count == 0)
+        return true;
+    command = find(language_word(language, 0));
+    if (command == NULL)
+        return language_fail(language, "unknown command \"%s\" (try help)",
+                             language_word(language, 0));
+    if (language->count < command->words_min || language->count > command->words_max)
+        return language_fail(language, "usage: %s", command->usage);
+    if (language->world == NULL && !command->no_world)
+        return language_fail(language,
+                             "there is no cluster yet; begin with: cluster 3");
+    return command->run(language);
+}
+
+// A command that must be refused; answers why it was.
+static bool refused(struct language *language)
+{
+    memmove(&language->words[0], &language->words[1],
+            --language->count * sizeof(language->words[0]));
+    if (language_is(language, 0, "refused"))
+        return language_fail(language, "usage: refused COMMAND...");
+    if (run_command(language))
+        return language_fail(language, "it was not refused");
+    buffer_clear(language->out);
+    json_string(language->out, "reason", language->error);
+    return true;
+}
+
+bool language_execute(struct language *language, const char *line, size_t size,
+                      struct buffer *out)
+{
+    struct buffer fields = {0};
+    bool ok;
+
+    language->out = &fields;
+    language->error[0] = '\0';
+    ok = split(language, line, size) && run_command(language);
+    json_open(out);
+    json_bool(out, "ok", ok);
+    if (!ok)
+        json_string(out, "error", language->error);
+    if (fields.size > 0) {
+        buffer_append_text(out, ",");
+        buffer_append(out, fields.data, fields.size);
+    }
+    json_close(out);
+    buffer_free(&fields);
+    return ok;
+}

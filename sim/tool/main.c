@@ -1,0 +1,83 @@
+// main.c: raftsim's first word names what to do.
+#include <stdlib.h>
+#include <string.h>
+
+#include "raft/version.h"
+#include "sim/tool/tool.h"
+
+struct command {
+    const char *name;
+    int (*run)(char **arguments);
+    const char *usage; // lines of text
+};
+
+static const struct command commands[] = {
+    {"run", tool_run,
+     "  raftsim run [FLAGS]      a seeded run; ends in one line of JSON\n"
+     "    --seed N               the run's name: the same seed, the same run (1)\n"
+     "    --nodes K              1 to 15 (5)\n"
+     "    --duration D           virtual time under load: 500ms, 60s, 5m, 1h (60s)\n"
+     "    --faults LIST          all, none, or partition,oneway,loss,duplicate,delay,\n"
+     "                           crash,pause,disk,clock,members,transfer,snapshot\n"
+     "                           (none)\n"
+     "    --spares K             nodes that may be added (4 with members, else 0)\n"
+     "    --lease P, --drift P   reads by leases that allow for clocks P percent "
+     "apart,\n"
+     "                           and clocks that are (drawn, so that it goes well)\n"
+     "    --clients C            clients that work all the time (5)\n"
+     "    --keys K               keys that they share (6)\n"
+     "    --trace FILE           one line for each step of each node\n"
+     "    --history FILE         what the clients saw\n"},
+    {"repl", tool_repl,
+     "  raftsim repl             commands, one a line; answers, one line of JSON "
+     "each\n"},
+    {"script", tool_script,
+     "  raftsim script FILE...   runs scenario files; stops at the first failed "
+     "claim\n"},
+    {"linearize", tool_linearize, "  raftsim linearize FILE   checks a history\n"},
+};
+
+enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
+
+static void help(void)
+{
+    puts("raftsim: a Raft cluster on a virtual clock, with every kind of fault.\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        fputs(commands[i].usage, stdout);
+    puts("  raftsim --help, --version\n\n"
+         "Exit code 0: all is well; 1: a violation, a failed claim or an unknown "
+         "verdict;\n"
+         "2: something was asked for that cannot be done. docs/simulator.md tells "
+         "more.");
+}
+
+// Whether help is asked for: first of all, or for one command.
+static bool asks_help(int count, char **arguments)
+{
+    if (count > 1 && strcmp(arguments[1], "help") == 0)
+        return true;
+    for (int i = 1; i < count && i < 3; i++)
+        if (strcmp(arguments[i], "--help") == 0 || strcmp(arguments[i], "-h") == 0)
+            return true;
+    return false;
+}
+
+int main(int count, char **arguments)
+{
+    const char *name = count > 1 ? arguments[1] : "";
+
+    if (asks_help(count, arguments)) {
+        help();
+        return EXIT_SUCCESS;
+    }
+    if (strcmp(name, "--version") == 0) {
+        puts("raftsim " RAFT_VERSION);
+        return EXIT_SUCCESS;
+    }
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(name, commands[i].name) == 0)
+            return commands[i].run(arguments + 2);
+    if (*name == '\0')
+        return tool_complain("say what to do (see --help)");
+    return tool_complain("cannot do \"%.100s\" (see --help)", name);
+}
