@@ -204,82 +204,17 @@ enum linearize_verdict run_linearize(struct world *world)
     return result.verdict;
 }
 
-void run_violations(const struct world *world, struct buffer *out)
-{
-    json_open_array(out, "violations");
-    for (uint32_t i = 0; i < checker_violation_count(world->checker); i++) {
-        const struct violation *violation = checker_violation(world->checker, i);
-
-        json_open(out);
-        json_string(out, "property", checker_property_text(violation->property));
-        json_number(out, "event", violation->event);
-        json_number(out, "time_us", violation->time_us);
-        json_number(out, "node", violation->node);
-        if (violation->other != 0)
-            json_number(out, "other", violation->other);
-        json_string(out, "text", violation->text);
-        json_close(out);
-    }
-    json_close_array(out);
-}
-
-static void report_faults(const struct world *world, struct buffer *out)
-{
-    json_key(out, "strikes");
-    json_open(out);
-    for (uint32_t kind = 0; kind < FAULT_COUNT; kind++)
-        if ((world->faults.enabled >> kind & 1) != 0)
-            json_number(out, faults_text((enum fault)kind),
-                        world->faults.strikes[kind]);
-    json_close(out);
-}
-
-static void report_members(const struct world *world, struct buffer *out)
-{
-    uint64_t taken = 0, received = 0;
-
-    for (raft_id id = 1; id <= world->config.node_count; id++) {
-        taken += world->nodes[id].snapshots_taken;
-        received += world->nodes[id].snapshots_received;
-    }
-    json_number(out, "configurations", checker_configurations(world->checker));
-    json_number(out, "snapshots_taken", taken);
-    json_number(out, "snapshots_received", received);
-}
-
-static void report(const struct world *world, struct buffer *out)
-{
-    json_number(out, "seed", world->config.seed);
-    json_number(out, "nodes", world->config.member_count);
-    json_number(out, "spares", world->config.node_count - world->config.member_count);
-    json_number(out, "lease", world->config.lease_drift_percent);
-    json_number(out, "events", world->event_count);
-    json_number(out, "virtual_ms", world_now_ms(world));
-    json_hex(out, "trace_hash", world->trace.hash);
-    json_number(out, "elections", checker_leaders(world->checker));
-    json_number(out, "committed", checker_committed(world->checker));
-    json_number(out, "operations", world->clients.operations);
-    json_number(out, "unknown_outcomes", world->clients.unknown);
-    json_number(out, "retries", world->clients.retries);
-    json_number(out, "messages", world->links.sent);
-    json_number(out, "messages_lost", world->links.lost);
-    report_members(world, out);
-    report_faults(world, out);
-}
-
-bool run_execute(const struct run_options *options, struct buffer *out)
+bool run_execute(const struct run_options *options, struct run_result *result,
+                 struct buffer *out)
 {
     struct world_config config;
-    enum linearize_verdict verdict = LINEARIZE_UNKNOWN;
     struct world *world;
-    uint64_t settle_ms = 0;
-    char error[200];
-    bool ok;
 
+    *result = (struct run_result){.seed = options->seed, .verdict = LINEARIZE_UNKNOWN};
     draw_config(options, &config);
-    world = world_new(&config, error, sizeof(error));
+    world = world_new(&config, result->error, sizeof(result->error));
     if (world == NULL) {
-        json_string(out, "error", error);
+        json_string(out, "error", result->error);
         return false;
     }
     world->trace.file = options->trace;
@@ -287,19 +222,18 @@ bool run_execute(const struct run_options *options, struct buffer *out)
     faults_start(world, options->faults);
     if (world_run_until(world, options->duration_us)) {
         run_settle(world);
-        settle_ms = world_now_ms(world) - options->duration_us / 1000;
+        result->settle_ms = world_now_ms(world) - options->duration_us / 1000;
         if (!world_violated(world))
             probe(world);
     }
     if (!world_violated(world))
-        verdict = run_linearize(world);
-    ok = !world_violated(world) && verdict == LINEARIZE_YES;
-    report(world, out);
-    json_number(out, "settle_ms", settle_ms);
-    run_violations(world, out);
-    json_string(out, "linearizable", linearize_verdict_text(verdict));
+        result->verdict = run_linearize(world);
+    run_report_measure(world, result);
+    run_report_write(result, out);
+    run_report_violations(world, out);
+    json_string(out, "linearizable", linearize_verdict_text(result->verdict));
     if (options->history != NULL)
         history_write(&world->history, options->history);
     world_free(world);
-    return ok;
+    return run_report_ok(result);
 }

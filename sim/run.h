@@ -12,6 +12,7 @@
 
 #include "kvserver/service/buffer.h"
 #include "sim/linearize.h"
+#include "sim/run_report.h"
 #include "sim/world.h"
 
 enum { RUN_DRAWN = 1000 }; // for each seed, within what keeps the promises
@@ -32,9 +33,10 @@ struct run_options {
 
 void run_options_default(struct run_options *options);
 
-// Runs, and adds the report's fields to `out`, an open JSON object. True where all is
-// well.
-bool run_execute(const struct run_options *options, struct buffer *out);
+// Runs, fills in the result, and adds the report's fields to `out`, an open JSON
+// object. True where all is well.
+bool run_execute(const struct run_options *options, struct run_result *result,
+                 struct buffer *out);
 
 // Heals everything and waits until the clients are idle, all members are equal and
 // nothing is under way; a failure is a liveness violation.
@@ -42,8 +44,5 @@ void run_settle(struct world *world);
 
 // Checks the history so far; a violation where the answer is no.
 enum linearize_verdict run_linearize(struct world *world);
-
-// Adds "violations": [...] to an open JSON object.
-void run_violations(const struct world *world, struct buffer *out);
 
 #endif

@@ -245,7 +245,7 @@ bool language_show_check(struct language *language)
     struct world *world = language->world;
     enum linearize_verdict verdict = run_linearize(world);
 
-    run_violations(world, language->out);
+    run_report_violations(world, language->out);
     json_number(language->out, "operations", world->history.count);
     json_string(language->out, "linearizable", linearize_verdict_text(verdict));
     if (world_violated(world))

@@ -251,7 +251,7 @@ static void show_time(struct language *language)
     json_number(language->out, "events", world->event_count);
     json_number(language->out, "leader", leader == NULL ? 0 : leader->id);
     if (world_violated(world))
-        run_violations(world, language->out);
+        run_report_violations(world, language->out);
 }
 
 static bool run_until(struct language *language)

@@ -10,6 +10,7 @@
 int tool_run(char **arguments)
 {
     struct options_run options;
+    struct run_result result;
     struct buffer out = {0};
     uint64_t start_ms = tool_now_ms();
     char error[300];
@@ -21,7 +22,7 @@ int tool_run(char **arguments)
         !tool_create(options.history, &options.run.history))
         return TOOL_USAGE;
     json_open(&out);
-    ok = run_execute(&options.run, &out);
+    ok = run_execute(&options.run, &result, &out);
     json_number(&out, "wall_ms", tool_now_ms() - start_ms);
     json_bool(&out, "ok", ok);
     json_close(&out);
