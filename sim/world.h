@@ -16,7 +16,7 @@
 #include "kvserver/service/buffer.h"
 #include "sim/checker/checker.h"
 #include "sim/client.h"
-#include "sim/faults.h"
+#include "sim/faults/faults.h"
 #include "sim/heap.h"
 #include "sim/history/history.h"
 #include "sim/links.h"

@@ -1,7 +1,7 @@
-#include "sim/faults.h"
+#include "sim/faults/faults.h"
 
 #include "sim/churn.h"
-#include "sim/disk/disk_faults.h"
+#include "sim/faults/faults_disks.h"
 #include "sim/world.h"
 
 #include <inttypes.h>
@@ -255,7 +255,7 @@ static void strike_disk(struct world *world)
     raft_id id = draw_node(world);
     bool snapshots = (world->faults.enabled >> FAULT_SNAPSHOT & 1) != 0;
 
-    if (disk_faults_strike(&world->nodes[id], &world->faults.random, snapshots))
+    if (faults_disks_strike(&world->nodes[id], &world->faults.random, snapshots))
         faults_crash_now(world, id);
     push(world, WORLD_UNDO, FAULT_DISK, id, DISK_US_MEAN);
 }
@@ -386,7 +386,7 @@ static void undo(struct world *world, enum fault fault, raft_id id,
             node_resume(&world->nodes[id]);
         break;
     case FAULT_DISK:
-        disk_faults_heal(&world->nodes[id]);
+        faults_disks_heal(&world->nodes[id]);
         break;
     case FAULT_MEMBERS:
         strike_members(world);
@@ -410,7 +410,7 @@ void faults_mend(struct world *world)
 {
     for (raft_id id = 1; id <= world->config.node_count; id++)
         if (world->nodes[id].stopped[0] != '\0' && world->nodes[id].disk_faulty)
-            disk_faults_heal(&world->nodes[id]);
+            faults_disks_heal(&world->nodes[id]);
 }
 
 void faults_stop(struct world *world, bool heal)
@@ -431,6 +431,6 @@ void faults_stop(struct world *world, bool heal)
 
         node->crash_at_write = node->crash_is_set = false;
         node_resume(node);
-        disk_faults_heal(node);
+        faults_disks_heal(node);
     }
 }

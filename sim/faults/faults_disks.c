@@ -1,4 +1,4 @@
-#include "sim/disk/disk_faults.h"
+#include "sim/faults/faults_disks.h"
 
 #include "sim/world.h"
 
@@ -65,7 +65,7 @@ static bool damage_snapshot(struct node *node, struct random *random)
 
 // ---- strikes --------------------------------------------------------------------
 
-bool disk_faults_strike(struct node *node, struct random *random, bool snapshots)
+bool faults_disks_strike(struct node *node, struct random *random, bool snapshots)
 {
     uint64_t how = random_below(random, snapshots ? 6 : 4);
     uint64_t room = random_below(random, ROOM_BYTES_MAX);
@@ -88,7 +88,7 @@ bool disk_faults_strike(struct node *node, struct random *random, bool snapshots
     return false;
 }
 
-void disk_faults_heal(struct node *node)
+void faults_disks_heal(struct node *node)
 {
     node->sync_us_min = node->world->config.sync_us_min;
     node->sync_us_max = node->world->config.sync_us_max;
