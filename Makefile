@@ -149,7 +149,7 @@ $(PIC)/libraftlab.map: $(PIC)/libraftlab.names
 $(PIC)/raftlab_core.o: $(call part_of,$(CORE_SRC))
 $(PIC)/raftlab_host.o: $(call part_of,$(HOST_SRC))
 $(PIC)/raftlab_posix.o: $(call part_of,$(POSIX_SRC))
-$(PIC)/raftlab_rpc.o: $(call part_of,$(RPC_SRC))
+$(PIC)/raftlab_rpc.o: $(call part_of,$(RPC_SRC) raft/host/crc32c.c)
 $(patsubst %,$(PIC)/raftlab_%.o,$(PARTS)): $(PIC)/libraftlab.names $(OUT)/.sources
 	$(call say,LD,$@)
 	$(Q)$(LD) -r -o $@ $(filter %.o,$^)

@@ -2,6 +2,7 @@
 // See raft_codec.h and raft_codec_fields.h.
 #include "rpc/raft_codec.h"
 
+#include "raft/host/crc32c.h"
 #include "rpc/raft_codec_fields.h"
 
 #include <stdio.h>
@@ -141,6 +142,29 @@ const char *raft_codec_method_name(const struct raft_message *message)
 {
     const struct raft_codec_method *method = raft_codec_method_of(message);
     return method != NULL ? method->name : NULL;
+}
+
+// ---- the checksum ---------------------------------------------------------------
+
+void raft_codec_sum(const char *line, size_t size, char *end)
+{
+    const size_t before = sizeof RAFT_CODEC_SUM_BEFORE - 1;
+    uint32_t sum = crc32c_extend(0, line, size);
+    memcpy(end, RAFT_CODEC_SUM_BEFORE, before);
+    for (size_t i = RAFT_CODEC_SUM_DIGITS; i-- > 0; sum >>= 4) {
+        end[before + i] = "0123456789abcdef"[sum & 15];
+    }
+    memcpy(end + before + RAFT_CODEC_SUM_DIGITS, "\"}}", 3);
+}
+
+bool raft_codec_sum_holds(const char *line, size_t size)
+{
+    char end[RAFT_CODEC_SUM_BYTES];
+    if (size < sizeof end) {
+        return false;
+    }
+    raft_codec_sum(line, size - sizeof end, end);
+    return memcmp(line + size - sizeof end, end, sizeof end) == 0;
 }
 
 // ---- the arena ------------------------------------------------------------------

@@ -2,12 +2,13 @@
 //
 //     {"jsonrpc":"2.0","method":"append_entries","params":{"from":1,"term":3,
 //      "prev_log_index":4,"prev_log_term":2,"leader_commit":4,"round":7,
-//      "entries":[{"term":3,"type":"command","data":"x"}]}}
+//      "entries":[{"term":3,"type":"command","data":"x"}],"crc32c":"c4b2d1e0"}}
 //
 // Every message is a notification, replies too: Raft's messages may be lost, doubled
 // and reordered, and say themselves what they answer. The receiver is not named, so
 // that equal messages are equal bytes. Strict: exactly the members of the method's
-// table (raft_codec.c), each once and of its type. docs/protocol.md has them all.
+// table (raft_codec.c), each once and of its type, and behind them the checksum of all
+// that stands before it, which only a person may leave out.
 #ifndef RPC_RAFT_CODEC_H
 #define RPC_RAFT_CODEC_H
 

@@ -289,5 +289,7 @@ enum raft_codec_verdict raft_codec_canonical(struct raft_codec_arena *arena,
             return RAFT_CODEC_OTHER;
         }
     }
-    return TAKE(&c, "}}") && c.at == c.end ? RAFT_CODEC_DECODED : RAFT_CODEC_OTHER;
+    // A line whose checksum does not hold is refused on the other way, with a reason.
+    bool sum = c.end - c.at == RAFT_CODEC_SUM_BYTES && raft_codec_sum_holds(line, size);
+    return sum ? RAFT_CODEC_DECODED : RAFT_CODEC_OTHER;
 }

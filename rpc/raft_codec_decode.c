@@ -13,6 +13,8 @@
 enum { DEPTH_MAX = 6, VALUES_BESIDE_ENTRIES = 128, VALUES_PER_ENTRY = 8 };
 
 struct decoding {
+    const char *line;
+    size_t size;
     struct raft_codec_arena *arena;
     struct raft_message *message;
     struct jsonrpc_problem *problem;
@@ -200,19 +202,35 @@ static bool take_field(struct decoding *d, const struct raft_codec_field *field,
     return false;
 }
 
+// A checksum is always the last of the line's members, in one spelling: nothing else in
+// a line that parses can end so, since only params is an object.
+static bool check_sum(struct decoding *d, const cJSON *sum)
+{
+    size_t size = d->size;
+    while (size > 0 && strchr(" \t\r\n", d->line[size - 1]) != NULL) {
+        size--;
+    }
+    return sum == NULL || raft_codec_sum_holds(d->line, size) ||
+           bad_params(d, "crc32c is not that of the line, or does not end it");
+}
+
 static bool take_params(struct decoding *d, const struct raft_codec_method *method,
                         const cJSON *params)
 {
-    const char *names[RAFT_CODEC_FIELDS_MAX + 1];
-    const cJSON *members[RAFT_CODEC_FIELDS_MAX + 1] = {NULL};
+    const char *names[RAFT_CODEC_FIELDS_MAX + 2];
+    const cJSON *members[RAFT_CODEC_FIELDS_MAX + 2] = {NULL};
     uint32_t count = method->count;
     for (uint32_t i = 0; i < count; i++) {
         names[i] = method->fields[i].name;
     }
     bool chunk = method->type == RAFT_INSTALL_SNAPSHOT;
     names[count] = "data_base64";
-    if (!sort_members(params, names, count + chunk, members)) {
+    names[count + chunk] = RAFT_CODEC_SUM_NAME;
+    if (!sort_members(params, names, count + chunk + 1, members)) {
         return bad_params(d, "params has an unknown or repeated member, or is missing");
+    }
+    if (!check_sum(d, members[count + chunk])) {
+        return false;
     }
     for (uint32_t i = 0; i < count; i++) {
         if (!take_field(d, &method->fields[i], members[i])) {
@@ -247,7 +265,7 @@ bool raft_codec_decode_slowly(struct raft_codec_arena *arena, const char *line,
         .depth_max = DEPTH_MAX,
     };
     struct jsonrpc_message call;
-    struct decoding d = {arena, message, problem, 0};
+    struct decoding d = {line, size, arena, message, problem, 0};
     memset(message, 0, sizeof *message);
     bool good = jsonrpc_parse(line, size, &limits, &call, problem) &&
                 raft_codec_arena_bytes(arena, size) && take_call(&d, &call);

@@ -96,6 +96,14 @@ static bool add_field(struct frame *frame, const struct raft_codec_field *field,
     return false;
 }
 
+static void add_sum(struct frame *frame, size_t start)
+{
+    char *end = frame_room(frame, RAFT_CODEC_SUM_BYTES);
+    raft_codec_sum(frame->data + start, frame->size - start, end);
+    frame->size += RAFT_CODEC_SUM_BYTES;
+    LITERAL(frame, "\n");
+}
+
 bool raft_codec_encode(struct frame *frame, const struct raft_message *message)
 {
     const struct raft_codec_method *method = raft_codec_method_of(message);
@@ -111,7 +119,7 @@ bool raft_codec_encode(struct frame *frame, const struct raft_message *message)
         }
         good = add_field(frame, &method->fields[i], message);
     }
-    LITERAL(frame, "}}\n");
+    add_sum(frame, start);
     if (!good) {
         frame->size = start;
     }

@@ -24,6 +24,21 @@ struct raft_codec_field {
 
 enum { RAFT_CODEC_FIELDS_MAX = 16 };
 
+// How a line ends: the CRC-32C of all its bytes before this, in 8 lower-case digits.
+//     ,"crc32c":"89abcdef"}}
+#define RAFT_CODEC_SUM_NAME   "crc32c"
+#define RAFT_CODEC_SUM_BEFORE ",\"" RAFT_CODEC_SUM_NAME "\":\""
+enum {
+    RAFT_CODEC_SUM_DIGITS = 8,
+    RAFT_CODEC_SUM_BYTES = sizeof RAFT_CODEC_SUM_BEFORE - 1 + RAFT_CODEC_SUM_DIGITS + 3,
+};
+
+// Writes RAFT_CODEC_SUM_BYTES: how a line ends of which these bytes stand before it.
+void raft_codec_sum(const char *line, size_t size, char *end);
+
+// Whether the line ends in its own checksum.
+bool raft_codec_sum_holds(const char *line, size_t size);
+
 struct raft_codec_method {
     const char *name;
     enum raft_message_type type;
