@@ -27,7 +27,7 @@ struct language {
     struct buffer reply; // the newest reply of the store
     bool replied;        // whether this world has given one
     struct buffer *out;  // the answer under way
-    char error[480];
+    char error[640];
 };
 
 void language_init(struct language *language);

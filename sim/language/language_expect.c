@@ -85,6 +85,11 @@ static uint64_t get_uncommitted(const struct node *node)
     return node->view.uncommitted_bytes;
 }
 
+static uint64_t get_vote(const struct node *node)
+{
+    return node->view.voted_for;
+}
+
 static uint64_t get_transfer(const struct node *node)
 {
     return node->view.transfer_to;
@@ -117,6 +122,7 @@ static const struct number_field fields[] = {
     {"snapshots_received", get_received},
     {"reads_pending", get_reads},
     {"uncommitted_bytes", get_uncommitted},
+    {"voted_for", get_vote},
     {"transfer_to", get_transfer},
     {"lease", get_lease},
     {"disk_full", get_full},

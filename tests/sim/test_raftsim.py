@@ -10,7 +10,6 @@ import pytest
 
 from raftlab import build
 
-SCENARIOS = sorted((build.ROOT / "sim" / "scenarios").glob("*.scenario"))
 SECONDS_MAX = 120
 KINDS = (
     "partition oneway loss duplicate delay crash pause disk clock members transfer snapshot"
@@ -153,20 +152,6 @@ def test_a_history_that_is_not_linearizable_is_refused(tmp_path: pathlib.Path) -
 
 
 # ---- scenarios -----------------------------------------------------------------------
-
-
-def test_the_document_lists_the_scenarios() -> None:
-    text = (build.ROOT / "docs" / "simulator.md").read_text()
-    listed = re.findall(r"^\| `([\w-]+\.scenario)` \|", text, re.MULTILINE)
-    assert sorted(listed) == [path.name for path in SCENARIOS] and len(listed) >= 8
-
-
-@pytest.mark.parametrize("sanitized", [False, True], ids=["plain", "sanitized"])
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.stem)
-def test_a_scenario_holds(scenario: pathlib.Path, sanitized: bool) -> None:
-    done = raftsim("script", scenario, sanitized=sanitized)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
-    assert "expect violations 0" in done.stdout
 
 
 def test_a_script_stops_at_the_first_failed_claim(tmp_path: pathlib.Path) -> None:

@@ -1,0 +1,46 @@
+"""The stories of sim/scenarios: each holds, and says what its transcript says."""
+
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+from raftlab import build
+
+FOLDER = build.ROOT / "sim" / "scenarios"
+SCENARIOS = sorted(FOLDER.glob("*.scenario"))
+SECONDS_MAX = 60
+
+
+def script(scenario: pathlib.Path, sanitized: bool = False):
+    program = build.program("raftsim", sanitized=sanitized)
+    return subprocess.run(
+        [str(program), "script", str(scenario)],
+        cwd=build.ROOT,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_MAX,
+    )
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.stem)
+def test_a_scenario_holds(scenario: pathlib.Path) -> None:
+    done = script(scenario)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    assert "expect violations 0" in done.stdout
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.stem)
+def test_a_scenario_holds_under_sanitizers(scenario: pathlib.Path) -> None:
+    done = script(scenario, sanitized=True)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+
+
+def test_every_scenario_is_listed_and_tells_its_story_first() -> None:
+    text = (build.ROOT / "docs" / "scenarios.md").read_text()
+    listed = re.findall(r"^\| `([\w-]+\.scenario)` \|", text, re.MULTILINE)
+    assert sorted(listed) == [path.name for path in SCENARIOS]
+    assert len(listed) >= 40
+    for path in SCENARIOS:
+        assert path.read_text().startswith("# "), path.name
