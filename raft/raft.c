@@ -85,6 +85,8 @@ const char *raft_config_problem(const struct raft_config *config)
         return "the heartbeat is not shorter than the election timeout";
     if (config->election_timeout_ms > UINT32_MAX / 2)
         return "the election timeout is too long";
+    if (config->election_spread_ms > UINT32_MAX / 2)
+        return "the election timeouts are spread too widely";
     if (config->log_entries_max < LOG_ENTRIES_MIN || config->log_entries_max > 1u << 30)
         return "the log's capacity for entries is not between 64 and 2^30";
     if (config->log_bytes_max > (uint64_t)1 << 46)

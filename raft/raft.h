@@ -366,7 +366,8 @@ struct raft_config {
     raft_id id;
     uint64_t seed;     // may be the same on all nodes, but not at two starts of one
     uint64_t start_ms; // now
-    uint32_t election_timeout_ms;   // drawn from [this, twice this)
+    uint32_t election_timeout_ms;   // T: timeouts are drawn from [T, T + spread)
+    uint32_t election_spread_ms;    // 0: as long as T; 1: all are T
     uint32_t heartbeat_ms;          // well below the election timeout
     uint32_t log_entries_max;       // capacity; rounded up to a power of two
     uint64_t log_bytes_max;         // capacity for data; rounded up to a power of two

@@ -29,7 +29,10 @@ void timer_advance(struct raft *raft, uint64_t now_ms)
 void timer_reset_election(struct raft *raft)
 {
     uint32_t timeout = raft->config.election_timeout_ms;
-    raft->election_deadline_ms = raft->now_ms + timeout + timer_draw(raft) % timeout;
+    uint32_t spread = raft->config.election_spread_ms;
+    if (spread == 0)
+        spread = timeout;
+    raft->election_deadline_ms = raft->now_ms + timeout + timer_draw(raft) % spread;
     if (!raft->preferred)
         raft->election_deadline_ms += timeout / 2;
 }

@@ -23,11 +23,28 @@ uint64_t links_delay_us(struct links *links)
     return delay;
 }
 
+// How long a message takes to leave its node, behind those that went before.
+static uint64_t departure_us(struct world *world, raft_id from, uint64_t packet)
+{
+    const struct world_config *config = &world->config;
+    uint64_t *busy_ns = &world->links.busy_ns[from];
+    uint64_t now_ns = world->now_us * 1000;
+
+    if (config->send_ns_per_message == 0 && config->send_ns_per_kib == 0)
+        return 0;
+    if (*busy_ns < now_ns)
+        *busy_ns = now_ns;
+    *busy_ns += config->send_ns_per_message;
+    *busy_ns += packet_bytes(&world->pool, packet) * config->send_ns_per_kib / 1024;
+    return (*busy_ns - now_ns) / 1000;
+}
+
 static void push_delivery(struct world *world, raft_id from, raft_id to,
                           uint64_t packet)
 {
+    uint64_t departure = departure_us(world, from, packet);
     struct heap_event event = {
-        .time_us = world->now_us + links_delay_us(&world->links),
+        .time_us = world->now_us + departure + links_delay_us(&world->links),
         .kind = WORLD_DELIVER,
         .node = to,
         .arguments = {packet, from},

@@ -29,6 +29,7 @@ struct links {
     uint64_t slow_us_mean; // of about this
     uint32_t loss_ppm;
     uint32_t duplicate_ppm;
+    uint64_t busy_ns[LINKS_NODES];      // until then a node's earlier messages leave it
     bool cut[LINKS_NODES][LINKS_NODES]; // [from][to]
     bool hold[LINKS_NODES][LINKS_NODES];
     struct links_held *held;

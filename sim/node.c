@@ -70,7 +70,7 @@ static void start_sync(void *context, uint64_t sync, uint64_t bytes)
     uint64_t takes =
         random_between(&node->disk_random, node->sync_us_min, node->sync_us_max);
 
-    (void)bytes;
+    takes += bytes * node->world->config.sync_ns_per_kib / 1024 / 1000;
     push(node, node->world->now_us + takes, WORLD_SYNCED, sync);
     if (node->crash_at_write) {
         uint64_t after = random_below(&node->disk_random, takes + 1);
@@ -101,12 +101,17 @@ static void make_config(struct node *node, struct host_config *config)
     raft->seed = random_u64(&node->seeds);
     raft->start_ms = node_now_ms(node);
     raft->election_timeout_ms = world->election_timeout_ms;
+    raft->election_spread_ms = world->election_spread_ms;
+    raft->pre_vote = world->pre_vote;
+    raft->check_quorum = world->check_quorum;
     raft->heartbeat_ms = world->heartbeat_ms;
     raft->log_entries_max = world->log_entries_max;
     raft->log_bytes_max = world->log_bytes_max;
     raft->lease_drift_percent = world->lease_drift_percent;
     if (world->message_entries_max > 0)
         raft->message_entries_max = world->message_entries_max;
+    if (world->inflight_max > 0)
+        raft->inflight_max = world->inflight_max;
     if (node->id > world->member_count)
         return; // a spare waits to be added
     raft->configuration.count = world->member_count;

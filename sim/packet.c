@@ -77,3 +77,18 @@ const struct raft_message *packet_open(struct pool *pool, uint64_t packet)
     }
     return message;
 }
+
+uint64_t packet_bytes(const struct pool *pool, uint64_t packet)
+{
+    const struct raft_message *message = pool_at(pool, packet);
+    const struct raft_entry *entries = (const struct raft_entry *)(message + 1);
+    uint64_t bytes = 0;
+
+    if (message->type == RAFT_INSTALL_SNAPSHOT)
+        return message->install_snapshot.size;
+    if (message->type != RAFT_APPEND_ENTRIES)
+        return 0;
+    for (uint32_t i = 0; i < message->append_entries.count; i++)
+        bytes += entries[i].size;
+    return bytes;
+}

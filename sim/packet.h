@@ -13,4 +13,7 @@ uint64_t packet_make(struct pool *pool, const struct raft_message *message);
 // The message, ready to be received; once for each packet. Lives as long as the packet.
 const struct raft_message *packet_open(struct pool *pool, uint64_t packet);
 
+// What a packet that was not opened yet carries: commands, or a piece of a snapshot.
+uint64_t packet_bytes(const struct pool *pool, uint64_t packet);
+
 #endif

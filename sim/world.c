@@ -14,6 +14,8 @@ void world_config_default(struct world_config *config)
         .member_count = 3,
         .election_timeout_ms = 150,
         .heartbeat_ms = 50,
+        .pre_vote = true,
+        .check_quorum = true,
         .delay_us_min = 100,
         .delay_us_max = 2000,
         .sync_us_min = 100,

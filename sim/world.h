@@ -59,7 +59,10 @@ struct world_config {
     uint32_t node_count;   // with the spares
     uint32_t member_count; // of the first start: nodes 1 to this; the others are spares
     uint32_t election_timeout_ms;
+    uint32_t election_spread_ms; // 0: the core's default
     uint32_t heartbeat_ms;
+    bool pre_vote;
+    bool check_quorum;
     uint64_t delay_us_min;
     uint64_t delay_us_max;
     uint64_t sync_us_min;
@@ -67,6 +70,13 @@ struct world_config {
     uint32_t log_entries_max;
     uint64_t log_bytes_max;
     uint32_t message_entries_max; // 0: the core's default
+    uint32_t inflight_max;        // 0: the core's default
+
+    // What bytes cost; 0: nothing. A node's messages leave it one after another.
+    uint64_t sync_ns_per_kib;
+    uint64_t send_ns_per_kib;
+    uint64_t send_ns_per_message;
+
     uint32_t lease_drift_percent; // 0: no leases
     uint64_t clock_start_ms;      // what the monotonic clocks show at time 0
     uint32_t clock_drift_percent; // faults make them so much faster at the most...

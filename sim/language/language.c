@@ -32,7 +32,8 @@ enum { ANY = LANGUAGE_WORDS_MAX };
 
 static const struct command commands[] = {
     {"cluster", language_world_cluster, true, 2, ANY,
-     "cluster N [spare=K] [seed=S] [election_timeout=150ms] [heartbeat=50ms] "
+     "cluster N [spare=K] [seed=S] [election_timeout=150ms] [election_spread=150ms] "
+     "[heartbeat=50ms] [pre_vote=on|off] [check_quorum=on|off] "
      "[delay=MIN..MAX] [sync=MIN..MAX] [log_entries=N] [message_entries=N] "
      "[clients=C] [keys=K] [lease=PERCENT] [clock=DURATION] [snapshot_entries=N] "
      "[snapshot_tail=N] [snapshot_chunk=BYTES] [segment=BYTES]"},

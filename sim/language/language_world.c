@@ -43,6 +43,33 @@ static bool read_count(struct language *language, const char *text, uint64_t hig
     return true;
 }
 
+static bool read_switch(struct language *language, const char *text, bool *on)
+{
+    *on = strcmp(text, "on") == 0;
+    return *on || strcmp(text, "off") == 0 ||
+           language_fail(language, "\"%s\" is neither on nor off", text);
+}
+
+// Settings of elections; false, and nothing said, where it is none.
+static bool read_election_setting(struct language *language, uint32_t at,
+                                  struct world_config *config, bool *read)
+{
+    const char *value;
+
+    *read = true;
+    if ((value = language_value(language, at, "election_timeout")) != NULL)
+        *read = read_milliseconds(language, value, &config->election_timeout_ms);
+    else if ((value = language_value(language, at, "election_spread")) != NULL)
+        *read = read_milliseconds(language, value, &config->election_spread_ms);
+    else if ((value = language_value(language, at, "heartbeat")) != NULL)
+        *read = read_milliseconds(language, value, &config->heartbeat_ms);
+    else if ((value = language_value(language, at, "pre_vote")) != NULL)
+        *read = read_switch(language, value, &config->pre_vote);
+    else if ((value = language_value(language, at, "check_quorum")) != NULL)
+        *read = read_switch(language, value, &config->check_quorum);
+    return value != NULL;
+}
+
 // Settings of members, clocks and snapshots.
 static bool read_member_setting(struct language *language, uint32_t at,
                                 struct setup *setup)
@@ -85,14 +112,13 @@ static bool read_setting(struct language *language, uint32_t at, struct setup *s
 {
     struct world_config *config = &setup->config;
     const char *value;
+    bool read;
 
+    if (read_election_setting(language, at, config, &read))
+        return read;
     if ((value = language_value(language, at, "seed")) != NULL)
         return options_number(value, 0, UINT64_MAX, &config->seed) ||
                language_fail(language, "seed must be a number");
-    if ((value = language_value(language, at, "election_timeout")) != NULL)
-        return read_milliseconds(language, value, &config->election_timeout_ms);
-    if ((value = language_value(language, at, "heartbeat")) != NULL)
-        return read_milliseconds(language, value, &config->heartbeat_ms);
     if ((value = language_value(language, at, "delay")) != NULL)
         return language_range(language, value, &config->delay_us_min,
                               &config->delay_us_max);

@@ -153,6 +153,9 @@ TEST(configurations_that_cannot_be_run_are_named)
     CHECK_PROBLEM(election_timeout_ms, UINT32_MAX / 2, "");
     CHECK_PROBLEM(election_timeout_ms, UINT32_MAX / 2 + 1,
                   "the election timeout is too long");
+    CHECK_PROBLEM(election_spread_ms, UINT32_MAX / 2, "");
+    CHECK_PROBLEM(election_spread_ms, UINT32_MAX / 2 + 1,
+                  "the election timeouts are spread too widely");
     free(node.sent);
 }
 

@@ -270,6 +270,7 @@ class Config(Structure):
         ("seed", c_uint64),
         ("start_ms", c_uint64),
         ("election_timeout_ms", c_uint32),
+        ("election_spread_ms", c_uint32),
         ("heartbeat_ms", c_uint32),
         ("log_entries_max", c_uint32),
         ("log_bytes_max", c_uint64),
