@@ -168,7 +168,7 @@ static const char *text_of(const cJSON *object, const char *name)
 {
     const char *text;
 
-    return json_string(json_get(object, name), &text) ? text : "";
+    return json_read_string(json_get(object, name), &text) ? text : "";
 }
 
 // The members with their addresses, to be kept until the log tells them.
@@ -185,7 +185,7 @@ static void members_keep(struct joining *joining, const cJSON *members)
         uint64_t id;
 
         if (known->count == RAFT_MEMBERS_MAX ||
-            !json_u64(json_get(item, "node"), &id) ||
+            !json_read_u64(json_get(item, "node"), &id) ||
             strlen(address) >= RAFT_ADDRESS_BYTES)
             continue;
         *member = (struct raft_member){.id = (raft_id)id, .role = RAFT_VOTER};
@@ -199,8 +199,9 @@ static const cJSON *member_find(const cJSON *members, raft_id id)
     const cJSON *item;
     uint64_t number;
 
-    cJSON_ArrayForEach(item, members) if (json_u64(json_get(item, "node"), &number) &&
-                                          number == id) return item;
+    cJSON_ArrayForEach(item,
+                       members) if (json_read_u64(json_get(item, "node"), &number) &&
+                                    number == id) return item;
     return NULL;
 }
 
@@ -217,7 +218,7 @@ static enum verdict judge_known(struct joining *joining, const cJSON *member,
             "cannot join: member %u is at %.120s already; choose another --id, or "
             "remove that one first",
             joining->options->id, text_of(member, "address"));
-    json_u64(json_get(member, "match_index"), &match_index);
+    json_read_u64(json_get(member, "match_index"), &match_index);
     // Who has acknowledged entries or votes must not come back without them.
     if (joining->is_new && (match_index > 0 || (strcmp(role, "learner") != 0 &&
                                                 strcmp(role, "joining") != 0)))

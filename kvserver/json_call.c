@@ -67,10 +67,12 @@ static bool word_param(struct json_call *call, const char *name)
     if ((item == NULL) == (encoded == NULL))
         return refuse(call, "a key or value is missing, or given twice");
     if (item == NULL)
-        return json_string(encoded, &text) ? word_base64(call, text)
-                                           : refuse(call, "base64 is not a string");
-    return json_string(item, &text) ? word_text(call, text)
-                                    : refuse(call, "a key or value is not a string");
+        return json_read_string(encoded, &text)
+                   ? word_base64(call, text)
+                   : refuse(call, "base64 is not a string");
+    return json_read_string(item, &text)
+               ? word_text(call, text)
+               : refuse(call, "a key or value is not a string");
 }
 
 // A flag that is true adds a word.
@@ -81,7 +83,7 @@ static bool word_flag(struct json_call *call, const char *name, const char *word
 
     if (item == NULL)
         return true;
-    if (!json_bool(item, &set))
+    if (!json_read_bool(item, &set))
         return refuse(call, "a flag is neither true nor false");
     return !set || word_text(call, word);
 }
@@ -94,7 +96,7 @@ static bool word_option(struct json_call *call, const char *name, const char *wo
 
     if (item == NULL)
         return true;
-    if (!json_i64(item, &value))
+    if (!json_read_i64(item, &value))
         return refuse(call, "not a whole number");
     return word_text(call, word) && word_number(call, value);
 }
@@ -106,8 +108,9 @@ static bool session_params(struct json_call *call)
 
     if (session == NULL && sequence == NULL)
         return true;
-    if (!json_u64(session, &call->session) || !json_u64(sequence, &call->sequence) ||
-        call->session == 0 || call->sequence == 0)
+    if (!json_read_u64(session, &call->session) ||
+        !json_read_u64(sequence, &call->sequence) || call->session == 0 ||
+        call->sequence == 0)
         return refuse(call, "session and sequence are positive whole numbers and go "
                             "together");
     return true;
@@ -117,8 +120,8 @@ static bool stale_param(struct json_call *call)
 {
     const cJSON *stale = param(call, "stale"), *follower = param(call, "follower");
 
-    return ((stale == NULL || json_bool(stale, &call->stale)) &&
-            (follower == NULL || json_bool(follower, &call->follower))) ||
+    return ((stale == NULL || json_read_bool(stale, &call->stale)) &&
+            (follower == NULL || json_read_bool(follower, &call->follower))) ||
            refuse(call, "stale or follower is neither true nor false");
 }
 
@@ -147,7 +150,7 @@ static bool read_incr(struct json_call *call)
     const cJSON *by = param(call, "by");
     int64_t amount = 1;
 
-    if (by != NULL && !json_i64(by, &amount))
+    if (by != NULL && !json_read_i64(by, &amount))
         return refuse(call, "by is not a whole number");
     return word_text(call, "INCRBY") && word_param(call, "key") &&
            word_number(call, amount) && session_params(call);
@@ -163,9 +166,9 @@ static bool command_word(struct json_call *call, const cJSON *item)
 {
     const char *text;
 
-    if (json_string(item, &text))
+    if (json_read_string(item, &text))
         return word_text(call, text);
-    if (cJSON_IsObject(item) && json_string(json_get(item, "base64"), &text) &&
+    if (cJSON_IsObject(item) && json_read_string(json_get(item, "base64"), &text) &&
         cJSON_GetArraySize(item) == 1)
         return word_base64(call, text);
     return refuse(call, "a word is neither a string nor {\"base64\":string}");
@@ -195,7 +198,7 @@ static bool word_count(struct json_call *call, const cJSON *item)
     uint64_t value;
     char *text;
 
-    if (!json_u64(item, &value) || call->number_count == JSON_CALL_NUMBERS)
+    if (!json_read_u64(item, &value) || call->number_count == JSON_CALL_NUMBERS)
         return refuse(call, "an id or a priority is not a whole number");
     text = call->numbers[call->number_count++];
     snprintf(text, sizeof call->numbers[0], "%" PRIu64, value);
@@ -206,8 +209,9 @@ static bool word_string(struct json_call *call, const cJSON *item)
 {
     const char *text;
 
-    return json_string(item, &text) ? word_text(call, text)
-                                    : refuse(call, "a role or an address is no string");
+    return json_read_string(item, &text)
+               ? word_text(call, text)
+               : refuse(call, "a role or an address is no string");
 }
 
 static bool read_add_member(struct json_call *call)

@@ -38,9 +38,9 @@ static bool read_hello(const cJSON *object, struct hello *hello, uint64_t *versi
     const char *cluster;
     uint64_t node;
     if (!cJSON_IsObject(object) || cJSON_GetArraySize(object) != 3 ||
-        !json_string(json_get(object, "cluster"), &cluster) ||
-        !json_u64(json_get(object, "node"), &node) ||
-        !json_u64(json_get(object, "version"), version)) {
+        !json_read_string(json_get(object, "cluster"), &cluster) ||
+        !json_read_u64(json_get(object, "node"), &node) ||
+        !json_read_u64(json_get(object, "version"), version)) {
         return false;
     }
     size_t length = strlen(cluster);

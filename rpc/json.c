@@ -306,7 +306,7 @@ cJSON *json_parse(const char *text, size_t size, const struct json_limits *limit
 
 // ---- the readers ----------------------------------------------------------------
 
-bool json_i64(const cJSON *item, int64_t *value)
+bool json_read_i64(const cJSON *item, int64_t *value)
 {
     if (!cJSON_IsNumber(item)) {
         return false;
@@ -319,17 +319,17 @@ bool json_i64(const cJSON *item, int64_t *value)
     return true;
 }
 
-bool json_u64(const cJSON *item, uint64_t *value)
+bool json_read_u64(const cJSON *item, uint64_t *value)
 {
     int64_t whole;
-    if (!json_i64(item, &whole) || signbit(item->valuedouble)) {
+    if (!json_read_i64(item, &whole) || signbit(item->valuedouble)) {
         return false;
     }
     *value = (uint64_t)whole;
     return true;
 }
 
-bool json_bool(const cJSON *item, bool *value)
+bool json_read_bool(const cJSON *item, bool *value)
 {
     if (!cJSON_IsBool(item)) {
         return false;
@@ -338,7 +338,7 @@ bool json_bool(const cJSON *item, bool *value)
     return true;
 }
 
-bool json_string(const cJSON *item, const char **value)
+bool json_read_string(const cJSON *item, const char **value)
 {
     if (!cJSON_IsString(item)) {
         return false;

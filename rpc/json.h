@@ -56,10 +56,10 @@ cJSON *json_parse(const char *text, size_t size, const struct json_limits *limit
 
 // Each is true, and has set *value, only where the item has exactly that type. `item`
 // may be NULL. Strings are borrowed from the tree.
-bool json_u64(const cJSON *item, uint64_t *value);
-bool json_i64(const cJSON *item, int64_t *value);
-bool json_bool(const cJSON *item, bool *value);
-bool json_string(const cJSON *item, const char **value);
+bool json_read_u64(const cJSON *item, uint64_t *value);
+bool json_read_i64(const cJSON *item, int64_t *value);
+bool json_read_bool(const cJSON *item, bool *value);
+bool json_read_string(const cJSON *item, const char **value);
 
 // A member by its exact name, or NULL.
 const cJSON *json_get(const cJSON *object, const char *name);

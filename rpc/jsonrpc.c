@@ -76,9 +76,9 @@ static bool read_id(const cJSON *item, struct jsonrpc_id *id)
         id->kind = JSONRPC_ID_ABSENT;
     } else if (cJSON_IsNull(item)) {
         id->kind = JSONRPC_ID_NULL;
-    } else if (json_i64(item, &id->number)) {
+    } else if (json_read_i64(item, &id->number)) {
         id->kind = JSONRPC_ID_NUMBER;
-    } else if (json_string(item, &id->text)) {
+    } else if (json_read_string(item, &id->text)) {
         id->kind = JSONRPC_ID_STRING;
     } else {
         id->kind = JSONRPC_ID_NULL;
@@ -93,7 +93,7 @@ static bool read_call(const cJSON *members[MEMBER_COUNT],
     if (members[MEMBER_RESULT] != NULL || members[MEMBER_ERROR] != NULL) {
         return invalid(problem, "a request has no result and no error");
     }
-    if (!json_string(members[MEMBER_METHOD], &message->method)) {
+    if (!json_read_string(members[MEMBER_METHOD], &message->method)) {
         return invalid(problem, "method is not a string");
     }
     message->params = members[MEMBER_PARAMS];
@@ -112,8 +112,8 @@ static bool read_error(const cJSON *error, struct jsonrpc_message *message)
         return false;
     }
     message->kind = JSONRPC_ERROR;
-    return json_i64(json_get(error, "code"), &message->error_code) &&
-           json_string(json_get(error, "message"), &message->error_message);
+    return json_read_i64(json_get(error, "code"), &message->error_code) &&
+           json_read_string(json_get(error, "message"), &message->error_message);
 }
 
 static bool read_answer(const cJSON *members[MEMBER_COUNT],
@@ -149,7 +149,7 @@ static bool read_tree(struct jsonrpc_message *message, const struct json_scan *s
     bool known = sort_members(message->tree, members);
     bool id_good = read_id(members[MEMBER_ID], &message->id);
     const char *version;
-    if (!json_string(members[MEMBER_VERSION], &version) ||
+    if (!json_read_string(members[MEMBER_VERSION], &version) ||
         strcmp(version, "2.0") != 0) {
         return invalid(problem, "jsonrpc is not \"2.0\"");
     }

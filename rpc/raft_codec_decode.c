@@ -56,7 +56,7 @@ static bool sort_members(const cJSON *object, const char *const *names, uint32_t
 static uint32_t word_of(const cJSON *item, const char *const *words, uint32_t count)
 {
     const char *text;
-    if (!json_string(item, &text)) {
+    if (!json_read_string(item, &text)) {
         return count;
     }
     uint32_t i = 0;
@@ -69,7 +69,7 @@ static uint32_t word_of(const cJSON *item, const char *const *words, uint32_t co
 static bool take_id(const cJSON *item, raft_id *id)
 {
     uint64_t value;
-    if (!json_u64(item, &value) || value == 0 || value > UINT32_MAX) {
+    if (!json_read_u64(item, &value) || value == 0 || value > UINT32_MAX) {
         return false;
     }
     *id = (raft_id)value;
@@ -89,7 +89,7 @@ static bool take_bytes(struct decoding *d, const cJSON *plain, const cJSON *base
         return true;
     }
     if ((plain != NULL && base64 != NULL) ||
-        !json_string(plain != NULL ? plain : base64, &text)) {
+        !json_read_string(plain != NULL ? plain : base64, &text)) {
         return bad_params(d, "data or data_base64 is a string, and one of them");
     }
     char *to = d->arena->bytes + d->used;
@@ -115,7 +115,8 @@ static bool take_entry(struct decoding *d, const cJSON *item, struct raft_entry 
 {
     static const char *const names[] = {"term", "type", "data", "data_base64"};
     const cJSON *members[4] = {NULL};
-    if (!sort_members(item, names, 4, members) || !json_u64(members[0], &entry->term)) {
+    if (!sort_members(item, names, 4, members) ||
+        !json_read_u64(members[0], &entry->term)) {
         return bad_params(d, "an entry is {term, type, data or data_base64}");
     }
     uint32_t type = word_of(members[1], raft_codec_entry_words, RAFT_ENTRY_TYPE_COUNT);
@@ -155,7 +156,7 @@ static bool take_entries(struct decoding *d, const cJSON *array)
 static bool take_hex(const cJSON *item, uint64_t *value)
 {
     const char *text;
-    if (!json_string(item, &text) || strlen(text) != 16) {
+    if (!json_read_string(item, &text) || strlen(text) != 16) {
         return false;
     }
     *value = 0;
@@ -187,11 +188,13 @@ static bool take_field(struct decoding *d, const struct raft_codec_field *field,
     void *at = (char *)d->message + field->offset;
     switch (field->kind) {
     case RAFT_CODEC_U64:
-        return json_u64(item, at) || bad_params(d, "a number is missing or not one");
+        return json_read_u64(item, at) ||
+               bad_params(d, "a number is missing or not one");
     case RAFT_CODEC_ID:
         return take_id(item, at) || bad_params(d, "from is not the number of a node");
     case RAFT_CODEC_BOOL:
-        return json_bool(item, at) || bad_params(d, "a boolean is missing or not one");
+        return json_read_bool(item, at) ||
+               bad_params(d, "a boolean is missing or not one");
     case RAFT_CODEC_HEX:
         return take_hex(item, at) || bad_params(d, "checksum is not 16 hex digits");
     case RAFT_CODEC_ENTRIES:

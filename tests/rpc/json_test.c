@@ -44,18 +44,18 @@ TEST(a_number_is_read_to_the_last_digit)
     int64_t whole = 0;
     bool truth = false;
     const char *string = NULL;
-    CHECK(json_u64(json_get(tree, "a"), &number));
+    CHECK(json_read_u64(json_get(tree, "a"), &number));
     CHECK(number == 9007199254740991u);
-    CHECK(!json_u64(json_get(tree, "A"), &number));
-    CHECK(json_i64(json_get(tree, "A"), &whole));
+    CHECK(!json_read_u64(json_get(tree, "A"), &number));
+    CHECK(json_read_i64(json_get(tree, "A"), &whole));
     CHECK(whole == -3);
-    CHECK(json_bool(json_get(tree, "b"), &truth) && truth);
-    CHECK(json_string(json_get(tree, "c"), &string));
+    CHECK(json_read_bool(json_get(tree, "b"), &truth) && truth);
+    CHECK(json_read_string(json_get(tree, "c"), &string));
     CHECK_TEXT(string, "x");
     CHECK(json_get(tree, "B") == NULL);
-    CHECK(!json_u64(json_get(tree, "B"), &number));
-    CHECK(!json_bool(json_get(tree, "a"), &truth));
-    CHECK(!json_string(json_get(tree, "a"), &string));
+    CHECK(!json_read_u64(json_get(tree, "B"), &number));
+    CHECK(!json_read_bool(json_get(tree, "a"), &truth));
+    CHECK(!json_read_string(json_get(tree, "a"), &string));
     cJSON_Delete(tree);
 }
 
