@@ -37,6 +37,7 @@ void clients_release(struct clients *clients)
 {
     free(clients->list);
     buffer_free(&clients->console_reply);
+    buffer_free(&clients->told);
 }
 
 bool clients_are_idle(const struct clients *clients)
@@ -381,6 +382,12 @@ static void give_up(struct world *world, struct client *client)
     finish(world, client);
 }
 
+void clients_abandon(struct world *world, struct client *client)
+{
+    if (client->words != 0)
+        give_up(world, client);
+}
+
 // The number behind the first byte of a RESP integer or length.
 static int64_t reply_number(const char *data, uint32_t size)
 {
@@ -430,7 +437,10 @@ static void take_answer(struct world *world, struct client *client,
         }
         client->session = (uint64_t)reply_number(data, reply->size);
         client->sequence = 0;
-        attempt(world, client);
+        if (world->manual)
+            finish(world, client);
+        else
+            attempt(world, client);
         return;
     }
     if (reply->size >= 8 && memcmp(data, "-SESSION", 8) == 0) {
@@ -453,14 +463,19 @@ void clients_take_reply(struct world *world, uint64_t handle)
     assert(reply->client < clients->count);
     client = &clients->list[reply->client];
     if (reply->operation == client->number && client->words != 0) {
+        if (world->manual) {
+            buffer_append(&clients->told, reply, sizeof(*reply));
+            buffer_append(&clients->told, request_reply_data(reply), reply->size);
+        }
         if (reply->status == REPLY_DONE) {
             take_answer(world, client, reply);
         } else {
             client->leader = reply->leader_hint;
             client->answered = true;
-            wake_after(
-                world, client,
-                random_between(&clients->random, BACKOFF_US_MIN, BACKOFF_US_MAX));
+            if (!world->manual)
+                wake_after(
+                    world, client,
+                    random_between(&clients->random, BACKOFF_US_MIN, BACKOFF_US_MAX));
         }
     }
     pool_give(&world->pool, handle);
@@ -473,7 +488,7 @@ void clients_send_reply(struct world *world, const struct reply *head, const voi
 
     if (random_chance(&links->random, links->loss_ppm))
         return;
-    event.time_us = world->now_us + links_delay_us(links);
+    event.time_us = world->now_us + (world->manual ? 0 : links_delay_us(links));
     event.arguments[0] = request_reply_make(&world->pool, head, data);
     heap_push(&world->heap, &event);
 }

@@ -41,6 +41,7 @@ struct client {
     uint64_t patient_until_us;
     raft_id leader;     // as it believes; 0: no idea
     bool roams;         // reads at any node, and waits for none for long
+    bool reads;         // by hand: what it asked last is a read
     bool answered;      // the last attempt was, if only by "not the leader"
     bool recorded;      // the operation is in the history
     uint32_t operation; // there
@@ -62,6 +63,7 @@ struct clients {
     bool console_done;
     bool console_failed; // its session was gone
     struct buffer console_reply;
+    struct buffer told; // in a manual world: answers, each a struct reply and its bytes
 };
 
 void clients_init(struct world *world);
@@ -76,6 +78,9 @@ bool clients_are_idle(const struct clients *clients);
 // Gives the console one command; done when console_done is set.
 void clients_ask(struct world *world, const struct bytes *words, uint32_t count,
                  bool read);
+
+// Gives up what the client waits for, if anything: its outcome stays unknown.
+void clients_abandon(struct world *world, struct client *client);
 
 void clients_wake(struct world *world, const struct heap_event *event);
 void clients_take_reply(struct world *world, uint64_t reply);

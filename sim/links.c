@@ -72,7 +72,12 @@ static void send_one(struct world *world, const struct raft_message *message)
 
     assert(message->from < LINKS_NODES && message->to < LINKS_NODES);
     links->sent++;
-    if (links->hold[message->from][message->to]) {
+    if (world->manual && (links->cut[message->from][message->to] ||
+                          message->to > world->config.node_count)) {
+        links->lost++;
+        return;
+    }
+    if (world->manual || links->hold[message->from][message->to]) {
         keep_held(links, message->from, message->to,
                   packet_make(&world->pool, message));
         return;

@@ -64,6 +64,22 @@ static void observe_step(void *context, const struct raft *raft,
         checker_step(world->checker, node->id, &step);
 }
 
+// In a manual world a sync ends at once, or waits.
+static void start_manual_sync(struct node *node, uint64_t sync)
+{
+    if (!node->sync_manual) {
+        push(node, node->world->now_us, WORLD_SYNCED, sync);
+        return;
+    }
+    if (node->sync_count == node->sync_capacity) {
+        node->sync_capacity = node->sync_capacity == 0 ? 8 : 2 * node->sync_capacity;
+        node->syncs = realloc(node->syncs, node->sync_capacity * sizeof(*node->syncs));
+        if (node->syncs == NULL)
+            abort();
+    }
+    node->syncs[node->sync_count++] = sync;
+}
+
 static void start_sync(void *context, uint64_t sync, uint64_t bytes)
 {
     struct node *node = context;
@@ -71,6 +87,10 @@ static void start_sync(void *context, uint64_t sync, uint64_t bytes)
         random_between(&node->disk_random, node->sync_us_min, node->sync_us_max);
 
     takes += bytes * node->world->config.sync_ns_per_kib / 1024 / 1000;
+    if (node->world->manual) {
+        start_manual_sync(node, sync);
+        return;
+    }
     push(node, node->world->now_us + takes, WORLD_SYNCED, sync);
     if (node->crash_at_write) {
         uint64_t after = random_below(&node->disk_random, takes + 1);
@@ -154,6 +174,7 @@ void node_release(struct node *node)
     free(node->memory);
     free(node->proposals);
     free(node->waiting);
+    free(node->syncs);
 }
 
 static void set_tick(struct node *node)
@@ -162,6 +183,8 @@ static void set_tick(struct node *node)
     uint64_t now_ms = node_now_ms(node);
     uint64_t time_us;
 
+    if (node->world->manual)
+        return; // somebody says when
     if (deadline_ms <= now_ms)
         deadline_ms = now_ms + 1;
     time_us = deadline_ms >= UINT64_MAX / 1000
@@ -179,7 +202,7 @@ static void set_clock(struct node *node)
 {
     uint64_t deadline_ms, now_ms;
 
-    if (node->clock_set || node->view.role != RAFT_LEADER)
+    if (node->world->manual || node->clock_set || node->view.role != RAFT_LEADER)
         return;
     deadline_ms = service_next_deadline_ms(node->service);
     if (deadline_ms == UINT64_MAX)
@@ -286,6 +309,7 @@ void node_crash(struct node *node, enum sim_disk_crash_mode mode)
             node_drop(node, &node->waiting[i]);
         node->waiting_count = 0;
     }
+    node->sync_count = 0;
     node->up = false;
     node->paused = false;
     node->stopped[0] = '\0';

@@ -39,11 +39,15 @@ struct node {
     bool disk_full;            // the host may not start, but if it runs it waits
     bool disk_lost;            // for good
     raft_index restored_index; // its log begins anew behind a snapshot up to there
-    bool crash_at_write;       // crash between the next write and the end of its sync
-    bool crash_is_set;         // that write has come
-    int64_t skew_ms;           // of its wall clock
-    struct node_clock clock;   // its monotonic one
-    struct random seeds;       // of its core: another one at each start
+    bool sync_manual;          // in a manual world: its syncs wait in `syncs`
+    uint64_t *syncs;
+    uint32_t sync_count;
+    uint32_t sync_capacity;
+    bool crash_at_write;     // crash between the next write and the end of its sync
+    bool crash_is_set;       // that write has come
+    int64_t skew_ms;         // of its wall clock
+    struct node_clock clock; // its monotonic one
+    struct random seeds;     // of its core: another one at each start
 
     bool up;
     bool paused;

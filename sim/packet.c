@@ -61,6 +61,25 @@ uint64_t packet_make(struct pool *pool, const struct raft_message *message)
     return packet;
 }
 
+uint64_t packet_copy(struct pool *pool, uint64_t packet)
+{
+    const struct raft_message *message = pool_at(pool, packet);
+    size_t size = sizeof(*message);
+    uint64_t copy;
+
+    if (message->type == RAFT_INSTALL_SNAPSHOT)
+        size += message->install_snapshot.size;
+    if (message->type == RAFT_APPEND_ENTRIES) {
+        const struct raft_entry *entries = (const struct raft_entry *)(message + 1);
+
+        for (uint32_t i = 0; i < message->append_entries.count; i++)
+            size += sizeof(*entries) + entries[i].size;
+    }
+    copy = pool_take(pool, size);
+    memcpy(pool_at(pool, copy), pool_at(pool, packet), size);
+    return copy;
+}
+
 const struct raft_message *packet_open(struct pool *pool, uint64_t packet)
 {
     char *block = pool_at(pool, packet);

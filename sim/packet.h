@@ -10,6 +10,9 @@
 
 uint64_t packet_make(struct pool *pool, const struct raft_message *message);
 
+// Another one with the same content; while the first is still under way.
+uint64_t packet_copy(struct pool *pool, uint64_t packet);
+
 // The message, ready to be received; once for each packet. Lives as long as the packet.
 const struct raft_message *packet_open(struct pool *pool, uint64_t packet);
 

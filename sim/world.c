@@ -48,6 +48,7 @@ struct world *world_new(const struct world_config *config, char *error, size_t s
     if (world == NULL)
         abort();
     world->config = *config;
+    world->manual = config->manual;
     world->checker = checker_new(config->node_count, config->member_count);
     world->trace.hash = config->seed;
     world->links.delay_us_min = config->delay_us_min;

@@ -82,6 +82,7 @@ struct world_config {
     uint32_t clock_drift_percent; // faults make them so much faster at the most...
     bool clock_jumps;             // ...and let them jump ahead
     bool clocks_conspire;         // a leader that is cut off is the slowest of all
+    bool manual;                  // nothing happens by itself (manual.h)
 
     uint32_t snapshot_entries; // 0: none are taken by themselves
     uint32_t snapshot_tail_entries;
@@ -101,6 +102,7 @@ struct world_ticket {
 
 struct world {
     struct world_config config;
+    bool manual; // still
     uint64_t now_us;
     uint64_t event_count;
     struct heap heap;

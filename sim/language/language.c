@@ -4,6 +4,7 @@
 #include "sim/json.h"
 #include "sim/language/language_expect.h"
 #include "sim/language/language_faults.h"
+#include "sim/language/language_manual.h"
 #include "sim/language/language_members.h"
 #include "sim/language/language_show.h"
 #include "sim/language/language_store.h"
@@ -15,10 +16,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Where a command may be given.
+enum {
+    ANYWHERE = 1, // before `cluster`, too
+    TIMED = 2,    // not in a manual world
+    MANUAL = 4,   // only there
+};
+
 struct command {
     const char *name;
     bool (*run)(struct language *language);
-    bool no_world; // may be given before `cluster`
+    unsigned place; // where it may be given
     uint32_t words_min;
     uint32_t words_max; // the name included
     const char *usage;
@@ -31,68 +39,77 @@ static bool refused(struct language *language);
 enum { ANY = LANGUAGE_WORDS_MAX };
 
 static const struct command commands[] = {
-    {"cluster", language_world_cluster, true, 2, ANY,
-     "cluster N [spare=K] [seed=S] [election_timeout=150ms] [election_spread=150ms] "
-     "[heartbeat=50ms] [pre_vote=on|off] [check_quorum=on|off] "
+    {"cluster", language_world_cluster, ANYWHERE, 2, ANY,
+     "cluster N [manual] [spare=K] [seed=S] [election_timeout=150ms] "
+     "[election_spread=150ms] [heartbeat=50ms] [pre_vote=on|off] [check_quorum=on|off] "
      "[delay=MIN..MAX] [sync=MIN..MAX] [log_entries=N] [message_entries=N] "
      "[clients=C] [keys=K] [lease=PERCENT] [clock=DURATION] [snapshot_entries=N] "
      "[snapshot_tail=N] [snapshot_chunk=BYTES] [segment=BYTES]"},
-    {"run", language_world_run, false, 2, 8,
+    {"run", language_world_run, TIMED, 2, 8,
      "run DURATION | run until CONDITION [within DURATION]"},
-    {"step", language_world_step, false, 1, 2, "step [EVENTS]"},
-    {"timeout", language_world_timeout, false, 2, 2, "timeout N"},
-    {"clients", language_world_clients, false, 2, 4,
+    {"step", language_world_step, TIMED, 1, 2, "step [EVENTS]"},
+    {"timeout", language_world_timeout, 0, 2, 2, "timeout N"},
+    {"clients", language_world_clients, TIMED, 2, 4,
      "clients start COUNT [keys=K] | clients stop"},
-    {"settle", language_world_settle, false, 1, 1, "settle"},
-    {"trace", language_world_trace, true, 2, 2, "trace FILE | trace off"},
-    {"partition", language_faults_partition, false, 2, ANY, "partition 1 2 | 3 4 5"},
-    {"star", language_faults_star, false, 3, ANY, "star HUB LEAF..."},
-    {"isolate", language_faults_isolate, false, 2, 2, "isolate N"},
-    {"cut", language_faults_cut, false, 3, 4, "cut A B | cut A > B"},
-    {"heal", language_faults_heal, false, 1, 4, "heal | heal A B | heal A > B"},
-    {"hold", language_faults_hold, false, 3, 4, "hold A B | hold A > B"},
-    {"release", language_faults_release, false, 3, 4, "release A B | release A > B"},
-    {"drop", language_faults_drop, false, 3, 4, "drop A B | drop A > B"},
-    {"loss", language_faults_loss, false, 2, 2, "loss PERCENT"},
-    {"duplicate", language_faults_duplicate, false, 2, 2, "duplicate PERCENT"},
-    {"delay", language_faults_delay, false, 2, 5, "delay MIN..MAX [slow PERCENT MEAN]"},
-    {"crash", language_faults_crash, false, 2, 4,
+    {"settle", language_world_settle, TIMED, 1, 1, "settle"},
+    {"trace", language_world_trace, ANYWHERE, 2, 2, "trace FILE | trace off"},
+    {"partition", language_faults_partition, 0, 2, ANY, "partition 1 2 | 3 4 5"},
+    {"star", language_faults_star, 0, 3, ANY, "star HUB LEAF..."},
+    {"isolate", language_faults_isolate, 0, 2, 2, "isolate N"},
+    {"cut", language_faults_cut, 0, 3, 4, "cut A B | cut A > B"},
+    {"heal", language_faults_heal, 0, 1, 4, "heal | heal A B | heal A > B"},
+    {"hold", language_faults_hold, TIMED, 3, 4, "hold A B | hold A > B"},
+    {"release", language_faults_release, TIMED, 3, 4, "release A B | release A > B"},
+    {"drop", language_faults_drop, 0, 3, 4,
+     "drop A B | drop A > B; in a manual world: drop A B [K|KIND]"},
+    {"deliver", language_manual_deliver, MANUAL, 3, 4, "deliver A B [K|KIND]"},
+    {"again", language_manual_again, MANUAL, 3, 4, "again A B [K|KIND]"},
+    {"flight", language_manual_flight, MANUAL, 1, 3, "flight [A B]"},
+    {"sync", language_manual_sync, MANUAL, 2, 3, "sync N [COUNT]"},
+    {"pass", language_manual_pass, MANUAL, 2, 2, "pass DURATION"},
+    {"client", language_manual_client, MANUAL, 4, ANY,
+     "client C at N WORDS... | client C register at N | client C again at N"},
+    {"auto", language_manual_auto, MANUAL, 1, 1, "auto"},
+    {"loss", language_faults_loss, TIMED, 2, 2, "loss PERCENT"},
+    {"duplicate", language_faults_duplicate, TIMED, 2, 2, "duplicate PERCENT"},
+    {"delay", language_faults_delay, TIMED, 2, 5, "delay MIN..MAX [slow PERCENT MEAN]"},
+    {"crash", language_faults_crash, 0, 2, 4,
      "crash N [at write | lose all|tail|torn|sectors|nothing]"},
-    {"restart", language_faults_restart, false, 2, 2, "restart N"},
-    {"pause", language_faults_pause, false, 2, 2, "pause N"},
-    {"resume", language_faults_resume, false, 2, 2, "resume N"},
-    {"disk", language_faults_disk, false, 3, 6,
-     "disk N sync=MIN..MAX | fail sync | full [BYTES] | damage FILE OFFSET [flip|zero|"
+    {"restart", language_faults_restart, 0, 2, 2, "restart N"},
+    {"pause", language_faults_pause, 0, 2, 2, "pause N"},
+    {"resume", language_faults_resume, 0, 2, 2, "resume N"},
+    {"disk", language_faults_disk, 0, 3, 6,
+     "disk N sync=MIN..MAX|manual | fail sync | full [BYTES] | damage FILE OFFSET [flip|zero|"
      "unreadable] | lost | ok | files"},
-    {"clock", language_faults_clock, false, 3, 5,
+    {"clock", language_faults_clock, 0, 3, 5,
      "clock N [skew=[-]DURATION] [drift=[-]PERCENT] [jump=DURATION]"},
-    {"faults", language_faults_random, false, 2, 2, "faults all|LIST|off"},
-    {"add", language_members_add, false, 2, 5, "add N [learner|voter] [at LEADER]"},
-    {"remove", language_members_remove, false, 2, 4, "remove N [at LEADER]"},
-    {"promote", language_members_promote, false, 2, 4, "promote N [at LEADER]"},
-    {"change", language_members_change, false, 2, ANY,
+    {"faults", language_faults_random, TIMED, 2, 2, "faults all|LIST|off"},
+    {"add", language_members_add, 0, 2, 5, "add N [learner|voter] [at LEADER]"},
+    {"remove", language_members_remove, 0, 2, 4, "remove N [at LEADER]"},
+    {"promote", language_members_promote, 0, 2, 4, "promote N [at LEADER]"},
+    {"change", language_members_change, 0, 2, ANY,
      "change [voter|learner|joining|remove] N... [at LEADER]"},
-    {"transfer", language_members_transfer, false, 1, 4, "transfer [N] [at LEADER]"},
-    {"snapshot", language_members_snapshot, false, 2, 2, "snapshot N"},
-    {"propose", language_store_propose, false, 2, ANY,
+    {"transfer", language_members_transfer, 0, 1, 4, "transfer [N] [at LEADER]"},
+    {"snapshot", language_members_snapshot, 0, 2, 2, "snapshot N"},
+    {"propose", language_store_propose, 0, 2, ANY,
      "propose WORDS... | propose at N WORDS..."},
-    {"ticket", language_store_ticket, false, 2, 2, "ticket NUMBER"},
-    {"do", language_store_do, false, 2, ANY, "do WORDS..."},
-    {"get", language_store_get, false, 2, 4, "get KEY [at N | stale N]"},
-    {"set", language_store_word, false, 3, ANY, "set KEY VALUE [OPTIONS]"},
-    {"append", language_store_word, false, 3, 3, "append KEY VALUE"},
-    {"incr", language_store_word, false, 2, 2, "incr KEY"},
-    {"del", language_store_word, false, 2, ANY, "del KEY..."},
-    {"status", language_show_status, false, 1, 2, "status [N]"},
-    {"log", language_show_log, false, 2, 4, "log N [FROM] [COUNT]"},
-    {"hash", language_show_hash, false, 1, 1, "hash"},
-    {"history", language_show_history, false, 1, 2, "history [FILE]"},
-    {"check", language_show_check, false, 1, 1, "check"},
-    {"expect", language_expect_claim, false, 2, ANY,
+    {"ticket", language_store_ticket, 0, 2, 2, "ticket NUMBER"},
+    {"do", language_store_do, TIMED, 2, ANY, "do WORDS..."},
+    {"get", language_store_get, 0, 2, 4, "get KEY [at N | stale N]"},
+    {"set", language_store_word, TIMED, 3, ANY, "set KEY VALUE [OPTIONS]"},
+    {"append", language_store_word, TIMED, 3, 3, "append KEY VALUE"},
+    {"incr", language_store_word, TIMED, 2, 2, "incr KEY"},
+    {"del", language_store_word, TIMED, 2, ANY, "del KEY..."},
+    {"status", language_show_status, 0, 1, 2, "status [N]"},
+    {"log", language_show_log, 0, 2, 4, "log N [FROM] [COUNT]"},
+    {"hash", language_show_hash, 0, 1, 1, "hash"},
+    {"history", language_show_history, 0, 1, 2, "history [FILE]"},
+    {"check", language_show_check, 0, 1, 1, "check"},
+    {"expect", language_expect_claim, 0, 2, ANY,
      "expect CLAIM, which is one of: " LANGUAGE_EXPECT_CLAIMS},
-    {"refused", refused, true, 2, ANY, "refused COMMAND..."},
-    {"help", help, true, 1, 2, "help [COMMAND]"},
-    {"quit", quit, true, 1, 1, "quit"},
+    {"refused", refused, ANYWHERE, 2, ANY, "refused COMMAND..."},
+    {"help", help, ANYWHERE, 1, 2, "help [COMMAND]"},
+    {"quit", quit, ANYWHERE, 1, 1, "quit"},
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
@@ -376,8 +393,49 @@ static bool quit(struct language *language)
     return true;
 }
 
+// Whether the command may be given in the world that there is.
+static bool is_in_place(struct language *language, const struct command *command)
+{
+    const struct world *world = language->world;
+
+    if (world == NULL && command->place != ANYWHERE)
+        return language_fail(language,
+                             "there is no cluster yet; begin with: cluster 3");
+    if (command->place == TIMED && world->manual)
+        return language_fail(language,
+                             "in a manual world nothing happens by itself: say what "
+                             "does (deliver, timeout, client...), or end that with: "
+                             "auto");
+    if (command->place == MANUAL && !world->manual)
+        return language_fail(language, "this is for a manual world; begin with: "
+                                       "cluster 3 manual");
+    if (command->place == MANUAL && world_violated(world))
+        return language_fail(language, "the world stands still: a rule is broken");
+    return true;
+}
+
+// A rule that this command was the first to break is its failure.
+static bool finish_command(struct language *language, struct world *before,
+                           bool violated, bool ok)
+{
+    const struct violation *violation;
+
+    if (language->world == NULL || language->world != before)
+        violated = false;
+    if (language->world != NULL && language->world->manual)
+        language_manual_finish(language);
+    if (!ok || violated || language->world == NULL || !world_violated(language->world))
+        return ok;
+    violation = checker_violation(language->world->checker, 0);
+    return language_fail(language, "violation of %s at %llu us: %s",
+                         checker_property_text(violation->property),
+                         (unsigned long long)violation->time_us, violation->text);
+}
+
 static bool run_command(struct language *language)
 {
+    struct world *world = language->world;
+    bool violated = world != NULL && world_violated(world);
     const struct command *command;
 
     if (language->count == 0)
@@ -388,10 +446,13 @@ static bool run_command(struct language *language)
                              language_word(language, 0));
     if (language->count < command->words_min || language->count > command->words_max)
         return language_fail(language, "usage: %s", command->usage);
-    if (language->world == NULL && !command->no_world)
-        return language_fail(language,
-                             "there is no cluster yet; begin with: cluster 3");
-    return command->run(language);
+    if (!is_in_place(language, command))
+        return false;
+    if (world != NULL && world->manual) {
+        world->event_count++; // each command is an event
+        checker_at(world->checker, world->event_count, world->now_us);
+    }
+    return finish_command(language, world, violated, command->run(language));
 }
 
 // A command that must be refused; answers why it was.

@@ -1,5 +1,6 @@
 #include "sim/language/language_expect.h"
 
+#include "sim/json.h"
 #include "sim/language/language_members.h"
 #include "sim/language/language_show.h"
 #include "sim/language/options.h"
@@ -438,6 +439,23 @@ static bool expect_violations(struct language *language)
     return true;
 }
 
+// "expect violation RULE": that rule is the first that was broken.
+static bool expect_violation(struct language *language)
+{
+    const struct checker *checker = language->world->checker;
+    const char *rule;
+
+    if (language->count != 3)
+        return language_fail(language, "usage: expect violation RULE");
+    if (checker_violation_count(checker) == 0)
+        return language_fail(language, "no rule is broken");
+    rule = checker_property_text(checker_violation(checker, 0)->property);
+    if (!language_is(language, 2, rule))
+        return language_fail(language, "the rule that is broken is %s", rule);
+    json_string(language->out, "text", checker_violation(checker, 0)->text);
+    return true;
+}
+
 static bool expect_same(struct language *language)
 {
     if (!language_expect_same(language))
@@ -458,6 +476,7 @@ bool language_expect_claim(struct language *language)
         {"ticket", expect_ticket},
         {"reply", expect_reply},
         {"violations", expect_violations},
+        {"violation", expect_violation},
         {"leader", expect_leader},
         {"member", language_members_expect},
         {"configuration", language_members_expect_all},

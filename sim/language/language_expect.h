@@ -10,6 +10,7 @@
     "committed K V [at N], absent K [at N], entry N INDEX TERM [WORDS...], "       \
     "entry N INDEX none, member N ROLE [at M], configuration N[:ROLE]... [at M], " \
     "ticket NUMBER open|done|lost, reply TEXT, violations COUNT, "                 \
+    "violation RULE, "                                                             \
     "FIELD [N] ==|!=|<|<=|>|>= NUMBER with term, commit_index, applied_index, "    \
     "first_index, last_index, last_term, durable_index, snapshot_index, "          \
     "configuration_index, snapshots_taken, snapshots_received, reads_pending, "    \

@@ -1,6 +1,7 @@
 #include "sim/language/language_faults.h"
 
 #include "sim/json.h"
+#include "sim/language/language_manual.h"
 #include "sim/language/options.h"
 
 #include <inttypes.h>
@@ -188,6 +189,8 @@ bool language_faults_release(struct language *language)
 
 bool language_faults_drop(struct language *language)
 {
+    if (language->world->manual)
+        return language_manual_drop(language);
     return let_go(language, false);
 }
 
@@ -277,6 +280,9 @@ bool language_faults_crash(struct language *language)
     if (!node->up)
         return language_fail(language, "node %u is down already", (unsigned)node->id);
     if (language_is(language, 2, "at") && language_is(language, 3, "write")) {
+        if (language->world->manual)
+            return language_fail(language, "in a manual world, say when: disk N "
+                                           "sync=manual, and crash N before sync N");
         note(language);
         node->crash_at_write = true;
         return true;
@@ -439,7 +445,12 @@ bool language_faults_disk(struct language *language)
         json_close(language->out);
         return true;
     }
-    if (range != NULL) {
+    if (range != NULL && language->world->manual) {
+        if (strcmp(range, "manual") != 0)
+            return language_fail(language, "in a manual world a sync ends at once, or "
+                                           "by hand: disk N sync=manual");
+        language_manual_disk(node);
+    } else if (range != NULL) {
         if (!language_range(language, range, &node->sync_us_min, &node->sync_us_max))
             return false;
     } else if (language_is(language, 2, "fail") && language_is(language, 3, "sync")) {

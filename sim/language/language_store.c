@@ -131,7 +131,8 @@ static bool ticket_is_done(struct language *language, void *argument)
     return language->world->tickets[*(const uint32_t *)argument].ended;
 }
 
-// A linearizable read at a node of one's choice: only a leader gives it.
+// A linearizable read at a node of one's choice. In a manual world it may have to wait:
+// then the answer is its ticket.
 static bool get_at(struct language *language)
 {
     struct world *world = language->world;
@@ -146,9 +147,14 @@ static bool get_at(struct language *language)
     if (!node_is_live(node))
         return language_fail(language, "node %u is not running", (unsigned)node->id);
     number = world_read(world, node->id, language->words, 2);
-    if (!language_run(language, world->now_us + READ_US_MAX, ticket_is_done, &number))
+    if (!world->manual &&
+        !language_run(language, world->now_us + READ_US_MAX, ticket_is_done, &number))
         return false;
     ticket = &world->tickets[number];
+    if (world->manual)
+        json_number(language->out, "ticket", number);
+    if (!ticket->ended && world->manual)
+        return true;
     if (!ticket->ended)
         return language_fail(language, "node %u gives no answer", (unsigned)node->id);
     if (ticket->status != REPLY_DONE)
@@ -177,6 +183,8 @@ static bool get_stale(struct language *language)
 
 bool language_store_get(struct language *language)
 {
+    if (language->count == 2 && language->world->manual)
+        return language_fail(language, "in a manual world, say where: get KEY at N");
     if (language->count == 2)
         return ask(language, 0);
     return language_is(language, 2, "stale") ? get_stale(language) : get_at(language);

@@ -114,6 +114,10 @@ static bool read_setting(struct language *language, uint32_t at, struct setup *s
     const char *value;
     bool read;
 
+    if (language_is(language, at, "manual")) {
+        config->manual = true;
+        return true;
+    }
     if (read_election_setting(language, at, config, &read))
         return read;
     if ((value = language_value(language, at, "seed")) != NULL)
