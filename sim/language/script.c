@@ -59,7 +59,7 @@ struct script {
     struct buffer line, answer;
     unsigned number; // of the line
     unsigned failed; // the line of the command that failed; 0: none
-    char error[480]; // why
+    char error[640]; // why
 };
 
 // Runs the line that was read. False where the script ends here.
