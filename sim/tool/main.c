@@ -28,6 +28,15 @@ static const struct command commands[] = {
      "    --keys K               keys that they share (6)\n"
      "    --trace FILE           one line for each step of each node\n"
      "    --history FILE         what the clients saw\n"},
+    {"sweep", tool_sweep,
+     "  raftsim sweep [FLAGS]    many seeds; takes the flags of run, and\n"
+     "    --seeds A..B           (1..1000)\n"
+     "    --jobs J               workers (one for each core)\n"
+     "    --stop-after N         ends at the N-th failure\n"
+     "    --seconds S            ends after so much real time\n"
+     "    --seed-seconds S       a run that takes longer is endless (60)\n"
+     "    --out FILE             one line of JSON for each run\n"
+     "                           (faults are all, the duration 20s, unless given)\n"},
     {"repl", tool_repl,
      "  raftsim repl             commands, one a line; answers, one line of JSON "
      "each\n"},

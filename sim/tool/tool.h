@@ -19,6 +19,7 @@ int tool_run(char **arguments);
 int tool_repl(char **arguments);
 int tool_script(char **arguments);
 int tool_linearize(char **arguments);
+int tool_sweep(char **arguments);
 
 // ---- for the commands -----------------------------------------------------------
 
