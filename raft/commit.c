@@ -13,6 +13,8 @@ static uint64_t match_of(const struct raft *raft, uint32_t member)
 
 void commit_advance(struct raft *raft, struct raft_output *output)
 {
+    if (raft->commit_index == raft->log.last_index)
+        return; // there is nothing to count for
     raft_index quorum = membership_quorum(raft, match_of);
     if (quorum <= raft->commit_index)
         return;

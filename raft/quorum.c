@@ -2,15 +2,20 @@
 
 #include "raft/configuration.h"
 
+// The roles that count, as bits.
+enum {
+    NEW_VOTERS = 1u << RAFT_VOTER | 1u << RAFT_STAYING,
+    OLD_VOTERS = 1u << RAFT_LEAVING | 1u << RAFT_STAYING,
+};
+
 // The value that a majority of those who count has reached; UINT64_MAX of no one.
 static uint64_t majority_value(const struct raft_configuration *configuration,
-                               const uint64_t values[RAFT_MEMBERS_MAX],
-                               bool (*counts)(enum raft_member_role))
+                               const uint64_t values[RAFT_MEMBERS_MAX], uint32_t roles)
 {
     uint64_t sorted[RAFT_MEMBERS_MAX]; // descending
     uint32_t count = 0;
     for (uint32_t i = 0; i < configuration->count; i++) {
-        if (!counts(configuration->members[i].role))
+        if ((roles >> configuration->members[i].role & 1) == 0)
             continue;
         uint32_t at = count++;
         for (; at > 0 && sorted[at - 1] < values[i]; at--)
@@ -23,10 +28,8 @@ static uint64_t majority_value(const struct raft_configuration *configuration,
 uint64_t quorum_value(const struct raft_configuration *configuration,
                       const uint64_t values[RAFT_MEMBERS_MAX])
 {
-    uint64_t in_new =
-        majority_value(configuration, values, configuration_counts_in_new);
-    uint64_t in_old =
-        majority_value(configuration, values, configuration_counts_in_old);
+    uint64_t in_new = majority_value(configuration, values, NEW_VOTERS);
+    uint64_t in_old = majority_value(configuration, values, OLD_VOTERS);
     if (in_new == UINT64_MAX) // nobody votes, so nothing is agreed
         return 0;
     return in_new < in_old ? in_new : in_old;

@@ -468,7 +468,7 @@ struct raft_view {
     bool lease;                     // as leader: reads need no round now
     raft_index configuration_index; // 0: that of the first start
     const struct raft_configuration *configuration; // borrowed until the next step
-    uint32_t peer_count;                            // filled in on a leader only
+    uint32_t peer_count; // of peers[], the others are left as they were; 0: no leader
     struct raft_peer_view peers[RAFT_MEMBERS_MAX];
 };
 

@@ -58,12 +58,14 @@ void heap_copy(struct heap *to, const struct heap *from)
     memcpy(to->slots, from->slots, from->slot_count * sizeof(*to->slots));
 }
 
+// Which of two events comes first cannot be predicted, that they come at the same time
+// can: it is rare. So the compiler can choose without a branch.
 static bool before(const struct heap_node *left, const struct heap_node *right)
 {
-    if (left->time_us != right->time_us) {
-        return left->time_us < right->time_us;
+    if (__builtin_expect(left->time_us == right->time_us, 0)) {
+        return left->sequence < right->sequence;
     }
-    return left->sequence < right->sequence;
+    return left->time_us < right->time_us;
 }
 
 static void put(struct heap *heap, uint32_t position, struct heap_node node)
@@ -85,24 +87,43 @@ static void sift_up(struct heap *heap, uint32_t position, struct heap_node node)
     put(heap, position, node);
 }
 
-static void sift_down(struct heap *heap, uint32_t position, struct heap_node node)
+static uint32_t earlier(const struct heap *heap, uint32_t left, uint32_t right)
 {
-    for (;;) {
-        uint32_t first = position * ARITY + 1;
-        if (first >= heap->count) {
-            break;
-        }
-        uint32_t least = first;
-        for (uint32_t i = first + 1; i < first + ARITY && i < heap->count; i++) {
-            if (before(&heap->nodes[i], &heap->nodes[least])) {
-                least = i;
-            }
-        }
-        if (!before(&heap->nodes[least], &node)) {
-            break;
-        }
+    return before(&heap->nodes[right], &heap->nodes[left]) ? right : left;
+}
+
+// The earliest of the nodes below one; `first` is the first of them, and is there.
+static uint32_t earliest_below(const struct heap *heap, uint32_t first)
+{
+    if (first + ARITY <= heap->count) {
+        return earlier(heap, earlier(heap, first, first + 1),
+                       earlier(heap, first + 2, first + 3));
+    }
+    uint32_t least = first;
+    for (uint32_t i = first + 1; i < heap->count; i++) {
+        least = earlier(heap, least, i);
+    }
+    return least;
+}
+
+// The node comes from the bottom and mostly belongs there: the gap is moved down
+// without looking at it, and then it goes up as far as it must, but not above `top`.
+static void sift_down(struct heap *heap, uint32_t top, struct heap_node node)
+{
+    uint32_t position = top;
+    for (uint32_t first = position * ARITY + 1; first < heap->count;
+         first = position * ARITY + 1) {
+        uint32_t least = earliest_below(heap, first);
         put(heap, position, heap->nodes[least]);
         position = least;
+    }
+    while (position > top) {
+        uint32_t parent = (position - 1) / ARITY;
+        if (!before(&node, &heap->nodes[parent])) {
+            break;
+        }
+        put(heap, position, heap->nodes[parent]);
+        position = parent;
     }
     put(heap, position, node);
 }

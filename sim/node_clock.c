@@ -10,6 +10,8 @@ uint64_t node_clock_us(const struct node_clock *clock, uint64_t world_us)
     uint64_t passed_us = world_us - clock->anchor_us;
 
     assert(world_us >= clock->anchor_us && passed_us < FAR_US);
+    if (clock->rate_ppm == NODE_CLOCK_TRUE_PPM)
+        return clock->shown_us + passed_us; // as most are, without a division
     return clock->shown_us + passed_us * clock->rate_ppm / NODE_CLOCK_TRUE_PPM;
 }
 
@@ -19,6 +21,8 @@ uint64_t node_clock_world_us(const struct node_clock *clock, uint64_t shown_us)
 
     if (ahead_us >= FAR_US)
         return UINT64_MAX;
+    if (clock->rate_ppm == NODE_CLOCK_TRUE_PPM)
+        return clock->anchor_us + ahead_us;
     return clock->anchor_us +
            (ahead_us * NODE_CLOCK_TRUE_PPM + clock->rate_ppm - 1) / clock->rate_ppm;
 }

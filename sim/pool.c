@@ -52,8 +52,8 @@ uint64_t pool_take(struct pool *pool, size_t size)
     uint32_t block;
     struct pool_class *class;
 
-    while (((size_t)1 << (number + POOL_BLOCK_BITS_MIN)) < size)
-        number++;
+    if (size > (size_t)1 << POOL_BLOCK_BITS_MIN)
+        number = 64 - (uint32_t)__builtin_clzll(size - 1) - POOL_BLOCK_BITS_MIN;
     assert(number < POOL_CLASSES);
     class = &pool->classes[number];
     pool->in_use++;

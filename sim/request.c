@@ -5,9 +5,10 @@
 uint64_t request_make(struct pool *pool, const struct request *head,
                       const struct bytes *words)
 {
-    size_t size = sizeof(*head);
+    size_t size = sizeof(*head) + head->word_count * sizeof(uint32_t);
     uint64_t handle;
     struct request *request;
+    uint32_t *sizes;
     char *at;
 
     assert(head->word_count <= REQUEST_WORDS_MAX);
@@ -16,9 +17,10 @@ uint64_t request_make(struct pool *pool, const struct request *head,
     handle = pool_take(pool, size);
     request = pool_at(pool, handle);
     *request = *head;
-    at = (char *)(request + 1);
+    sizes = (uint32_t *)(request + 1);
+    at = (char *)(sizes + head->word_count);
     for (uint32_t i = 0; i < head->word_count; i++) {
-        request->sizes[i] = (uint32_t)words[i].size;
+        sizes[i] = (uint32_t)words[i].size;
         if (words[i].size > 0)
             memcpy(at, words[i].data, words[i].size);
         at += words[i].size;
@@ -28,11 +30,12 @@ uint64_t request_make(struct pool *pool, const struct request *head,
 
 void request_words(const struct request *request, struct bytes *words)
 {
-    const char *at = (const char *)(request + 1);
+    const uint32_t *sizes = (const uint32_t *)(request + 1);
+    const char *at = (const char *)(sizes + request->word_count);
 
     for (uint32_t i = 0; i < request->word_count; i++) {
-        words[i] = (struct bytes){at, request->sizes[i]};
-        at += request->sizes[i];
+        words[i] = (struct bytes){at, sizes[i]};
+        at += sizes[i];
     }
 }
 

@@ -1,6 +1,7 @@
 // request.h: what a client sends to a node and what it gets back, as plain data.
 //
-// Both are blocks of the world's pool: a head, then words or reply bytes.
+// Both are blocks of the world's pool: a head, then the words' sizes and the words, or
+// the bytes of the reply.
 #ifndef SIM_REQUEST_H
 #define SIM_REQUEST_H
 
@@ -22,7 +23,6 @@ struct request {
     uint64_t operation; // the client's number for it
     uint64_t session;   // 0: none
     uint64_t sequence;
-    uint32_t sizes[REQUEST_WORDS_MAX];
 };
 
 enum reply_status {

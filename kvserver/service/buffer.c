@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void grow(struct buffer *buffer, size_t size)
+void buffer_grow(struct buffer *buffer, size_t size)
 {
     if (size > SIZE_MAX / 2 - buffer->size) {
         fprintf(stderr, "raftlab: a buffer of more than half the address space\n");
@@ -26,16 +26,6 @@ static void grow(struct buffer *buffer, size_t size)
     buffer->capacity = capacity;
 }
 
-void buffer_append(struct buffer *buffer, const void *data, size_t size)
-{
-    if (size == 0)
-        return;
-    if (size > buffer->capacity - buffer->size)
-        grow(buffer, size);
-    memcpy(buffer->data + buffer->size, data, size);
-    buffer->size += size;
-}
-
 void buffer_append_text(struct buffer *buffer, const char *text)
 {
     buffer_append(buffer, text, strlen(text));
@@ -51,7 +41,7 @@ void buffer_format(struct buffer *buffer, const char *format, ...)
     assert(size >= 0);
     // One more for the NUL that vsnprintf insists on; it does not count.
     if ((size_t)size + 1 > buffer->capacity - buffer->size)
-        grow(buffer, (size_t)size + 1);
+        buffer_grow(buffer, (size_t)size + 1);
     vsnprintf(buffer->data + buffer->size, (size_t)size + 1, format, again);
     buffer->size += (size_t)size;
     va_end(again);
@@ -64,11 +54,6 @@ void buffer_consume(struct buffer *buffer, size_t size)
     buffer->size -= size;
     if (buffer->size > 0 && size > 0)
         memmove(buffer->data, buffer->data + size, buffer->size);
-}
-
-void buffer_clear(struct buffer *buffer)
-{
-    buffer->size = 0;
 }
 
 void buffer_free(struct buffer *buffer)

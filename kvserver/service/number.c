@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { DIGITS_SAFE = 19 };
+
 bool number_parse_digits(struct bytes text, uint64_t *value)
 {
     const char *digits = text.data;
@@ -11,7 +13,8 @@ bool number_parse_digits(struct bytes text, uint64_t *value)
         if (digits[i] < '0' || digits[i] > '9')
             return false;
         uint64_t digit = (uint64_t)(digits[i] - '0');
-        if (total > (UINT64_MAX - digit) / 10)
+        // No number of that few digits is too large.
+        if (i >= DIGITS_SAFE && total > (UINT64_MAX - digit) / 10)
             return false;
         total = total * 10 + digit;
     }

@@ -16,6 +16,8 @@ void session_sweep(struct store *store, const struct service_limits *limits)
 {
     struct store_session session;
     for (int swept = 0; swept < STORE_SWEEP_MAX; swept++) {
+        if (!store_session_may_be_idle(store, limits->session_idle_ms_max))
+            break;
         if (!store_session_idlest(store, &session) || !is_idle(store, limits, &session))
             break;
         store_session_remove(store, &session);

@@ -38,11 +38,23 @@ static void must(int status)
 
 // ---- numbers and hashes ---------------------------------------------------------
 
+// Written out, so that compilers make one store of it.
+static void write_number(unsigned char *b, uint64_t value)
+{
+    b[0] = (unsigned char)(value >> 56);
+    b[1] = (unsigned char)(value >> 48);
+    b[2] = (unsigned char)(value >> 40);
+    b[3] = (unsigned char)(value >> 32);
+    b[4] = (unsigned char)(value >> 24);
+    b[5] = (unsigned char)(value >> 16);
+    b[6] = (unsigned char)(value >> 8);
+    b[7] = (unsigned char)value;
+}
+
 static void append_number(struct buffer *out, uint64_t value)
 {
     unsigned char bytes[8];
-    for (int i = 0; i < 8; i++)
-        bytes[i] = (unsigned char)(value >> (56 - 8 * i));
+    write_number(bytes, value);
     buffer_append(out, bytes, sizeof(bytes));
 }
 
@@ -65,14 +77,23 @@ static uint64_t hash_record(struct bytes key, struct bytes value)
     return hash_bytes(hash_bytes(1, key), value);
 }
 
+// What the sum changes by where `new` takes the place of `old`.
+static uint64_t hash_change(struct bytes key, struct bytes old, struct bytes new)
+{
+    uint64_t seed = hash_bytes(1, key);
+    return hash_bytes(seed, new) - hash_bytes(seed, old);
+}
+
 // ---- records --------------------------------------------------------------------
 
 static struct bytes make_key(struct buffer *buffer, char space, uint64_t number,
                              struct bytes rest)
 {
+    unsigned char head[HEAD_SIZE];
+    head[0] = (unsigned char)space;
+    write_number(head + 1, number);
     buffer_clear(buffer);
-    buffer_append(buffer, &space, 1);
-    append_number(buffer, number);
+    buffer_append(buffer, head, sizeof(head));
     buffer_append(buffer, rest.data, rest.size);
     return content(buffer);
 }
@@ -130,6 +151,20 @@ static bool is_due(const struct store *store, uint64_t deadline_ms)
     return deadline_ms != 0 && deadline_ms <= store->clock_ms;
 }
 
+// The soonest deadline is remembered: most entries find that nothing is due.
+
+static void deadline_added(struct store *store, uint64_t deadline_ms)
+{
+    if (deadline_ms < store->due_ms)
+        store->due_ms = deadline_ms;
+}
+
+static void deadline_gone(struct store *store, uint64_t deadline_ms)
+{
+    if (deadline_ms <= store->due_ms)
+        store->due_known = false;
+}
+
 void store_init(struct store *store, struct engine *engine)
 {
     assert(engine->ops->count(engine) == 0);
@@ -169,21 +204,25 @@ void store_put(struct store *store, struct bytes key, const struct store_value *
     uint64_t old_deadline_ms = 0;
     if (engine_get(store, where, &old)) {
         old_deadline_ms = decode_value(old).deadline_ms;
-        store->hash -= hash_record(where, old);
+        store->hash += hash_change(where, old, record);
     } else {
         store->key_count++;
+        store->hash += hash_record(where, record);
     }
-    store->hash += hash_record(where, record);
     engine_put(store, where, record);
     if (old_deadline_ms == value->deadline_ms)
         return;
-    if (old_deadline_ms != 0)
+    if (old_deadline_ms != 0) {
         engine_erase(store,
                      make_key(&store->from, SPACE_DEADLINE, old_deadline_ms, key));
-    if (value->deadline_ms != 0)
+        deadline_gone(store, old_deadline_ms);
+    }
+    if (value->deadline_ms != 0) {
         engine_put(store,
                    make_key(&store->from, SPACE_DEADLINE, value->deadline_ms, key),
                    (struct bytes){NULL, 0});
+        deadline_added(store, value->deadline_ms);
+    }
 }
 
 bool store_remove(struct store *store, struct bytes key)
@@ -198,8 +237,10 @@ bool store_remove(struct store *store, struct bytes key)
     // Before the first erase, since `key` may be borrowed from the engine.
     struct bytes due = make_key(&store->from, SPACE_DEADLINE, deadline_ms, key);
     engine_erase(store, where);
-    if (deadline_ms != 0)
+    if (deadline_ms != 0) {
         engine_erase(store, due);
+        deadline_gone(store, deadline_ms);
+    }
     return !is_due(store, deadline_ms);
 }
 
@@ -219,6 +260,7 @@ void store_remove_all(struct store *store)
 {
     remove_space(store, SPACE_VALUE);
     remove_space(store, SPACE_DEADLINE);
+    store->due_known = false;
     store->key_count = 0;
 }
 
@@ -296,7 +338,8 @@ void store_advance(struct store *store, uint64_t time_ms)
     uint64_t deadline_ms;
     struct bytes name;
     for (int swept = 0; swept < STORE_SWEEP_MAX; swept++) {
-        if (!first_deadline(store, &deadline_ms, &name) || !is_due(store, deadline_ms))
+        if (!is_due(store, store_next_deadline_ms(store)) ||
+            !first_deadline(store, &deadline_ms, &name))
             break;
         store_remove(store, name);
     }
@@ -304,9 +347,11 @@ void store_advance(struct store *store, uint64_t time_ms)
 
 uint64_t store_next_deadline_ms(struct store *store)
 {
-    uint64_t deadline_ms;
     struct bytes name;
-    return first_deadline(store, &deadline_ms, &name) ? deadline_ms : UINT64_MAX;
+    if (!store->due_known && !first_deadline(store, &store->due_ms, &name))
+        store->due_ms = UINT64_MAX;
+    store->due_known = true;
+    return store->due_ms;
 }
 
 // ---- sessions -------------------------------------------------------------------
@@ -327,6 +372,14 @@ bool store_session_get(struct store *store, uint64_t id, struct store_session *s
         .reply = {bytes + SESSION_HEAD_SIZE, record.size - SESSION_HEAD_SIZE},
     };
     return true;
+}
+
+// No session was last used before `used_from_ms`: most entries need not ask which one
+// is the idlest.
+static void session_added(struct store *store, uint64_t used_ms)
+{
+    if (used_ms < store->used_from_ms)
+        store->used_from_ms = used_ms;
 }
 
 void store_session_remove(struct store *store, const struct store_session *session)
@@ -356,13 +409,14 @@ void store_session_put(struct store *store, const struct store_session *session)
     struct bytes where = make_key(&store->key, SPACE_SESSION, session->id, none);
     struct bytes old;
     if (engine_get(store, where, &old)) {
-        store->hash -= hash_record(where, old);
+        store->hash += hash_change(where, old, record);
         uint64_t used_index = read_number(old.data);
         engine_erase(store, make_key(&store->from, SPACE_USED, used_index, none));
     } else {
+        store->hash += hash_record(where, record);
         store->session_count++;
     }
-    store->hash += hash_record(where, record);
+    session_added(store, session->used_ms);
     engine_put(store, where, record);
     struct bytes used = make_key(&store->from, SPACE_USED, session->used_index, none);
     engine_put(store, used, (struct bytes){store->key.data + 1, 8});
@@ -371,9 +425,15 @@ void store_session_put(struct store *store, const struct store_session *session)
 bool store_session_idlest(struct store *store, struct store_session *session)
 {
     struct bytes key, value;
-    if (!engine_first(store, SPACE_USED, &key, &value))
-        return false;
-    return store_session_get(store, read_number(value.data), session);
+    bool any = engine_first(store, SPACE_USED, &key, &value) &&
+               store_session_get(store, read_number(value.data), session);
+    store->used_from_ms = any ? session->used_ms : store->clock_ms;
+    return any;
+}
+
+bool store_session_may_be_idle(const struct store *store, uint64_t idle_ms_max)
+{
+    return store->clock_ms - store->used_from_ms > idle_ms_max;
 }
 
 // ---- restoring ------------------------------------------------------------------
@@ -384,6 +444,8 @@ int store_clear(struct store *store)
     if (status != 0)
         return status;
     store->clock_ms = 0;
+    store->due_known = false;
+    store->used_from_ms = 0;
     store->hash = 0;
     store->key_count = 0;
     store->session_count = 0;
@@ -408,6 +470,7 @@ static int restore_value(struct store *store, struct bytes key, struct bytes rec
         status = store->engine->ops->put(
             store->engine, make_key(&store->from, SPACE_DEADLINE, deadline_ms, name),
             (struct bytes){NULL, 0});
+    store->due_known = false;
     if (status == 0)
         store->key_count++;
     return status;
@@ -431,6 +494,7 @@ static int restore_session(struct store *store, struct bytes key, struct bytes r
     int status = store->engine->ops->put(store->engine, key, record);
     if (status == 0)
         status = store->engine->ops->put(store->engine, used, id);
+    session_added(store, read_number(bytes + 8));
     if (status == 0)
         store->session_count++;
     return status;

@@ -43,7 +43,11 @@ struct store {
     uint64_t hash; // the sum of the hashes of all records in 'd' and 's'
     uint64_t key_count;
     uint64_t session_count;
-    struct buffer key; // scratch: what is handed to the engine
+    // Derived from the records, so that they need not be asked at each entry.
+    uint64_t due_ms; // the first of 'e', UINT64_MAX: none; where it is known
+    bool due_known;
+    uint64_t used_from_ms; // no session was last used before this
+    struct buffer key;     // scratch: what is handed to the engine
     struct buffer value;
     struct buffer from;
     struct buffer payload; // scratch for handlers
@@ -107,6 +111,9 @@ bool store_session_get(struct store *store, uint64_t id, struct store_session *s
 void store_session_put(struct store *store, const struct store_session *session);
 void store_session_remove(struct store *store, const struct store_session *session);
 bool store_session_idlest(struct store *store, struct store_session *session);
+
+// False where certainly no session was idle for longer than this.
+bool store_session_may_be_idle(const struct store *store, uint64_t idle_ms_max);
 
 // ---- restoring ------------------------------------------------------------------
 

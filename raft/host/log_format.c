@@ -43,7 +43,8 @@ void log_format_name(char name[LOG_NAME_BYTES], uint64_t number)
     static_assert(NUMBER_DIGITS + sizeof suffix <= LOG_NAME_BYTES, "a name fits");
     assert(number != 0);
     // By hand: a name is asked for at each append.
-    for (int i = NUMBER_DIGITS - 1; i >= 0; i--, number /= 10)
+    memset(name, '0', NUMBER_DIGITS);
+    for (int i = NUMBER_DIGITS - 1; number > 0; i--, number /= 10)
         name[i] = (char)('0' + number % 10);
     memcpy(name + NUMBER_DIGITS, suffix, sizeof suffix);
 }

@@ -54,12 +54,6 @@ const char *checker_property_text(enum property property)
 
 // ---- life cycle -----------------------------------------------------------------
 
-struct shadow *checker_shadow(struct checker *checker, raft_id id)
-{
-    assert(id >= 1 && id <= checker->node_count);
-    return &checker->nodes[id];
-}
-
 // Before a node starts: nothing was found on its disk yet. The members of the first
 // start know themselves.
 static void expect_nothing(struct checker *checker, raft_id id)

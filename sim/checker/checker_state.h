@@ -73,7 +73,11 @@ struct checker {
 };
 
 // The shadow of node `id`, which is one of 1..node_count.
-struct shadow *checker_shadow(struct checker *checker, raft_id id);
+static inline struct shadow *checker_shadow(struct checker *checker, raft_id id)
+{
+    assert(id >= 1 && id <= checker->node_count);
+    return &checker->nodes[id];
+}
 
 // Whether this log holds what was committed up to `index`.
 // False also where so much was never committed.

@@ -108,8 +108,3 @@ struct electorate_place electorate_at(const struct electorate_list *list,
             return list->at[i];
     return (struct electorate_place){0};
 }
-
-struct electorate_place electorate_newest(const struct electorate_list *list)
-{
-    return list->count == 0 ? (struct electorate_place){0} : list->at[list->count - 1];
-}

@@ -49,6 +49,11 @@ void electorate_cut(struct electorate_list *list, raft_index last);
 // The newest at or below `index`; its index is 0 where there is none.
 struct electorate_place electorate_at(const struct electorate_list *list,
                                       raft_index index);
-struct electorate_place electorate_newest(const struct electorate_list *list);
+
+static inline struct electorate_place
+electorate_newest(const struct electorate_list *list)
+{
+    return list->count == 0 ? (struct electorate_place){0} : list->at[list->count - 1];
+}
 
 #endif

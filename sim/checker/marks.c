@@ -11,15 +11,7 @@ void marks_release(struct marks *marks)
     memset(marks, 0, sizeof(*marks));
 }
 
-struct mark marks_at(const struct marks *marks, raft_index index)
-{
-    assert(index <= marks->last);
-    if (index == 0)
-        return (struct mark){0, 0};
-    return marks->at[index];
-}
-
-static void make_room(struct marks *marks, raft_index last)
+void marks_make_room(struct marks *marks, raft_index last)
 {
     if (last + 1 <= marks->capacity)
         return;
@@ -30,16 +22,10 @@ static void make_room(struct marks *marks, raft_index last)
         abort();
 }
 
-void marks_push(struct marks *marks, struct mark mark)
-{
-    make_room(marks, marks->last + 1);
-    marks->at[++marks->last] = mark;
-}
-
 void marks_copy(struct marks *to, const struct marks *from, raft_index last)
 {
     assert(last <= from->last);
-    make_room(to, last);
+    marks_make_room(to, last);
     if (last > 0)
         memcpy(&to->at[1], &from->at[1], last * sizeof(*to->at));
     to->last = last;

@@ -5,6 +5,7 @@
 #ifndef SIM_MARKS_H
 #define SIM_MARKS_H
 
+#include <assert.h>
 #include <stdbool.h>
 
 #include "raft/raft.h"
@@ -23,11 +24,23 @@ struct marks {
 
 void marks_release(struct marks *marks);
 
+void marks_make_room(struct marks *marks, raft_index last);
+
 // The mark at `index`, which is at most `last`.
-struct mark marks_at(const struct marks *marks, raft_index index);
+static inline struct mark marks_at(const struct marks *marks, raft_index index)
+{
+    assert(index <= marks->last);
+    if (index == 0)
+        return (struct mark){0, 0};
+    return marks->at[index];
+}
 
 // Sets the mark at last + 1.
-void marks_push(struct marks *marks, struct mark mark);
+static inline void marks_push(struct marks *marks, struct mark mark)
+{
+    marks_make_room(marks, marks->last + 1);
+    marks->at[++marks->last] = mark;
+}
 
 // Drops all marks beyond `last`.
 void marks_cut(struct marks *marks, raft_index last);

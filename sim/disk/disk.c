@@ -102,12 +102,15 @@ static int disk_sync(void *context, const char *name, uint64_t token)
         return -ENOENT;
     }
     struct file *file = &disk->files.files[entry->file];
-    struct flush flush = {.token = token,
-                          .size = file->size,
-                          .sequence = disk->files.sequence,
-                          .file = entry->file,
-                          .status = start_status(disk)};
-    snprintf(flush.name, sizeof(flush.name), "%s", name);
+    struct flush flush; // the name is not cleared first: there is one at each write
+    flush.sync = 0;
+    flush.token = token;
+    flush.size = file->size;
+    flush.sequence = disk->files.sequence;
+    flush.file = entry->file;
+    flush.status = start_status(disk);
+    flush.settled = false;
+    memcpy(flush.name, name, strlen(name) + 1); // it fits: a file has it
     if (token == 0) {
         finish(disk, &flush);
         return flush.status;
