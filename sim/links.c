@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LATE_DELAYS_MAX = 6 };
+
 void links_release(struct links *links)
 {
     free(links->held);
@@ -39,12 +41,44 @@ static uint64_t departure_us(struct world *world, raft_id from, uint64_t packet)
     return (*busy_ns - now_ns) / 1000;
 }
 
+// How long this link takes beyond what all take.
+static uint64_t own_delay_us(struct links *links, const struct links_own *own)
+{
+    struct random *random = &links->random;
+    uint64_t delay = random_between(random, own->delay_us_min, own->delay_us_max);
+
+    if (random_chance(random, own->slow_ppm))
+        delay += random_delay(random, own->slow_us_mean);
+    return delay;
+}
+
+// When a message that leaves now arrives.
+static uint64_t arrival_us(struct world *world, raft_id from, raft_id to,
+                           uint64_t packet)
+{
+    struct links *links = &world->links;
+    uint64_t *due_us = &links->due_us[from][to];
+    uint64_t time_us = world->now_us + departure_us(world, from, packet);
+
+    time_us += links_delay_us(links);
+    if (links->odd[from][to])
+        time_us += own_delay_us(links, &links->own[from][to]);
+    if (links->reorder_ppm > 0 && random_chance(&links->random, links->reorder_ppm)) {
+        links->overtaken++;
+        return time_us + random_between(&links->random, 1,
+                                        LATE_DELAYS_MAX * (links->delay_us_max + 1));
+    }
+    if (links->ordered && time_us < *due_us)
+        time_us = *due_us;
+    *due_us = time_us;
+    return time_us;
+}
+
 static void push_delivery(struct world *world, raft_id from, raft_id to,
                           uint64_t packet)
 {
-    uint64_t departure = departure_us(world, from, packet);
     struct heap_event event = {
-        .time_us = world->now_us + departure + links_delay_us(&world->links),
+        .time_us = arrival_us(world, from, to, packet),
         .kind = WORLD_DELIVER,
         .node = to,
         .arguments = {packet, from},
@@ -85,6 +119,12 @@ static void send_one(struct world *world, const struct raft_message *message)
     // Both are drawn always, so that a cut does not shift the draws that follow.
     lost = random_chance(&links->random, links->loss_ppm);
     duplicated = random_chance(&links->random, links->duplicate_ppm);
+    if (links->odd[message->from][message->to]) {
+        const struct links_own *own = &links->own[message->from][message->to];
+
+        lost |= random_chance(&links->random, own->loss_ppm);
+        duplicated |= random_chance(&links->random, own->duplicate_ppm);
+    }
     if (lost || links->cut[message->from][message->to] ||
         message->to > world->config.node_count) {
         links->lost++;
@@ -152,9 +192,23 @@ uint32_t links_let_go(struct world *world, raft_id from, raft_id to, bool delive
     return gone;
 }
 
+void links_make_odd(struct links *links, raft_id from, raft_id to,
+                    const struct links_own *own)
+{
+    assert(from < LINKS_NODES && to < LINKS_NODES);
+    links->odd[from][to] = own != NULL;
+    if (own != NULL)
+        links->own[from][to] = *own;
+}
+
+void links_mend(struct links *links)
+{
+    memset(links->cut, 0, sizeof(links->cut));
+}
+
 void links_heal(struct world *world)
 {
-    memset(world->links.cut, 0, sizeof(world->links.cut));
+    links_mend(&world->links);
     for (raft_id from = 1; from < LINKS_NODES; from++)
         for (raft_id to = 1; to < LINKS_NODES; to++)
             if (world->links.hold[from][to])

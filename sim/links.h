@@ -1,8 +1,9 @@
 // links.h: the links between the nodes: delay, loss, duplication, cuts, held messages.
 //
-// Reordering comes from the delay, drawn anew for each message. A cut link loses what
-// is sent and what arrives; a held link keeps what is sent until it is released. A link
-// is one way: "cut 1 2" is two of them.
+// Reordering comes from the delay, drawn anew for each message, unless the links are
+// told to keep their order. A cut link loses what is sent and what arrives; a held link
+// keeps what is sent until it is released. A link is one way: "cut 1 2" is two of
+// them. What holds for all links may be made worse for one, which is then odd.
 #ifndef SIM_LINKS_H
 #define SIM_LINKS_H
 
@@ -21,6 +22,16 @@ struct links_held {
     raft_id to;
 };
 
+// What one link adds to what holds for all.
+struct links_own {
+    uint64_t delay_us_min;
+    uint64_t delay_us_max;
+    uint32_t slow_ppm;
+    uint64_t slow_us_mean;
+    uint32_t loss_ppm;
+    uint32_t duplicate_ppm;
+};
+
 struct links {
     struct random random;
     uint64_t delay_us_min;
@@ -29,8 +40,13 @@ struct links {
     uint64_t slow_us_mean; // of about this
     uint32_t loss_ppm;
     uint32_t duplicate_ppm;
-    uint64_t busy_ns[LINKS_NODES];      // until then a node's earlier messages leave it
-    bool cut[LINKS_NODES][LINKS_NODES]; // [from][to]
+    uint64_t busy_ns[LINKS_NODES]; // until then a node's earlier messages leave it
+    bool ordered;         // no message overtakes another one on its link, but...
+    uint32_t reorder_ppm; // ...so many are late by a few delays, and overtaken
+    bool odd[LINKS_NODES][LINKS_NODES]; // [from][to], as below
+    struct links_own own[LINKS_NODES][LINKS_NODES];
+    uint64_t due_us[LINKS_NODES][LINKS_NODES]; // ordered: of the last on its way
+    bool cut[LINKS_NODES][LINKS_NODES];
     bool hold[LINKS_NODES][LINKS_NODES];
     struct links_held *held;
     uint32_t held_count;
@@ -40,6 +56,7 @@ struct links {
     uint64_t delivered;
     uint64_t lost; // by chance, by cuts, or because nobody was there
     uint64_t duplicated;
+    uint64_t overtaken; // set back on purpose
 };
 
 void links_release(struct links *links);
@@ -55,7 +72,12 @@ uint64_t links_delay_us(struct links *links);
 bool links_arrives(struct links *links, raft_id from, raft_id to);
 
 void links_cut(struct links *links, raft_id from, raft_id to, bool cut);
+void links_mend(struct links *links); // all cuts
 void links_heal(struct world *world); // all cuts and holds, with chance untouched
+
+// Gives a link what it adds, or (NULL) nothing any more.
+void links_make_odd(struct links *links, raft_id from, raft_id to,
+                    const struct links_own *own);
 
 void links_hold(struct links *links, raft_id from, raft_id to);
 // Lets go of a link: what it held is sent on (or lost); returns how many messages.

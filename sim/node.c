@@ -41,12 +41,35 @@ static void push(const struct node *node, uint64_t time_us, enum world_event kin
 
 // ---- the host's doors -----------------------------------------------------------
 
+bool node_is_cut_off(const struct node *node)
+{
+    return node->cut_disk != NULL;
+}
+
+static void start_sync(void *context, uint64_t sync, uint64_t bytes);
+
+// A write to the disk, or a message, is done.
+static void count_effect(void *context)
+{
+    struct node *node = context;
+    struct sim_disk_hooks hooks = {node, start_sync, count_effect};
+
+    if (node->effects_left == 0 || --node->effects_left > 0)
+        return;
+    trace_note(&node->world->trace, node->world->now_us, "n%" PRIu32 " is cut off",
+               node->id);
+    node->cut_disk = sim_disk_clone(node->disk, &hooks);
+}
+
 static void send_messages(void *context, const struct raft_message *messages,
                           uint32_t count)
 {
     struct node *node = context;
 
-    links_send(node->world, messages, count);
+    for (uint32_t i = 0; i < count && !node_is_cut_off(node); i++) {
+        links_send(node->world, &messages[i], 1);
+        count_effect(node);
+    }
 }
 
 static void observe_step(void *context, const struct raft *raft,
@@ -86,6 +109,8 @@ static void start_sync(void *context, uint64_t sync, uint64_t bytes)
     uint64_t takes =
         random_between(&node->disk_random, node->sync_us_min, node->sync_us_max);
 
+    if (node_is_cut_off(node))
+        return; // that disk is thrown away
     takes += bytes * node->world->config.sync_ns_per_kib / 1024 / 1000;
     if (node->world->manual) {
         start_manual_sync(node, sync);
@@ -141,7 +166,7 @@ static void make_config(struct node *node, struct host_config *config)
 
 void node_init(struct node *node, struct world *world, raft_id id)
 {
-    struct sim_disk_hooks hooks = {node, start_sync};
+    struct sim_disk_hooks hooks = {node, start_sync, count_effect};
     struct host_config config;
 
     memset(node, 0, sizeof(*node));
@@ -171,6 +196,8 @@ void node_release(struct node *node)
     node_machine_stop(node);
     if (node->disk != NULL)
         sim_disk_free(node->disk);
+    if (node->cut_disk != NULL)
+        sim_disk_free(node->cut_disk);
     free(node->memory);
     free(node->proposals);
     free(node->waiting);
@@ -218,6 +245,10 @@ void node_settle(struct node *node)
 {
     const char *stopped = host_stopped(node->host);
 
+    if (node_is_cut_off(node)) {
+        faults_crash_now(node->world, node->id);
+        return;
+    }
     if (stopped != NULL) {
         snprintf(node->stopped, sizeof(node->stopped), "%s", stopped);
         trace_note(&node->world->trace, node->world->now_us, "n%" PRIu32 " stops: %s",
@@ -265,6 +296,29 @@ static void refuse_start(struct node *node)
                         node->stopped);
 }
 
+// The disk goes on as it was when the node was cut off.
+static void take_cut_disk(struct node *node)
+{
+    if (!node_is_cut_off(node))
+        return;
+    sim_disk_free(node->disk);
+    node->disk = node->cut_disk;
+    node->cut_disk = NULL;
+    sim_disk_door(node->disk, &node->io.disk);
+}
+
+static void die_starting(struct node *node)
+{
+    enum sim_disk_crash_mode mode = (enum sim_disk_crash_mode)random_below(
+        &node->disk_random, SIM_DISK_CRASH_MODE_COUNT);
+
+    node_machine_stop(node);
+    node->host = NULL;
+    node->stopped[0] = '\0';
+    take_cut_disk(node);
+    sim_disk_crash(node->disk, &node->disk_random, mode);
+}
+
 bool node_start(struct node *node)
 {
     struct world *world = node->world;
@@ -284,6 +338,10 @@ bool node_start(struct node *node)
     node_machine_start(node);
     node->host = host_open(node->memory, &config, &node->io, node_now_ms(node),
                            node->stopped, sizeof(node->stopped));
+    if (node_is_cut_off(node)) {
+        die_starting(node);
+        return false;
+    }
     if (node->host == NULL) {
         refuse_start(node);
         return false;
@@ -314,6 +372,9 @@ void node_crash(struct node *node, enum sim_disk_crash_mode mode)
     node->paused = false;
     node->stopped[0] = '\0';
     node->crash_at_write = node->crash_is_set = false;
+    node->effects_left = 0;
+    node->stutter_us = 0;
+    take_cut_disk(node);
     node->view.role = RAFT_FOLLOWER;
     node->view.leader_id = 0;
     node->view.configuration = NULL; // it lay in the core

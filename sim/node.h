@@ -5,6 +5,10 @@
 // a node that is down is lost. A host that stopped itself (a failed write) is down,
 // too, until it is crashed and restarted. A spare starts only once somebody adds it,
 // with an empty configuration; who has lost its disk never starts again under its name.
+//
+// A node can be cut off inside one call of its host, behind any write to its disk and
+// any send: the call then goes on over a disk that is thrown away and sends nothing,
+// and the node crashes with the disk that it had at that point.
 #ifndef SIM_NODE_H
 #define SIM_NODE_H
 
@@ -43,8 +47,12 @@ struct node {
     uint64_t *syncs;
     uint32_t sync_count;
     uint32_t sync_capacity;
-    bool crash_at_write;     // crash between the next write and the end of its sync
-    bool crash_is_set;       // that write has come
+    bool crash_at_write;       // crash between the next write and the end of its sync
+    bool crash_is_set;         // that write has come
+    uint32_t effects_left;     // disk calls and sends until it is cut off; 0: it is not
+    struct sim_disk *cut_disk; // its disk at that very point; NULL: it was not cut off
+    uint64_t stutter_us;       // it works in bursts, with such pauses; 0: it does not
+    uint32_t stutters_left;
     int64_t skew_ms;         // of its wall clock
     struct node_clock clock; // its monotonic one
     struct random seeds;     // of its core: another one at each start
@@ -82,7 +90,7 @@ void node_init(struct node *node, struct world *world, raft_id id);
 void node_release(struct node *node);
 
 // Opens the host on what the disk holds. False, with the reason in node->stopped, where
-// it refuses.
+// it refuses, or without one where it was cut off on the way.
 bool node_start(struct node *node);
 void node_crash(struct node *node, enum sim_disk_crash_mode mode);
 void node_pause(struct node *node);
@@ -96,6 +104,9 @@ void node_drop(struct node *node, const struct heap_event *event);
 
 // True where the node takes part: up, not paused, host not stopped.
 bool node_is_live(const struct node *node);
+
+// Nothing more leaves it: it crashes at the end of this call of its host.
+bool node_is_cut_off(const struct node *node);
 
 // Its disk is gone, and it with it.
 void node_lose_disk(struct node *node);

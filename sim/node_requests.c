@@ -19,9 +19,13 @@ static void finish(struct node *node, uint64_t handle, enum reply_status status,
     };
     const void *bytes = data == NULL ? NULL : data->data;
 
+    if (node_is_cut_off(node)) {
+        reply.status = REPLY_LOST;
+        reply.size = 0;
+    }
     if (reply.client == REQUEST_TICKET)
         world_end_ticket(world, &reply, bytes);
-    else
+    else if (!node_is_cut_off(node))
         clients_send_reply(world, &reply, bytes);
     pool_give(&world->pool, handle);
 }

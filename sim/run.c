@@ -219,6 +219,7 @@ bool run_execute(const struct run_options *options, struct run_result *result,
     }
     world->trace.file = options->trace;
     clients_start(world, options->clients, options->keys);
+    world->faults.fixed = options->fixed_mix;
     faults_start(world, options->faults);
     if (world_run_until(world, options->duration_us)) {
         run_settle(world);

@@ -25,6 +25,7 @@ struct run_options {
     uint32_t drift;  // percent by which clocks run fast
     uint64_t duration_us;
     uint32_t faults; // bits of enum fault
+    bool fixed_mix;  // all of them alike; else each seed has a mix of its own
     uint32_t clients;
     uint32_t keys;
     FILE *trace;   // NULL: none

@@ -40,6 +40,14 @@ static struct file *file_named(struct sim_disk *disk, const char *name)
 
 // ---- the door -------------------------------------------------------------------
 
+static int changed(struct sim_disk *disk, int status)
+{
+    if (disk->hooks.changed != NULL) {
+        disk->hooks.changed(disk->hooks.context);
+    }
+    return status;
+}
+
 static int disk_append(void *context, const char *name, const void *data, size_t size)
 {
     struct sim_disk *disk = context;
@@ -67,7 +75,7 @@ static int disk_append(void *context, const char *name, const void *data, size_t
     disk->counters.bytes_used += taken;
     disk->counters.bytes_appended += taken;
     disk->counters.appends++;
-    return taken == size ? 0 : -ENOSPC;
+    return changed(disk, taken == size ? 0 : -ENOSPC);
 }
 
 static int start_status(struct sim_disk *disk)
@@ -113,7 +121,7 @@ static int disk_sync(void *context, const char *name, uint64_t token)
     memcpy(flush.name, name, strlen(name) + 1); // it fits: a file has it
     if (token == 0) {
         finish(disk, &flush);
-        return flush.status;
+        return changed(disk, flush.status);
     }
     flush.sync = ++disk->sync;
     file->syncs++;
@@ -122,7 +130,7 @@ static int disk_sync(void *context, const char *name, uint64_t token)
     disk->flushes[disk->flush_count++] = flush;
     uint64_t bytes = file->size - disk_files_synced_size(file);
     disk->hooks.sync_started(disk->hooks.context, flush.sync, bytes);
-    return 0;
+    return changed(disk, 0);
 }
 
 bool sim_disk_complete(struct sim_disk *disk, uint64_t sync, uint64_t *token,
@@ -182,7 +190,7 @@ static int disk_rename(void *context, const char *from, const char *to)
         disk->counters.bytes_used -= replaced->size;
     }
     disk_files_rename(&disk->files, from, to);
-    return 0;
+    return changed(disk, 0);
 }
 
 static int disk_list(void *context,
@@ -210,7 +218,7 @@ static int disk_remove(void *context, const char *name)
     }
     disk->counters.bytes_used -= file->size;
     disk_files_remove(&disk->files, name);
-    return 0;
+    return changed(disk, 0);
 }
 
 static int disk_truncate(void *context, const char *name, uint64_t size)
@@ -235,7 +243,7 @@ static int disk_truncate(void *context, const char *name, uint64_t size)
     }
     disk->counters.bytes_used -= file->size - size;
     disk_files_truncate(&disk->files, entry->file, size);
-    return 0;
+    return changed(disk, 0);
 }
 
 void sim_disk_door(struct sim_disk *disk, struct disk *door)

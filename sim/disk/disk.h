@@ -27,6 +27,9 @@ struct sim_disk_hooks {
     // A sync has started that must be completed. Its number is unique for the disk,
     // also across crashes; `bytes` is what it has to write. Never called for token 0.
     void (*sync_started)(void *context, uint64_t sync, uint64_t bytes);
+    // NULL, or told behind each call that changes anything: append, sync, rename,
+    // remove, truncate.
+    void (*changed)(void *context);
 };
 
 struct sim_disk *sim_disk_new(const struct sim_disk_hooks *hooks);

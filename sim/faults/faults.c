@@ -2,32 +2,35 @@
 
 #include "sim/churn.h"
 #include "sim/faults/faults_disks.h"
+#include "sim/faults/faults_network.h"
+#include "sim/faults/faults_nodes.h"
 #include "sim/world.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 enum {
-    STRIKE_US_MEAN_MIN = 100000,
-    STRIKE_US_MEAN_MAX = 900000,
-    PARTITION_US_MEAN = 700000,
-    PAUSE_US_MEAN = 300000,
-    DOWN_US_MEAN = 600000,
+    FIXED_PAUSE_US_MEAN = 400000,
+    // The swarm's pause is this, or twice, four times... as long.
+    SWARM_PAUSE_US_MIN = 20000,
+    SWARM_PAUSE_DOUBLINGS = 6,
+    SWARM_WEIGHT_MAX = 4,
     DISK_US_MEAN = 500000,
-    CHANCE_US_MEAN = 1000000, // how long loss, duplication and delay stay
-    SKEW_MS_MAX = 500,
-    JUMP_US_MAX = 3000000,
     AGAIN_US_MEAN = 8000, // until an operator asks for the next change
     AGAIN_PPM = 800000,
 };
 
 static const char *const fault_texts[FAULT_COUNT] = {
     [FAULT_PARTITION] = "partition", [FAULT_ONEWAY] = "oneway",
-    [FAULT_LOSS] = "loss",           [FAULT_DUPLICATE] = "duplicate",
-    [FAULT_DELAY] = "delay",         [FAULT_CRASH] = "crash",
-    [FAULT_PAUSE] = "pause",         [FAULT_DISK] = "disk",
+    [FAULT_PARTIAL] = "partial",     [FAULT_FLAP] = "flap",
+    [FAULT_SWIZZLE] = "swizzle",     [FAULT_LOSS] = "loss",
+    [FAULT_DUPLICATE] = "duplicate", [FAULT_DELAY] = "delay",
+    [FAULT_REORDER] = "reorder",     [FAULT_LINK] = "link",
+    [FAULT_CRASH] = "crash",         [FAULT_INSIDE] = "inside",
+    [FAULT_PAUSE] = "pause",         [FAULT_SLOW] = "slow",
+    [FAULT_DISK] = "disk",           [FAULT_DAMAGE] = "damage",
     [FAULT_CLOCK] = "clock",         [FAULT_MEMBERS] = "members",
     [FAULT_TRANSFER] = "transfer",   [FAULT_SNAPSHOT] = "snapshot",
+    [FAULT_SETTINGS] = "settings",
 };
 
 const char *faults_text(enum fault fault)
@@ -78,6 +81,51 @@ static void push(struct world *world, enum world_event kind, enum fault fault,
     heap_push(&world->heap, &event);
 }
 
+void faults_undo_later(struct world *world, enum fault fault, raft_id node,
+                       uint64_t mean_us)
+{
+    push(world, WORLD_UNDO, fault, node, mean_us);
+}
+
+void faults_linger(struct world *world, enum fault fault, raft_id node,
+                   uint64_t mean_us)
+{
+    push(world, WORLD_UNDO, fault, node, mean_us * world->faults.linger_percent / 100);
+}
+
+// ---- the mix --------------------------------------------------------------------
+
+static void fix_mix(struct faults *faults)
+{
+    for (uint32_t kind = 0; kind < FAULT_COUNT; kind++)
+        faults->weights[kind] = 1;
+    faults->pause_us_mean = FIXED_PAUSE_US_MEAN;
+    faults->linger_percent = 100;
+    faults->aim_ppm = 300000;
+}
+
+static void draw_mix(struct faults *faults)
+{
+    static const uint32_t shares_ppm[3] = {250000, 500000, 900000};
+    static const uint32_t aims_ppm[3] = {50000, 300000, 700000};
+    static const uint32_t lingers_percent[3] = {30, 100, 300};
+    struct random *random = &faults->random;
+    uint32_t share_ppm = shares_ppm[random_below(random, 3)];
+    uint64_t pause_us;
+
+    for (uint32_t kind = 0; kind < FAULT_COUNT; kind++) {
+        bool chosen = random_chance(random, share_ppm);
+        uint32_t weight = (uint32_t)random_between(random, 1, SWARM_WEIGHT_MAX);
+
+        faults->weights[kind] = chosen ? weight : 0;
+    }
+    pause_us = SWARM_PAUSE_US_MIN;
+    pause_us <<= random_below(random, SWARM_PAUSE_DOUBLINGS);
+    faults->pause_us_mean = random_between(random, pause_us, 2 * pause_us);
+    faults->linger_percent = lingers_percent[random_below(random, 3)];
+    faults->aim_ppm = aims_ppm[random_below(random, 3)];
+}
+
 void faults_start(struct world *world, uint32_t enabled)
 {
     struct faults *faults = &world->faults;
@@ -86,26 +134,29 @@ void faults_start(struct world *world, uint32_t enabled)
     faults->enabled = enabled;
     faults->generation++;
     faults->weight_sum = 0;
+    if (faults->fixed)
+        fix_mix(faults);
+    else
+        draw_mix(faults);
+    enabled &= ~(1u << FAULT_SETTINGS);
     for (uint32_t kind = 0; kind < FAULT_COUNT; kind++) {
-        uint32_t weight = (uint32_t)random_below(&faults->random, 5);
-
-        faults->weights[kind] = (enabled >> kind & 1) != 0 ? weight : 0;
+        if ((enabled >> kind & 1) == 0)
+            faults->weights[kind] = 0;
         faults->weight_sum += faults->weights[kind];
     }
+    // Who asks for one kind alone gets it.
     for (uint32_t kind = 0; kind < FAULT_COUNT && faults->weight_sum == 0; kind++)
         if ((enabled >> kind & 1) != 0)
             faults->weights[kind] = faults->weight_sum = 1;
-    faults->pause_us_mean =
-        random_between(&faults->random, STRIKE_US_MEAN_MIN, STRIKE_US_MEAN_MAX);
     if (faults->weight_sum > 0)
         push(world, WORLD_FAULT, FAULT_COUNT, 0, faults->pause_us_mean);
 }
 
-static raft_id draw_node(struct world *world)
+raft_id faults_draw_node(struct world *world)
 {
     struct random *random = &world->faults.random;
     raft_id node = 1 + (raft_id)random_below(random, world->config.node_count);
-    bool aim = random_chance(random, 300000);
+    bool aim = random_chance(random, world->faults.aim_ppm);
     struct node *leader = world_leader(world);
 
     return aim && leader != NULL ? leader->id : node;
@@ -113,175 +164,16 @@ static raft_id draw_node(struct world *world)
 
 // ---- strikes --------------------------------------------------------------------
 
-static void split(struct world *world, uint32_t group)
+static void strike_disk(struct world *world, enum fault fault)
 {
-    uint32_t count = world->config.node_count;
-
-    for (raft_id a = 1; a <= count; a++)
-        for (raft_id b = 1; b <= count; b++)
-            links_cut(&world->links, a, b, (group >> a & 1) != (group >> b & 1));
-}
-
-// The worst that clocks can do to a lease: the leader that is cut off is slow, and all
-// who may follow it are fast.
-static raft_id conspire(struct world *world)
-{
-    const struct node *leader = world_leader(world);
-    raft_id slow = leader == NULL ? 1 : leader->id;
-    uint32_t fast_ppm = world->config.clock_drift_percent * 10000;
-
-    for (raft_id id = 1; id <= world->config.node_count; id++)
-        node_set_clock_rate(&world->nodes[id],
-                            NODE_CLOCK_TRUE_PPM + (id == slow ? 0 : fast_ppm));
-    return slow;
-}
-
-static void strike_partition(struct world *world)
-{
+    raft_id id = faults_draw_node(world);
     struct random *random = &world->faults.random;
-    uint64_t how = random_below(random, world->config.clocks_conspire ? 1 : 3);
-    uint32_t group;
 
-    if (how == 0) {
-        raft_id alone = draw_node(world);
-
-        if (world->config.clocks_conspire)
-            alone = conspire(world);
-        group = 1u << alone;
-        split(world, group);
-    } else if (how == 1) {
-        group = (uint32_t)random_u64(random);
-        split(world, group);
-    } else {
-        // A single link, so that two nodes see different neighbours.
-        raft_id a = draw_node(world);
-        raft_id b = draw_node(world);
-
-        group = 1u << a | 1u << b;
-        links_cut(&world->links, a, b, true);
-        links_cut(&world->links, b, a, true);
-    }
-    trace_note(&world->trace, world->now_us, "partition %" PRIu64 " %" PRIx32, how,
-               group);
-    push(world, WORLD_UNDO, FAULT_PARTITION, 0, PARTITION_US_MEAN);
-}
-
-static void strike_oneway(struct world *world)
-{
-    raft_id victim = draw_node(world);
-    bool outgoing = random_chance(&world->faults.random, 500000);
-    bool all = random_chance(&world->faults.random, 500000);
-
-    for (raft_id id = 1; id <= world->config.node_count; id++) {
-        bool also = random_chance(&world->faults.random, 400000);
-
-        if (all || also)
-            links_cut(&world->links, outgoing ? victim : id, outgoing ? id : victim,
-                      true);
-    }
-    trace_note(&world->trace, world->now_us, "one-way cut n%" PRIu32 " %s", victim,
-               outgoing ? "out" : "in");
-    push(world, WORLD_UNDO, FAULT_ONEWAY, 0, PARTITION_US_MEAN);
-}
-
-static void strike_network(struct world *world, enum fault fault)
-{
-    struct random *random = &world->faults.random;
-    struct links *links = &world->links;
-
-    if (fault == FAULT_LOSS)
-        links->loss_ppm = (uint32_t)random_between(random, 10000, 300000);
-    if (fault == FAULT_DUPLICATE)
-        links->duplicate_ppm = (uint32_t)random_between(random, 10000, 300000);
-    if (fault == FAULT_DELAY) {
-        // Sometimes all messages take about as long as an election timeout: votes and
-        // acknowledgements then come in terms that have passed.
-        bool far = random_chance(random, 300000);
-        uint64_t farthest_us = random_between(random, 50000, 500000);
-
-        if (far)
-            links->delay_us_max = farthest_us;
-        links->slow_ppm = (uint32_t)random_between(random, 10000, 300000);
-        links->slow_us_mean = random_between(random, 5000, 300000);
-    }
-    trace_note(&world->trace, world->now_us, "%s", faults_text(fault));
-    push(world, WORLD_UNDO, fault, 0, CHANCE_US_MEAN);
-}
-
-void faults_crash_now(struct world *world, raft_id id)
-{
-    struct random *random = &world->faults.random;
-    enum sim_disk_crash_mode mode =
-        (enum sim_disk_crash_mode)random_below(random, SIM_DISK_CRASH_MODE_COUNT);
-
-    trace_note(&world->trace, world->now_us, "crash n%" PRIu32 " mode %d", id,
-               (int)mode);
-    node_crash(&world->nodes[id], mode);
-    if (world->faults.active)
-        push(world, WORLD_UNDO, FAULT_CRASH, id, DOWN_US_MEAN);
-}
-
-static void strike_crash(struct world *world)
-{
-    raft_id id = draw_node(world);
-    bool at_write = random_chance(&world->faults.random, 500000);
-    bool everybody = random_chance(&world->faults.random, 50000);
-
-    for (raft_id other = 1; other <= world->config.node_count; other++) {
-        struct node *node = &world->nodes[other];
-
-        if (!node->up || (other != id && !everybody))
-            continue;
-        if (at_write && !node->paused)
-            node->crash_at_write = true;
-        else
-            faults_crash_now(world, other);
-    }
-}
-
-static void strike_pause(struct world *world)
-{
-    raft_id id = draw_node(world);
-
-    if (!node_is_live(&world->nodes[id]))
-        return;
-    trace_note(&world->trace, world->now_us, "pause n%" PRIu32, id);
-    node_pause(&world->nodes[id]);
-    push(world, WORLD_UNDO, FAULT_PAUSE, id, PAUSE_US_MEAN);
-}
-
-static void strike_disk(struct world *world)
-{
-    raft_id id = draw_node(world);
-    bool snapshots = (world->faults.enabled >> FAULT_SNAPSHOT & 1) != 0;
-
-    if (faults_disks_strike(&world->nodes[id], &world->faults.random, snapshots))
-        faults_crash_now(world, id);
-    push(world, WORLD_UNDO, FAULT_DISK, id, DISK_US_MEAN);
-}
-
-static void strike_clock(struct world *world)
-{
-    struct random *random = &world->faults.random;
-    const struct world_config *config = &world->config;
-    raft_id id = draw_node(world);
-    struct node *node = &world->nodes[id];
-    uint64_t how = random_below(random, config->clock_jumps ? 3 : 2);
-    uint64_t skew = random_below(random, 2 * SKEW_MS_MAX + 1);
-    uint64_t drift_ppm = random_below(random, config->clock_drift_percent * 10000 + 1);
-    uint64_t extreme = random_below(random, 4);
-    uint64_t jump_us = random_below(random, JUMP_US_MAX);
-
-    if (extreme < 2)
-        drift_ppm = extreme * config->clock_drift_percent * 10000;
-    trace_note(&world->trace, world->now_us, "clock n%" PRIu32 " fault %" PRIu64, id,
-               how);
-    if (how == 0)
-        node->skew_ms = (int64_t)skew - SKEW_MS_MAX;
-    else if (how == 1)
-        node_set_clock_rate(node, NODE_CLOCK_TRUE_PPM + (uint32_t)drift_ppm);
+    if (fault == FAULT_DISK)
+        faults_disks_strike(&world->nodes[id], random);
     else
-        node_jump_clock(node, jump_us);
+        faults_disks_damage(&world->nodes[id], random);
+    faults_linger(world, fault, id, DISK_US_MEAN);
 }
 
 // One change, and more before anybody can know what became of it.
@@ -291,7 +183,7 @@ static void strike_members(struct world *world)
 
     churn_members(world);
     if (again)
-        push(world, WORLD_UNDO, FAULT_MEMBERS, 0, AGAIN_US_MEAN);
+        faults_undo_later(world, FAULT_MEMBERS, 0, AGAIN_US_MEAN);
 }
 
 static enum fault draw_fault(struct faults *faults)
@@ -310,89 +202,61 @@ static void strike(struct world *world)
 
     world->faults.strikes[fault]++;
     switch (fault) {
-    case FAULT_PARTITION:
-        strike_partition(world);
-        break;
-    case FAULT_ONEWAY:
-        strike_oneway(world);
-        break;
     case FAULT_CRASH:
-        strike_crash(world);
-        break;
+    case FAULT_INSIDE:
     case FAULT_PAUSE:
-        strike_pause(world);
+    case FAULT_SLOW:
+    case FAULT_CLOCK:
+        faults_nodes_strike(world, fault);
         break;
     case FAULT_DISK:
-        strike_disk(world);
-        break;
-    case FAULT_CLOCK:
-        strike_clock(world);
+    case FAULT_DAMAGE:
+        strike_disk(world, fault);
         break;
     case FAULT_MEMBERS:
         strike_members(world);
         break;
     case FAULT_TRANSFER:
         churn_transfer(world);
-        if ((world->faults.enabled >> FAULT_MEMBERS & 1) != 0)
+        if (faults_has(&world->faults, FAULT_MEMBERS))
             strike_members(world);
         break;
     case FAULT_SNAPSHOT:
         churn_snapshot(world);
         break;
     default:
-        strike_network(world, fault);
+        faults_network_strike(world, fault);
     }
     push(world, WORLD_FAULT, FAULT_COUNT, 0, world->faults.pause_us_mean);
 }
 
-// ---- healing --------------------------------------------------------------------
-
-static void restart(struct node *node)
+void faults_crash_now(struct world *world, raft_id id)
 {
-    if (node->up || node->disk_lost)
-        return;
-    trace_note(&node->world->trace, node->world->now_us, "restart n%" PRIu32, node->id);
-    node_start(node);
+    faults_nodes_crash(world, id);
 }
+
+// ---- healing --------------------------------------------------------------------
 
 static void undo(struct world *world, enum fault fault, raft_id id,
                  uint64_t incarnation)
 {
-    struct links *links = &world->links;
-
     switch (fault) {
-    case FAULT_PARTITION:
-    case FAULT_ONEWAY:
-        trace_note(&world->trace, world->now_us, "heal");
-        links_heal(world);
-        break;
-    case FAULT_LOSS:
-        links->loss_ppm = 0;
-        break;
-    case FAULT_DUPLICATE:
-        links->duplicate_ppm = 0;
-        break;
-    case FAULT_DELAY:
-        links->slow_ppm = 0;
-        links->delay_us_min = world->config.delay_us_min;
-        links->delay_us_max = world->config.delay_us_max;
-        break;
     case FAULT_CRASH:
-        if (world->nodes[id].incarnation == incarnation)
-            restart(&world->nodes[id]);
-        break;
+    case FAULT_INSIDE:
     case FAULT_PAUSE:
+    case FAULT_SLOW:
         if (world->nodes[id].incarnation == incarnation)
-            node_resume(&world->nodes[id]);
+            faults_nodes_undo(world, fault, id);
         break;
     case FAULT_DISK:
+    case FAULT_DAMAGE:
         faults_disks_heal(&world->nodes[id]);
         break;
     case FAULT_MEMBERS:
         strike_members(world);
         break;
     default:
-        break;
+        faults_network_undo(world, fault);
     }
 }
 
@@ -413,24 +277,24 @@ void faults_mend(struct world *world)
             faults_disks_heal(&world->nodes[id]);
 }
 
+void faults_stop_for(struct world *world, uint32_t nodes)
+{
+    world->faults.active = false;
+    world->faults.generation++;
+    faults_network_heal(world);
+    for (raft_id id = 1; id <= world->config.node_count; id++)
+        if ((nodes >> id & 1) != 0) {
+            faults_nodes_heal(&world->nodes[id]);
+            faults_disks_heal(&world->nodes[id]);
+        }
+}
+
 void faults_stop(struct world *world, bool heal)
 {
-    struct links *links = &world->links;
-
     world->faults.active = false;
     world->faults.generation++;
     if (!heal)
         return;
     trace_note(&world->trace, world->now_us, "faults end, all is healed");
-    links->loss_ppm = links->duplicate_ppm = links->slow_ppm = 0;
-    links->delay_us_min = world->config.delay_us_min;
-    links->delay_us_max = world->config.delay_us_max;
-    links_heal(world);
-    for (raft_id id = 1; id <= world->config.node_count; id++) {
-        struct node *node = &world->nodes[id];
-
-        node->crash_at_write = node->crash_is_set = false;
-        node_resume(node);
-        faults_disks_heal(node);
-    }
+    faults_stop_for(world, UINT32_MAX);
 }

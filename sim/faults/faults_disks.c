@@ -1,12 +1,20 @@
 #include "sim/faults/faults_disks.h"
 
+#include "sim/faults/faults_nodes.h"
 #include "sim/world.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROOM_BYTES_MAX = 6000 };
+enum {
+    ROOM_BYTES_MAX = 6000,
+    SECTORS_MAX = 3, // damaged at once
+    // More than is ever written while one sync is under way: what lies so far in front
+    // of a log's end was on stable storage when something behind it was written.
+    LOG_TAIL_BYTES = 32768,
+    LOGS_MAX = 64,
+};
 
 // ---- snapshots on a disk --------------------------------------------------------
 
@@ -38,7 +46,7 @@ static void see_file(void *argument, const char *name, uint64_t size)
 
 // Damages what can be replaced: a chunk that was received, or the newest snapshot where
 // the one before and the log behind it do as well.
-static bool damage_snapshot(struct node *node, struct random *random)
+static void damage_snapshot(struct node *node, struct random *random)
 {
     struct shelf shelf = {0};
     uint64_t where = random_u64(random);
@@ -51,30 +59,113 @@ static bool damage_snapshot(struct node *node, struct random *random)
         node->disk_faulty = true; // it may be damaged after it was found to be whole
         sim_disk_damage(node->disk, "snapshot.receiving", where % shelf.receiving_size,
                         1, SIM_DISK_FLIP);
-        return false;
+        return;
     }
     if (shelf.count < 2 || shelf.second < node->restored_index ||
         shelf.newest_size == 0)
-        return false;
+        return;
     trace_note(&node->world->trace, node->world->now_us, "%s is damaged at n%" PRIu32,
                shelf.newest_name, node->id);
     sim_disk_damage(node->disk, shelf.newest_name, where % shelf.newest_size, 1,
                     SIM_DISK_FLIP);
-    return true;
+    if (node->up)
+        faults_nodes_crash(node->world, node->id);
+}
+
+// A running node does not know that it cannot read its newest snapshot, until a
+// follower needs it or it starts anew.
+static void hide_read_error(struct node *node, struct random *random)
+{
+    struct shelf shelf = {0};
+    uint64_t where = random_u64(random);
+
+    node->io.disk.list(node->io.disk.context, see_file, &shelf);
+    if (shelf.count == 0 || shelf.newest_size == 0)
+        return;
+    trace_note(&node->world->trace, node->world->now_us,
+               "%s has a latent read error at n%" PRIu32, shelf.newest_name, node->id);
+    node->disk_faulty = true;
+    sim_disk_damage(node->disk, shelf.newest_name, where % shelf.newest_size, 1,
+                    SIM_DISK_UNREADABLE);
+}
+
+// ---- sectors of a log -----------------------------------------------------------
+
+struct logs {
+    struct {
+        char name[80];
+        uint64_t size;
+    } at[LOGS_MAX];
+    uint32_t count;
+};
+
+static void see_log(void *argument, const char *name, uint64_t size)
+{
+    struct logs *logs = argument;
+    const char *dot = strchr(name, '.');
+
+    if (logs->count == LOGS_MAX || dot == NULL || strcmp(dot, ".log") != 0)
+        return;
+    snprintf(logs->at[logs->count].name, sizeof(logs->at[0].name), "%s", name);
+    logs->at[logs->count++].size = size;
+}
+
+// A segment that has another behind it may be damaged anywhere, the last one only well
+// in front of its end.
+static void damage_log(struct node *node, struct random *random)
+{
+    struct logs logs = {0};
+    uint32_t chosen;
+    uint64_t size, from, to;
+    uint32_t sectors = (uint32_t)random_between(random, 1, SECTORS_MAX);
+    enum sim_disk_damage damage = (enum sim_disk_damage)random_between(
+        random, SIM_DISK_FLIP, SIM_DISK_UNREADABLE);
+
+    if (node->up)
+        faults_nodes_crash(node->world, node->id);
+    node->io.disk.list(node->io.disk.context, see_log, &logs);
+    if (logs.count == 0 || logs.count == LOGS_MAX)
+        return;
+    chosen = (uint32_t)random_below(random, logs.count);
+    size = logs.at[chosen].size;
+    if (chosen + 1 == logs.count)
+        size = size > LOG_TAIL_BYTES ? size - LOG_TAIL_BYTES : 0;
+    if (size == 0)
+        return;
+    from = random_below(random, size) / SIM_DISK_SECTOR_BYTES * SIM_DISK_SECTOR_BYTES;
+    to = from + sectors * SIM_DISK_SECTOR_BYTES;
+    to = to < size ? to : size;
+    trace_note(&node->world->trace, node->world->now_us,
+               "%s is damaged at n%" PRIu32 " from byte %" PRIu64, logs.at[chosen].name,
+               node->id, from);
+    node->disk_faulty = true;
+    sim_disk_damage(node->disk, logs.at[chosen].name, from, to - from, damage);
 }
 
 // ---- strikes --------------------------------------------------------------------
 
-bool faults_disks_strike(struct node *node, struct random *random, bool snapshots)
+void faults_disks_damage(struct node *node, struct random *random)
 {
-    uint64_t how = random_below(random, snapshots ? 6 : 4);
+    uint64_t how = random_below(random, 3);
+
+    if (node->disk_lost || node->incarnation == 0)
+        return;
+    if (how == 0)
+        damage_snapshot(node, random);
+    else if (how == 1)
+        hide_read_error(node, random);
+    else
+        damage_log(node, random);
+}
+
+void faults_disks_strike(struct node *node, struct random *random)
+{
+    uint64_t how = random_below(random, 4);
     uint64_t room = random_below(random, ROOM_BYTES_MAX);
     struct sim_disk_counters counters;
 
     trace_note(&node->world->trace, node->world->now_us,
                "disk n%" PRIu32 " fault %" PRIu64, node->id, how);
-    if (how >= 4)
-        return damage_snapshot(node, random) && node->up;
     if (how <= 1) {
         node->sync_us_max = random_between(random, 1000, how == 0 ? 20000 : 200000);
     } else if (how == 2) {
@@ -85,7 +176,6 @@ bool faults_disks_strike(struct node *node, struct random *random, bool snapshot
         sim_disk_count(node->disk, &counters);
         sim_disk_set_capacity(node->disk, counters.bytes_used + room);
     }
-    return false;
 }
 
 void faults_disks_heal(struct node *node)

@@ -1,17 +1,21 @@
-// faults_disks.h: what goes wrong with disks by itself: slow and failing syncs, full
-// disks, damaged snapshots.
+// faults_disks.h: what goes wrong with disks: slow and failing syncs, full disks,
+// sectors and snapshots that are damaged.
 //
 // A failing sync stops the host, which is restarted later. A full disk only makes it
 // wait, so that a host that stops for it is a violation, as is one that does not start
-// because one snapshot of two is damaged.
+// because one snapshot of two is damaged. A log is damaged only where it can be told
+// from a torn tail, and not for good: the host has to refuse it, and starts once the
+// sectors can be read again, as from a mirrored disk. A log that could not be mended
+// would be a lost machine, which sim/churn has.
 #ifndef SIM_FAULTS_DISKS_H
 #define SIM_FAULTS_DISKS_H
 
 #include "sim/node.h"
+#include "sim/random.h"
 
-// Something that is drawn; faults_disks_heal() is to follow. Snapshots are damaged only
-// where `snapshots` is set. Returns true where the node is to crash now.
-bool faults_disks_strike(struct node *node, struct random *random, bool snapshots);
+// Something that is drawn; faults_disks_heal() is to follow.
+void faults_disks_strike(struct node *node, struct random *random);
+void faults_disks_damage(struct node *node, struct random *random);
 
 // The disk is as new; a host that has stopped is restarted.
 void faults_disks_heal(struct node *node);

@@ -265,7 +265,7 @@ static bool read_crash_mode(struct language *language, enum sim_disk_crash_mode 
         *mode = modes[i].mode;
         return true;
     }
-    return language_fail(language, "expected: crash N [at write | lose "
+    return language_fail(language, "expected: crash N [at write | inside K | lose "
                                    "all|tail|torn|sectors|nothing]");
 }
 
@@ -285,6 +285,15 @@ bool language_faults_crash(struct language *language)
                                            "sync=manual, and crash N before sync N");
         note(language);
         node->crash_at_write = true;
+        return true;
+    }
+    if (language_is(language, 2, "inside")) {
+        uint64_t effects;
+
+        if (!options_number(language_word(language, 3), 1, UINT32_MAX, &effects))
+            return language_fail(language, "inside wants a number of effects from 1 on");
+        note(language);
+        node->effects_left = (uint32_t)effects;
         return true;
     }
     if (!read_crash_mode(language, &mode))

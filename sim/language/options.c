@@ -140,8 +140,13 @@ static const char *read_flag(struct options_run *options, const char *flag,
     if (strcmp(flag, "--faults") == 0)
         return faults_parse(value, &run->faults)
                    ? NULL
-                   : "all, none or a list of partition,oneway,loss,duplicate,delay,"
-                     "crash,pause,disk,clock,members,transfer,snapshot";
+                   : "all, none or a list of partition,oneway,partial,flap,swizzle,"
+                     "loss,duplicate,delay,reorder,link,crash,inside,pause,slow,disk,"
+                     "damage,clock,members,transfer,snapshot,settings";
+    if (strcmp(flag, "--mix") == 0) {
+        run->fixed_mix = strcmp(value, "fixed") == 0;
+        return run->fixed_mix || strcmp(value, "swarm") == 0 ? NULL : "swarm or fixed";
+    }
     if (strcmp(flag, "--trace") == 0) {
         options->trace = value;
         return NULL;

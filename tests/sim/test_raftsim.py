@@ -12,7 +12,8 @@ from raftlab import build
 
 SECONDS_MAX = 120
 KINDS = (
-    "partition oneway loss duplicate delay crash pause disk clock members transfer snapshot"
+    "partition oneway partial flap swizzle loss duplicate delay reorder link crash inside"
+    " pause slow disk damage clock members transfer snapshot"
 ).split()
 
 
