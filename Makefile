@@ -220,6 +220,10 @@ sanitized: ## the same programs under ASan and UBSan, in build/sanitized
 	    CC=$(shell command -v clang >/dev/null && echo clang || echo $(CC)) \
 	    $(if $(SANITIZED),$(addprefix $(OUT)/sanitized/,$(SANITIZED)),all test-programs)
 
+determinism: ## the same seeds with gcc and clang, -O0 and -O2: the same runs (SEEDS=1..1000)
+	@$(PYTHON) tests/determinism.py --seeds $(SEEDS) --out $(OUT)/determinism
+SEEDS ?= 1..1000
+
 mutants: ## put known bugs into a copy of the sources: do the tests notice?
 	@CC='$(CC)' sh tests/bootstrap.sh check test
 	@$(PYTHON) labs/mutants/run.py $(NAMES)
@@ -270,7 +274,7 @@ help: ## list what can be asked for
 	    awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
 .PHONY: all lib install uninstall demo demo-run cluster cluster-stop test test-build \
-        test-run sanitized bench mutants coverage lint format clean help test-programs \
+        test-run sanitized bench mutants determinism coverage lint format clean help test-programs \
         bench-programs FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
