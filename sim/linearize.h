@@ -29,6 +29,7 @@ struct linearize_limits {
 struct linearize_result {
     enum linearize_verdict verdict;
     uint32_t keys;    // in the history
+    uint32_t groups;  // of keys that transactions join; a key alone is one, too
     uint32_t unknown; // of them, not decided
     uint64_t steps;
     // NO and UNKNOWN: the key (an id of the history), and how many of its operations

@@ -30,7 +30,7 @@ struct frontier_config {
     uint32_t writer; // the operation that made it so; not compared
     uint32_t next;   // 1 + the next of the same bucket
     uint32_t hash;
-    bool owing; // a blind write was placed that something must see at once
+    uint32_t owing; // a blind write to key owing - 1 must be seen at once; 0: none
 };
 
 struct frontier {
@@ -50,6 +50,14 @@ void frontier_release(struct frontier *frontier);
 void frontier_clear(struct frontier *frontier);
 
 uint64_t *frontier_bits(const struct frontier *frontier, uint32_t index);
+
+// Keeps so many of them: those that have placed the fewest pending operations, which
+// leaves the most for later.
+void frontier_prune(struct frontier *frontier, const struct frontier_slots *slots,
+                    uint32_t count);
+
+// The states of the configurations have got other numbers.
+void frontier_rehash(struct frontier *frontier, const struct frontier_slots *slots);
 
 // Adds a configuration where none has at least its futures. It may take the place of a
 // worse one at `fresh` or beyond. Returns how many it was compared with.

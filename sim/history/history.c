@@ -16,6 +16,7 @@ struct history_text {
 static const char *const kind_texts[HISTORY_KIND_COUNT] = {
     [HISTORY_READ] = "read",     [HISTORY_WRITE] = "write", [HISTORY_CAS] = "cas",
     [HISTORY_APPEND] = "append", [HISTORY_INCR] = "incr",   [HISTORY_DELETE] = "delete",
+    [HISTORY_TXN] = "txn",
 };
 
 static void *grown(void *memory, size_t size)
@@ -31,6 +32,7 @@ static void *grown(void *memory, size_t size)
 void history_release(struct history *history)
 {
     free(history->operations);
+    free(history->parts);
     free(history->texts);
     free(history->buckets);
     free(history->bytes);
@@ -147,7 +149,8 @@ static uint32_t add(struct history *history, const struct history_operation *ope
 uint32_t history_call(struct history *history, const struct history_operation *asked,
                       uint64_t now_us)
 {
-    assert(asked->kind < HISTORY_KIND_COUNT && asked->key != 0);
+    assert(asked->kind < HISTORY_KIND_COUNT);
+    assert((asked->kind == HISTORY_TXN) == (asked->key == 0));
     struct history_operation operation = *asked;
     operation.result = HISTORY_UNTOLD;
     operation.outcome = HISTORY_PENDING;
@@ -156,6 +159,36 @@ uint32_t history_call(struct history *history, const struct history_operation *a
     operation.call_order = history->order++;
     operation.return_order = HISTORY_NEVER;
     return add(history, &operation);
+}
+
+uint32_t history_call_txn(struct history *history, uint32_t client,
+                          const struct history_part *parts, uint32_t count,
+                          uint64_t now_us)
+{
+    struct history_operation asked = {.client = client, .kind = HISTORY_TXN};
+    assert(count > 0 && count <= HISTORY_PARTS_MAX);
+    if (history->part_count + count > history->part_capacity) {
+        history->part_capacity = (history->part_count + count) * 2;
+        history->parts =
+            grown(history->parts, history->part_capacity * sizeof(*history->parts));
+    }
+    asked.first_part = history->part_count;
+    asked.part_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        assert(parts[i].kind < HISTORY_TXN && parts[i].key != 0);
+        history->parts[history->part_count] = parts[i];
+        history->parts[history->part_count++].result = HISTORY_UNTOLD;
+    }
+    return history_call(history, &asked, now_us);
+}
+
+void history_tell(struct history *history, uint32_t operation, uint32_t part,
+                  int64_t result)
+{
+    assert(operation < history->count);
+    const struct history_operation *at = &history->operations[operation];
+    assert(part < at->part_count && at->outcome == HISTORY_PENDING);
+    history->parts[at->first_part + part].result = result;
 }
 
 void history_return(struct history *history, uint32_t operation,
@@ -171,6 +204,15 @@ void history_return(struct history *history, uint32_t operation,
     at->result = outcome == HISTORY_OK ? result : HISTORY_UNTOLD;
     at->return_us = now_us;
     at->return_order = history->order++;
+}
+
+struct history_part history_whole(const struct history_operation *operation)
+{
+    return (struct history_part){.argument = operation->argument,
+                                 .result = operation->result,
+                                 .key = operation->key,
+                                 .expected = operation->expected,
+                                 .kind = operation->kind};
 }
 
 // ---- writing --------------------------------------------------------------------
@@ -199,23 +241,53 @@ static void print_text(const struct history *history, const char *field, uint32_
 }
 
 static void print_argument(const struct history *history,
-                           const struct history_operation *operation, FILE *file)
+                           const struct history_part *part, FILE *file)
 {
-    switch ((enum history_kind)operation->kind) {
+    switch ((enum history_kind)part->kind) {
     case HISTORY_CAS:
-        print_text(history, "expected", operation->expected, file);
-        print_text(history, "value", (uint32_t)operation->argument, file);
+        print_text(history, "expected", part->expected, file);
+        print_text(history, "value", (uint32_t)part->argument, file);
         break;
     case HISTORY_WRITE:
     case HISTORY_APPEND:
-        print_text(history, "value", (uint32_t)operation->argument, file);
+        print_text(history, "value", (uint32_t)part->argument, file);
         break;
     case HISTORY_INCR:
-        fprintf(file, ",\"by\":%" PRId64, operation->argument);
+        fprintf(file, ",\"by\":%" PRId64, part->argument);
         break;
     default:
         break;
     }
+}
+
+static void print_result(const struct history *history, enum history_kind kind,
+                         int64_t result, FILE *file)
+{
+    if (result == HISTORY_UNTOLD) {
+        return;
+    }
+    if (kind == HISTORY_READ) {
+        print_text(history, "result", (uint32_t)result, file);
+    } else {
+        fprintf(file, ",\"result\":%" PRId64, result);
+    }
+}
+
+static void print_parts(const struct history *history,
+                        const struct history_operation *operation, FILE *file)
+{
+    fprintf(file, ",\"ops\":[");
+    for (uint32_t i = 0; i < operation->part_count; i++) {
+        const struct history_part *part = &history->parts[operation->first_part + i];
+        fprintf(file, "%s{\"kind\":\"%s\"", i > 0 ? "," : "", kind_texts[part->kind]);
+        print_text(history, "key", part->key, file);
+        print_argument(history, part, file);
+        if (operation->outcome == HISTORY_OK) {
+            print_result(history, (enum history_kind)part->kind, part->result, file);
+        }
+        fputc('}', file);
+    }
+    fputc(']', file);
 }
 
 void history_print(const struct history *history, uint32_t operation, FILE *file)
@@ -226,18 +298,21 @@ void history_print(const struct history *history, uint32_t operation, FILE *file
     const struct history_operation *at = &history->operations[operation];
     fprintf(file, "{\"client\":%" PRIu32 ",\"kind\":\"%s\"", at->client,
             kind_texts[at->kind]);
-    print_text(history, "key", at->key, file);
-    print_argument(history, at, file);
+    if (at->kind == HISTORY_TXN) {
+        print_parts(history, at, file);
+    } else {
+        struct history_part whole = history_whole(at);
+        print_text(history, "key", at->key, file);
+        print_argument(history, &whole, file);
+    }
     fprintf(file, ",\"call\":%" PRIu64, at->call_us);
     if (at->outcome != HISTORY_PENDING) {
         fprintf(file, ",\"return\":%" PRIu64, at->return_us);
     }
     if (at->outcome != HISTORY_OK) {
         fprintf(file, ",\"outcome\":\"%s\"", outcomes[at->outcome]);
-    } else if (at->result != HISTORY_UNTOLD && at->kind == HISTORY_READ) {
-        print_text(history, "result", (uint32_t)at->result, file);
-    } else if (at->result != HISTORY_UNTOLD) {
-        fprintf(file, ",\"result\":%" PRId64, at->result);
+    } else {
+        print_result(history, (enum history_kind)at->kind, at->result, file);
     }
     fprintf(file, ",\"from\":%" PRIu32, at->call_order);
     if (at->outcome != HISTORY_PENDING) {

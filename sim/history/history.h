@@ -4,12 +4,12 @@
 //
 //     {"client":1,"kind":"write","key":"x","value":"7","call":10,"return":12}
 //     {"client":2,"kind":"read","key":"x","call":11,"return":13,"result":"7"}
-//     {"client":1,"kind":"incr","key":"x","by":1,"call":14,"outcome":"pending"}
+//     {"client":1,"kind":"txn","ops":[{"kind":"write","key":"x","value":"1"},
+//      {"kind":"read","key":"y"}],"call":14,"outcome":"pending"}       (one line)
 //
 // with the fields that struct history_operation gives below. Optional "from" and "to"
 // give the exact order of calls and returns among all events; without them times
-// decide, and events of equal time count as concurrent. Bytes beyond ASCII are \u00XX,
-// one a byte.
+// decide, and events of equal time count as concurrent. Bytes beyond ASCII are \u00XX.
 #ifndef SIM_HISTORY_H
 #define SIM_HISTORY_H
 
@@ -26,6 +26,8 @@ enum history_kind {
     HISTORY_APPEND, // argument: what is added; result: the length   "value" "result"
     HISTORY_INCR,   // argument: by how much; result: the new number "by" "result"
     HISTORY_DELETE, // result: 1 where there was a value, else 0     "result"
+    HISTORY_TXN,    // several of those above, in their order, at one moment; result:
+                    // how many of its deletes found a value    "ops" "result"
     HISTORY_KIND_COUNT,
 };
 
@@ -36,8 +38,9 @@ enum history_outcome {
     HISTORY_OUTCOME_COUNT,
 };
 
-enum { HISTORY_ABSENT = 0 };     // the id of "no value"
-#define HISTORY_NEVER UINT32_MAX // the return order of what is pending
+enum { HISTORY_ABSENT = 0 };       // the id of "no value"
+#define HISTORY_NEVER UINT32_MAX   // the return order of what is pending
+enum { HISTORY_PARTS_MAX = 1024 }; // of one transaction
 // The result of an operation that is known to have succeeded but not with what answer.
 #define HISTORY_UNTOLD INT64_MIN
 
@@ -54,6 +57,18 @@ struct history_operation {
     uint32_t expected; // an id
     uint8_t kind;      // enum history_kind
     uint8_t outcome;   // enum history_outcome
+    // A transaction has no key of its own, but parts; others have none.
+    uint32_t first_part;
+    uint32_t part_count;
+};
+
+// One operation of a transaction, with fields as above.
+struct history_part {
+    int64_t argument;
+    int64_t result; // HISTORY_UNTOLD, unless history_tell() said it
+    uint32_t key;
+    uint32_t expected;
+    uint8_t kind; // not HISTORY_TXN
 };
 
 struct history_text; // an interned string
@@ -64,6 +79,9 @@ struct history {
     uint32_t count;
     uint32_t capacity;
     uint32_t order; // of the next call or return
+    struct history_part *parts;
+    uint32_t part_count;
+    uint32_t part_capacity;
     // Interned keys and values; id 0 is no value.
     struct history_text *texts;
     uint32_t text_count;
@@ -88,6 +106,18 @@ const char *history_text(const struct history *history, uint32_t id, size_t *siz
 // is pending until it returns. Gives its number. Times never go back.
 uint32_t history_call(struct history *history, const struct history_operation *asked,
                       uint64_t now_us);
+
+// The same for a transaction of these parts; 1 to HISTORY_PARTS_MAX.
+uint32_t history_call_txn(struct history *history, uint32_t client,
+                          const struct history_part *parts, uint32_t count,
+                          uint64_t now_us);
+
+// An operation that is no transaction, as if it were a part of one.
+struct history_part history_whole(const struct history_operation *operation);
+
+// What a part of it answered, told before it returns as OK.
+void history_tell(struct history *history, uint32_t operation, uint32_t part,
+                  int64_t result);
 
 // It has returned; `outcome` PENDING says that its client gave up on it for good.
 void history_return(struct history *history, uint32_t operation,

@@ -11,7 +11,9 @@ struct reader {
     const char *problem; // NULL: none yet
     char *text;          // the last string
     size_t text_size;
-    bool textual;   // the result of this line is a string or null
+    bool textual;               // the last result is a string or null
+    struct history_part *parts; // of the transaction of this line
+    uint32_t part_count;
     bool unordered; // an operation came without its order
 };
 
@@ -232,16 +234,17 @@ enum field {
     FIELD_RESULT,
     FIELD_FROM,
     FIELD_TO,
+    FIELD_OPS,
     FIELD_COUNT,
 };
 
 static const char *const fields[FIELD_COUNT] = {
-    "client", "kind",   "key",     "value",  "expected", "by",
-    "call",   "return", "outcome", "result", "from",     "to",
+    "client", "kind",    "key",    "value", "expected", "by",  "call",
+    "return", "outcome", "result", "from",  "to",       "ops",
 };
 
-static bool take_field(struct reader *reader, struct history_operation *operation,
-                       uint32_t *seen)
+// Takes a field's name with its colon.
+static bool take_name(struct reader *reader, uint32_t *seen, enum field *name)
 {
     if (!take_string(reader)) {
         return false;
@@ -254,10 +257,15 @@ static bool take_field(struct reader *reader, struct history_operation *operatio
         return fail(reader, "an unknown or repeated field");
     }
     *seen |= 1u << field;
-    if (!take(reader, ':')) {
-        return fail(reader, "a colon is missing");
-    }
-    switch ((enum field)field) {
+    *name = (enum field)field;
+    return take(reader, ':') || fail(reader, "a colon is missing");
+}
+
+// All but FIELD_OPS.
+static bool take_field(struct reader *reader, struct history_operation *operation,
+                       enum field field)
+{
+    switch (field) {
     case FIELD_CLIENT:
         return take_u32(reader, &operation->client);
     case FIELD_KIND:
@@ -290,32 +298,50 @@ static bool has(uint32_t seen, enum field field)
     return seen & 1u << field;
 }
 
-// Whether the fields fit the kind and the outcome.
-static bool fits(struct reader *reader, struct history_operation *operation,
-                 uint32_t seen)
+// Whether the fields that an operation has in common with a part fit the kind.
+static bool fits_kind(struct reader *reader, const struct history_operation *operation,
+                      uint32_t seen)
 {
     enum history_kind kind = (enum history_kind)operation->kind;
     bool valued =
         kind == HISTORY_WRITE || kind == HISTORY_CAS || kind == HISTORY_APPEND;
-    if (!has(seen, FIELD_KIND) || !has(seen, FIELD_CALL) || operation->key == 0) {
-        return fail(reader, "kind, key or call is missing");
-    }
     if (valued != has(seen, FIELD_VALUE) || (valued && operation->argument == 0) ||
         (kind == HISTORY_CAS) != has(seen, FIELD_EXPECTED) ||
-        (kind == HISTORY_INCR) != has(seen, FIELD_BY)) {
+        (kind == HISTORY_INCR) != has(seen, FIELD_BY) ||
+        (kind == HISTORY_TXN) != has(seen, FIELD_OPS)) {
         return fail(reader, "the arguments do not fit the kind");
+    }
+    if (has(seen, FIELD_RESULT) && kind == HISTORY_WRITE) {
+        return fail(reader, "a result where there is none");
+    }
+    if (has(seen, FIELD_RESULT) && reader->textual != (kind == HISTORY_READ)) {
+        return fail(reader, "a result that does not fit the kind");
+    }
+    return true;
+}
+
+static bool fits(struct reader *reader, struct history_operation *operation,
+                 uint32_t seen)
+{
+    bool txn = operation->kind == HISTORY_TXN;
+    if (!has(seen, FIELD_KIND) || !has(seen, FIELD_CALL) ||
+        txn != (operation->key == 0)) {
+        return fail(reader, "kind, key or call is missing");
+    }
+    if (!fits_kind(reader, operation, seen)) {
+        return false;
     }
     bool pending = operation->outcome == HISTORY_PENDING;
     if (pending == has(seen, FIELD_RETURN) || (pending && has(seen, FIELD_TO)) ||
         operation->return_us < operation->call_us) {
         return fail(reader, "the return does not fit the outcome");
     }
-    if (has(seen, FIELD_RESULT) &&
-        (operation->outcome != HISTORY_OK || kind == HISTORY_WRITE)) {
-        return fail(reader, "a result where there is none");
+    bool told = has(seen, FIELD_RESULT);
+    for (uint32_t i = 0; txn && i < reader->part_count; i++) {
+        told |= reader->parts[i].result != HISTORY_UNTOLD;
     }
-    if (has(seen, FIELD_RESULT) && reader->textual != (kind == HISTORY_READ)) {
-        return fail(reader, "a result that does not fit the kind");
+    if (told && operation->outcome != HISTORY_OK) {
+        return fail(reader, "a result where there is none");
     }
     bool ordered = has(seen, FIELD_FROM) && (pending || has(seen, FIELD_TO));
     if (ordered && operation->return_order <= operation->call_order) {
@@ -325,6 +351,66 @@ static bool fits(struct reader *reader, struct history_operation *operation,
     return true;
 }
 
+static bool keep_part(struct reader *reader, const struct history_operation *operation)
+{
+    if (reader->part_count == HISTORY_PARTS_MAX) {
+        return fail(reader, "a transaction of too many operations");
+    }
+    if (reader->parts == NULL) {
+        reader->parts = malloc(HISTORY_PARTS_MAX * sizeof(*reader->parts));
+    }
+    if (reader->parts == NULL) {
+        return fail(reader, "out of memory");
+    }
+    reader->parts[reader->part_count++] = history_whole(operation);
+    return true;
+}
+
+static bool take_part(struct reader *reader)
+{
+    struct history_operation part = {.result = HISTORY_UNTOLD};
+    const uint32_t allowed = 1u << FIELD_KIND | 1u << FIELD_KEY | 1u << FIELD_VALUE |
+                             1u << FIELD_EXPECTED | 1u << FIELD_BY | 1u << FIELD_RESULT;
+    uint32_t seen = 0;
+    enum field field;
+    if (!take(reader, '{')) {
+        return fail(reader, "not an object");
+    }
+    do {
+        if (!take_name(reader, &seen, &field)) {
+            return false;
+        }
+        if (seen & ~allowed) {
+            return fail(reader, "a field that no part of a transaction has");
+        }
+        if (!take_field(reader, &part, field)) {
+            return false;
+        }
+    } while (take(reader, ','));
+    if (!take(reader, '}')) {
+        return fail(reader, "the object does not end");
+    }
+    if (!has(seen, FIELD_KIND) || part.key == 0 || part.kind == HISTORY_TXN) {
+        return fail(reader, "kind or key is missing, or a transaction in another");
+    }
+    return fits_kind(reader, &part, seen) && keep_part(reader, &part);
+}
+
+static bool take_parts(struct reader *reader)
+{
+    bool textual = reader->textual; // of the whole, which may have come before
+    if (!take(reader, '[')) {
+        return fail(reader, "not an array");
+    }
+    do {
+        if (!take_part(reader)) {
+            return false;
+        }
+    } while (take(reader, ','));
+    reader->textual = textual;
+    return take(reader, ']') || fail(reader, "the array does not end");
+}
+
 static bool take_operation(struct reader *reader, struct history_operation *operation)
 {
     *operation = (struct history_operation){.outcome = HISTORY_OK,
@@ -332,11 +418,15 @@ static bool take_operation(struct reader *reader, struct history_operation *oper
                                             .return_us = UINT64_MAX,
                                             .return_order = HISTORY_NEVER};
     uint32_t seen = 0;
+    enum field field;
+    reader->part_count = 0;
     if (!take(reader, '{')) {
         return fail(reader, "not an object");
     }
     do {
-        if (!take_field(reader, operation, &seen)) {
+        if (!take_name(reader, &seen, &field) ||
+            !(field == FIELD_OPS ? take_parts(reader)
+                                 : take_field(reader, operation, field))) {
             return false;
         }
     } while (take(reader, ','));
@@ -348,6 +438,25 @@ static bool take_operation(struct reader *reader, struct history_operation *oper
         return fail(reader, "something after the object");
     }
     return fits(reader, operation, seen);
+}
+
+// Adds what was read, as it was read.
+static void keep(struct reader *reader, struct history_operation *operation)
+{
+    struct history *history = reader->history;
+    uint32_t index;
+    if (operation->kind == HISTORY_TXN) {
+        index = history_call_txn(history, operation->client, reader->parts,
+                                 reader->part_count, operation->call_us);
+        operation->first_part = history->operations[index].first_part;
+        operation->part_count = reader->part_count;
+        for (uint32_t i = 0; i < reader->part_count; i++) {
+            history_tell(history, index, i, reader->parts[i].result);
+        }
+    } else {
+        index = history_call(history, operation, operation->call_us);
+    }
+    history->operations[index] = *operation;
 }
 
 // ---- the order of events --------------------------------------------------------
@@ -430,9 +539,7 @@ static bool take_line(struct reader *reader, char *line, size_t size)
     if (!take_operation(reader, &operation)) {
         return false;
     }
-    struct history *history = reader->history;
-    uint32_t index = history_call(history, &operation, operation.call_us);
-    history->operations[index] = operation;
+    keep(reader, &operation);
     return true;
 }
 
@@ -451,6 +558,7 @@ bool history_read_lines(struct history *history, FILE *file, char *error,
     }
     free(line);
     free(reader.text);
+    free(reader.parts);
     if (good && !put_in_order(history, reader.unordered)) {
         good = fail(&reader, "out of memory");
     }

@@ -103,29 +103,53 @@ static uint32_t draw_value(struct history *history, struct random *random)
     return history_intern(history, bytes, size);
 }
 
+static struct history_part draw_part(struct history *history, struct random *random)
+{
+    enum history_kind kind = (enum history_kind)random_below(random, HISTORY_TXN);
+    struct history_part part = {.kind = (uint8_t)kind};
+    part.key = draw_value(history, random);
+    if (kind == HISTORY_INCR) {
+        part.argument = (int64_t)random_u64(random) / 2;
+    } else if (kind == HISTORY_WRITE || kind == HISTORY_CAS || kind == HISTORY_APPEND) {
+        part.argument = draw_value(history, random);
+        part.expected = kind == HISTORY_CAS ? draw_value(history, random) : 0;
+    }
+    part.result = HISTORY_UNTOLD;
+    if (kind == HISTORY_READ) {
+        part.result = draw_value(history, random);
+    } else if (kind != HISTORY_WRITE) {
+        part.result = (int64_t)random_below(random, 1000) - 10;
+    }
+    return part;
+}
+
 static void add_random(struct history *history, struct random *random)
 {
-    enum history_kind kind =
-        (enum history_kind)random_below(random, HISTORY_KIND_COUNT);
-    struct history_operation operation = {.kind = (uint8_t)kind};
-    operation.client = (uint32_t)random_below(random, 9);
-    operation.key = draw_value(history, random);
-    if (kind == HISTORY_INCR) {
-        operation.argument = (int64_t)random_u64(random) / 2;
-    } else if (kind == HISTORY_WRITE || kind == HISTORY_CAS || kind == HISTORY_APPEND) {
-        operation.argument = draw_value(history, random);
-        operation.expected = kind == HISTORY_CAS ? draw_value(history, random) : 0;
-    }
-    uint32_t number = history_call(history, &operation, history->order);
+    struct history_part parts[3];
+    uint64_t count = random_between(random, 1, 3);
+    uint64_t client = random_below(random, 9);
     enum history_outcome outcome =
         (enum history_outcome)random_below(random, HISTORY_OUTCOME_COUNT);
-    int64_t result = HISTORY_UNTOLD;
-    if (kind == HISTORY_READ) {
-        result = draw_value(history, random);
-    } else if (kind != HISTORY_WRITE) {
-        result = (int64_t)random_below(random, 1000) - 10;
+    uint32_t number;
+    for (uint64_t i = 0; i < count; i++) {
+        parts[i] = draw_part(history, random);
     }
-    history_return(history, number, outcome, result, history->order);
+    if (count == 1) {
+        struct history_operation operation = {.client = (uint32_t)client,
+                                              .kind = parts[0].kind,
+                                              .key = parts[0].key,
+                                              .argument = parts[0].argument,
+                                              .expected = parts[0].expected};
+        number = history_call(history, &operation, history->order);
+        history_return(history, number, outcome, parts[0].result, history->order);
+        return;
+    }
+    number = history_call_txn(history, (uint32_t)client, parts, (uint32_t)count,
+                              history->order);
+    for (uint32_t i = 0; i < count && outcome == HISTORY_OK; i++) {
+        history_tell(history, number, i, parts[i].result);
+    }
+    history_return(history, number, outcome, HISTORY_UNTOLD, history->order);
 }
 
 TEST(every_history_comes_back_from_its_text)
@@ -168,6 +192,28 @@ TEST(without_an_order_times_decide_and_equal_times_are_concurrent)
     history_release(&history);
 }
 
+TEST(a_transaction_has_parts_and_a_count_of_what_its_deletes_found)
+{
+    static const char line[] =
+        "{\"client\":1,\"kind\":\"txn\",\"ops\":["
+        "{\"kind\":\"cas\",\"key\":\"x\",\"expected\":null,\"value\":\"1\",\"result\":"
+        "1},"
+        "{\"kind\":\"read\",\"key\":\"y\",\"result\":\"7\"},{\"kind\":\"delete\","
+        "\"key\":\"z\"}],"
+        "\"call\":3,\"return\":5,\"result\":1,\"from\":0,\"to\":1}\n";
+    struct history history = {0};
+    char error[128];
+    CHECK(from_text(&history, line, error));
+    const struct history_operation *txn = &history.operations[0];
+    CHECK_EQ(txn->kind, HISTORY_TXN);
+    CHECK_EQ(txn->part_count, 3);
+    CHECK_EQ(txn->result, 1);
+    CHECK_EQ(history.parts[txn->first_part].result, 1);
+    CHECK(history.parts[txn->first_part + 2].result == HISTORY_UNTOLD);
+    CHECK_TEXT(to_text(&history), line);
+    history_release(&history);
+}
+
 TEST(a_line_that_is_no_operation_is_refused_with_its_number)
 {
     static const char *const cases[][2] = {
@@ -201,6 +247,20 @@ TEST(a_line_that_is_no_operation_is_refused_with_its_number)
          "line 1: a result where there is none"},
         {"{\"kind\":\"read\",\"call\":1,\"return\":2}",
          "line 1: kind, key or call is missing"},
+        {"{\"kind\":\"txn\",\"call\":1,\"return\":2}",
+         "line 1: the arguments do not fit the kind"},
+        {"{\"kind\":\"txn\",\"ops\":[],\"call\":1,\"return\":2}",
+         "line 1: not an object"},
+        {"{\"kind\":\"txn\",\"ops\":[{\"kind\":\"txn\",\"key\":\"k\"}]}",
+         "line 1: kind or key is missing, or a transaction in another"},
+        {"{\"kind\":\"txn\",\"ops\":[{\"kind\":\"read\",\"call\":1}]}",
+         "line 1: a field that no part of a transaction has"},
+        {"{\"kind\":\"txn\",\"ops\":[{\"kind\":\"read\",\"key\":\"k\"}",
+         "line 1: the array does not end"},
+        {"{\"kind\":\"txn\",\"ops\":[{\"kind\":\"read\",\"key\":\"k\",\"result\":null}]"
+         ","
+         "\"call\":1,\"outcome\":\"pending\"}",
+         "line 1: a result where there is none"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct history history = {0};
