@@ -156,6 +156,27 @@ static void make_plan(struct world *world, struct node *leader, struct plan *pla
                  (plan->now.voters | plan->now.old_voters | plan->now.learners);
 }
 
+static void tell_change(struct world *world, const struct plan *plan)
+{
+    struct buffer line = {0};
+
+    if (world->watch.told == NULL)
+        return;
+    for (uint32_t i = 0; i < plan->changes.count; i++) {
+        const struct raft_member *member = &plan->changes.members[i];
+
+        buffer_format(&line, " %s %" PRIu32,
+                      member->role == RAFT_VOTER     ? "voter"
+                      : member->role == RAFT_LEARNER ? "learner"
+                      : member->role == RAFT_JOINING ? "joining"
+                                                     : "remove",
+                      member->id);
+    }
+    world_tell_command(world, plan->leader->id, "change%.*s at %" PRIu32,
+                       (int)line.size, line.data, plan->leader->id);
+    buffer_free(&line);
+}
+
 static void carry_out(struct world *world, const struct plan *plan)
 {
     enum raft_status status;
@@ -163,6 +184,7 @@ static void carry_out(struct world *world, const struct plan *plan)
 
     if (plan->changes.count == 0)
         return;
+    tell_change(world, plan);
     start_members(world, plan);
     ticket = world_change(world, plan->leader->id, &plan->changes, &status);
     trace_note(&world->trace, world->now_us,
@@ -227,6 +249,11 @@ void churn_transfer(struct world *world)
         return;
     to = draw(world, electorate_of(leader->view.configuration).voters);
     to = anybody ? 0 : to;
+    if (to == 0)
+        world_tell_command(world, leader->id, "transfer at %" PRIu32, leader->id);
+    else
+        world_tell_command(world, leader->id, "transfer %" PRIu32 " at %" PRIu32, to,
+                           leader->id);
     status = host_transfer(leader->host, &leader->io, node_now_ms(leader), to);
     trace_note(&world->trace, world->now_us,
                "transfer n%" PRIu32 " to n%" PRIu32 ": %s", leader->id, to,
@@ -242,6 +269,7 @@ void churn_snapshot(struct world *world)
     if (!node_is_live(node))
         return;
     trace_note(&world->trace, world->now_us, "snapshot n%" PRIu32, id);
+    world_tell_command(world, id, "snapshot %" PRIu32, id);
     host_snapshot(node->host, &node->io, node_now_ms(node));
     node_settle(node);
 }

@@ -331,6 +331,8 @@ bool node_start(struct node *node)
                  "its disk is lost; a new node takes a new number");
         return false;
     }
+    if (node->incarnation > 0)
+        world_tell_command(node->world, node->id, "restart %" PRIu32, node->id);
     make_config(node, &config);
     memset(node->memory, 0xa5,
            node->memory_size < FORGET_BYTES ? node->memory_size : FORGET_BYTES);
@@ -356,8 +358,35 @@ bool node_start(struct node *node)
     return true;
 }
 
+static void tell_crash(struct node *node, enum sim_disk_crash_mode mode, uint64_t draw)
+{
+    static const char *const losses[SIM_DISK_CRASH_MODE_COUNT] = {
+        [SIM_DISK_LOSE_ALL] = "all",
+        [SIM_DISK_LOSE_TAIL] = "tail",
+        [SIM_DISK_LOSE_SECTORS] = "sectors",
+        [SIM_DISK_LOSE_NOTHING] = "nothing",
+    };
+    bool drawn = mode == SIM_DISK_LOSE_TAIL || mode == SIM_DISK_LOSE_SECTORS;
+    char by[32] = "";
+
+    if (drawn)
+        snprintf(by, sizeof(by), " draw=%" PRIu64, draw);
+    world_tell_command(node->world, node->id, "crash %" PRIu32 " lose %s%s", node->id,
+                       losses[mode], by);
+}
+
 void node_crash(struct node *node, enum sim_disk_crash_mode mode)
 {
+    node_crash_drawn(node, mode, random_u64(&node->disk_random));
+}
+
+void node_crash_drawn(struct node *node, enum sim_disk_crash_mode mode, uint64_t draw)
+{
+    struct random random;
+
+    random_seed(&random, draw, 0);
+    if (node->up)
+        tell_crash(node, mode, draw);
     if (node->up) {
         checker_crash(node->world->checker, node->id);
         node_machine_stop(node);
@@ -378,11 +407,12 @@ void node_crash(struct node *node, enum sim_disk_crash_mode mode)
     node->view.role = RAFT_FOLLOWER;
     node->view.leader_id = 0;
     node->view.configuration = NULL; // it lay in the core
-    sim_disk_crash(node->disk, &node->disk_random, mode);
+    sim_disk_crash(node->disk, &random, mode);
 }
 
 void node_lose_disk(struct node *node)
 {
+    world_tell_command(node->world, node->id, "disk %" PRIu32 " lost", node->id);
     node_crash(node, SIM_DISK_LOSE_ALL);
     node->disk_lost = true;
 }
@@ -445,8 +475,10 @@ static void tick(struct node *node, const struct heap_event *event)
     if (event->time_us != node->tick_us)
         return; // an earlier one was set since
     node->tick_us = UINT64_MAX;
-    if (host_deadline_ms(node->host) <= now_ms)
+    if (host_deadline_ms(node->host) <= now_ms) {
+        world_tell(node->world, &(struct deed){DEED_TICK, node->id});
         host_tick(node->host, &node->io, now_ms);
+    }
     node_settle(node);
 }
 
@@ -455,8 +487,11 @@ static void deliver(struct node *node, const struct heap_event *event)
     struct world *world = node->world;
 
     if (links_arrives(&world->links, (raft_id)event->arguments[1], node->id)) {
-        host_receive(node->host, &node->io, node_now_ms(node),
-                     packet_open(&world->pool, event->arguments[0]));
+        const struct raft_message *message =
+            packet_open(&world->pool, event->arguments[0]);
+
+        world_tell(world, &(struct deed){DEED_DELIVER, node->id, {message}});
+        host_receive(node->host, &node->io, node_now_ms(node), message);
         node_settle(node);
     }
     pool_give(&world->pool, event->arguments[0]);
@@ -471,6 +506,7 @@ static void synced(struct node *node, const struct heap_event *event)
         return; // a crash came first
     if (!node_is_live(node))
         return;
+    world_tell(node->world, &(struct deed){DEED_SYNC, node->id});
     host_synced(node->host, &node->io, node_now_ms(node), token, status);
     node_settle(node);
 }
@@ -487,6 +523,8 @@ static void propose_clock(struct node *node)
     if (service_next_deadline_ms(node->service) <= node_wall_ms(node)) {
         struct raft_command entry;
 
+        world_tell_command(node->world, node->id, "propose at %" PRIu32 " incr clock",
+                           node->id);
         buffer_clear(command);
         service_encode(command, node_wall_ms(node), 0, 0, NULL, 0);
         entry = (struct raft_command){command->data, (uint32_t)command->size};
@@ -553,6 +591,11 @@ void node_event(struct node *node, const struct heap_event *event)
             propose_clock(node);
         break;
     case WORLD_REQUEST:
+        world_tell(node->world,
+                   &(struct deed){
+                       .kind = DEED_REQUEST,
+                       .node = node->id,
+                       .request = pool_at(&node->world->pool, event->arguments[0])});
         node_requests_take(node, event->arguments[0]);
         break;
     case WORLD_CRASH:

@@ -93,6 +93,8 @@ void node_release(struct node *node);
 // it refuses, or without one where it was cut off on the way.
 bool node_start(struct node *node);
 void node_crash(struct node *node, enum sim_disk_crash_mode mode);
+// The same; what chance takes of the disk is drawn from this number.
+void node_crash_drawn(struct node *node, enum sim_disk_crash_mode mode, uint64_t draw);
 void node_pause(struct node *node);
 void node_resume(struct node *node);
 

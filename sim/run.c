@@ -204,8 +204,7 @@ enum linearize_verdict run_linearize(struct world *world)
     return result.verdict;
 }
 
-bool run_execute(const struct run_options *options, struct run_result *result,
-                 struct buffer *out)
+struct world *run_open(const struct run_options *options, struct run_result *result)
 {
     struct world_config config;
     struct world *world;
@@ -213,23 +212,44 @@ bool run_execute(const struct run_options *options, struct run_result *result,
     *result = (struct run_result){.seed = options->seed, .verdict = LINEARIZE_UNKNOWN};
     draw_config(options, &config);
     world = world_new(&config, result->error, sizeof(result->error));
-    if (world == NULL) {
-        json_string(out, "error", result->error);
-        return false;
-    }
+    if (world == NULL)
+        return NULL;
     world->trace.file = options->trace;
     clients_start(world, options->clients, options->keys);
     world->faults.fixed = options->fixed_mix;
     faults_start(world, options->faults);
+    return world;
+}
+
+static bool stands_still(const struct world *world)
+{
+    return world_violated(world) || world->halted;
+}
+
+void run_finish(struct world *world, const struct run_options *options,
+                struct run_result *result)
+{
     if (world_run_until(world, options->duration_us)) {
         run_settle(world);
         result->settle_ms = world_now_ms(world) - options->duration_us / 1000;
-        if (!world_violated(world))
+        if (!stands_still(world))
             probe(world);
     }
-    if (!world_violated(world))
+    if (!stands_still(world))
         result->verdict = run_linearize(world);
     run_report_measure(world, result);
+}
+
+bool run_execute(const struct run_options *options, struct run_result *result,
+                 struct buffer *out)
+{
+    struct world *world = run_open(options, result);
+
+    if (world == NULL) {
+        json_string(out, "error", result->error);
+        return false;
+    }
+    run_finish(world, options, result);
     run_report_write(result, out);
     run_report_violations(world, out);
     json_string(out, "linearizable", linearize_verdict_text(result->verdict));

@@ -34,6 +34,14 @@ struct run_options {
 
 void run_options_default(struct run_options *options);
 
+// The world of a run, its clients and faults started, nothing taken yet. NULL, with the
+// reason in result->error, where there is none.
+struct world *run_open(const struct run_options *options, struct run_result *result);
+
+// Takes it from there to the verdict; a world whose watch halts it has none.
+void run_finish(struct world *world, const struct run_options *options,
+                struct run_result *result);
+
 // Runs, fills in the result, and adds the report's fields to `out`, an open JSON
 // object. True where all is well.
 bool run_execute(const struct run_options *options, struct run_result *result,

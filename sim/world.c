@@ -3,8 +3,11 @@
 #include "sim/churn.h"
 #include "sim/node_requests.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { COMMAND_BYTES = 400 };
 
 void world_config_default(struct world_config *config)
 {
@@ -106,11 +109,32 @@ static void dispatch(struct world *world, const struct heap_event *event)
     }
 }
 
+void world_tell(struct world *world, const struct deed *deed)
+{
+    if (world->watch.told != NULL)
+        world->watch.told(world->watch.context, world, deed);
+}
+
+void world_tell_command(struct world *world, raft_id node, const char *format, ...)
+{
+    struct deed deed = {.kind = DEED_COMMAND, .node = node};
+    char line[COMMAND_BYTES];
+    va_list arguments;
+
+    if (world->watch.told == NULL)
+        return;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof(line), format, arguments);
+    va_end(arguments);
+    deed.command = line;
+    world->watch.told(world->watch.context, world, &deed);
+}
+
 bool world_step(struct world *world)
 {
     struct heap_event event;
 
-    if (world_violated(world) || !heap_pop(&world->heap, &event))
+    if (world_violated(world) || world->halted || !heap_pop(&world->heap, &event))
         return false;
     assert(event.time_us >= world->now_us);
     world->now_us = event.time_us;
@@ -118,7 +142,9 @@ bool world_step(struct world *world)
     checker_at(world->checker, world->event_count, world->now_us);
     trace_event(&world->trace, &event);
     dispatch(world, &event);
-    return !world_violated(world);
+    if (world->watch.seen != NULL)
+        world->halted = !world->watch.seen(world->watch.context, world, &event);
+    return !world_violated(world) && !world->halted;
 }
 
 bool world_run_until(struct world *world, uint64_t time_us)
@@ -130,7 +156,7 @@ bool world_run_until(struct world *world, uint64_t time_us)
             return false;
     if (world->now_us < time_us)
         world->now_us = time_us;
-    return !world_violated(world);
+    return !world_violated(world) && !world->halted;
 }
 
 struct node *world_leader(struct world *world)

@@ -16,6 +16,7 @@
 #include "kvserver/service/buffer.h"
 #include "sim/checker/checker.h"
 #include "sim/client.h"
+#include "sim/deed.h"
 #include "sim/faults/faults.h"
 #include "sim/heap.h"
 #include "sim/history/history.h"
@@ -100,9 +101,20 @@ struct world_ticket {
     struct buffer reply;
 };
 
+// Who looks on; all zeroes: nobody.
+struct world_watch {
+    void *context;
+    // An event was taken. False: no more are.
+    bool (*seen)(void *context, struct world *world, const struct heap_event *event);
+    // A deed is about to be done.
+    void (*told)(void *context, struct world *world, const struct deed *deed);
+};
+
 struct world {
     struct world_config config;
     bool manual; // still
+    bool halted; // by its watch
+    struct world_watch watch;
     uint64_t now_us;
     uint64_t event_count;
     struct heap heap;
@@ -131,6 +143,11 @@ bool world_step(struct world *world);
 
 // Takes all events up to this time, and moves the clock there.
 bool world_run_until(struct world *world, uint64_t time_us);
+
+// Tells the watch of a deed; a command is formatted only where there is one.
+void world_tell(struct world *world, const struct deed *deed);
+void world_tell_command(struct world *world, raft_id node, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 bool world_violated(const struct world *world);
 

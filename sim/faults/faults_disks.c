@@ -59,6 +59,9 @@ static void damage_snapshot(struct node *node, struct random *random)
         node->disk_faulty = true; // it may be damaged after it was found to be whole
         sim_disk_damage(node->disk, "snapshot.receiving", where % shelf.receiving_size,
                         1, SIM_DISK_FLIP);
+        world_tell_command(node->world, node->id,
+                           "disk %" PRIu32 " damage snapshot.receiving %" PRIu64,
+                           node->id, where % shelf.receiving_size);
         return;
     }
     if (shelf.count < 2 || shelf.second < node->restored_index ||
@@ -68,6 +71,8 @@ static void damage_snapshot(struct node *node, struct random *random)
                shelf.newest_name, node->id);
     sim_disk_damage(node->disk, shelf.newest_name, where % shelf.newest_size, 1,
                     SIM_DISK_FLIP);
+    world_tell_command(node->world, node->id, "disk %" PRIu32 " damage %s %" PRIu64,
+                       node->id, shelf.newest_name, where % shelf.newest_size);
     if (node->up)
         faults_nodes_crash(node->world, node->id);
 }
@@ -87,6 +92,9 @@ static void hide_read_error(struct node *node, struct random *random)
     node->disk_faulty = true;
     sim_disk_damage(node->disk, shelf.newest_name, where % shelf.newest_size, 1,
                     SIM_DISK_UNREADABLE);
+    world_tell_command(node->world, node->id,
+                       "disk %" PRIu32 " damage %s %" PRIu64 " unreadable", node->id,
+                       shelf.newest_name, where % shelf.newest_size);
 }
 
 // ---- sectors of a log -----------------------------------------------------------
@@ -170,9 +178,13 @@ void faults_disks_strike(struct node *node, struct random *random)
         node->sync_us_max = random_between(random, 1000, how == 0 ? 20000 : 200000);
     } else if (how == 2) {
         node->disk_faulty = true;
+        world_tell_command(node->world, node->id, "disk %" PRIu32 " fail sync",
+                           node->id);
         sim_disk_fail_syncs(node->disk, 1);
     } else {
         node->disk_full = true;
+        world_tell_command(node->world, node->id, "disk %" PRIu32 " full %" PRIu64,
+                           node->id, room);
         sim_disk_count(node->disk, &counters);
         sim_disk_set_capacity(node->disk, counters.bytes_used + room);
     }
@@ -183,6 +195,7 @@ void faults_disks_heal(struct node *node)
     node->sync_us_min = node->world->config.sync_us_min;
     node->sync_us_max = node->world->config.sync_us_max;
     node->disk_full = false;
+    world_tell_command(node->world, node->id, "disk %" PRIu32 " ok", node->id);
     sim_disk_heal(node->disk);
     // A host that the fault has stopped needs a new life. One that a write failed but
     // that does not know yet may still stop: the fault excuses it until it restarts.

@@ -73,8 +73,9 @@ static const struct command commands[] = {
     {"loss", language_faults_loss, TIMED, 2, 2, "loss PERCENT"},
     {"duplicate", language_faults_duplicate, TIMED, 2, 2, "duplicate PERCENT"},
     {"delay", language_faults_delay, TIMED, 2, 5, "delay MIN..MAX [slow PERCENT MEAN]"},
-    {"crash", language_faults_crash, 0, 2, 4,
-     "crash N [at write | inside K | lose all|tail|torn|sectors|nothing]"},
+    {"crash", language_faults_crash, 0, 2, 5,
+     "crash N [at write | inside K | lose all|tail|torn|sectors|nothing "
+     "[draw=NUMBER]]"},
     {"restart", language_faults_restart, 0, 2, 2, "restart N"},
     {"pause", language_faults_pause, 0, 2, 2, "pause N"},
     {"resume", language_faults_resume, 0, 2, 2, "resume N"},

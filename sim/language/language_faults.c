@@ -244,7 +244,8 @@ bool language_faults_delay(struct language *language)
 
 // ---- nodes ----------------------------------------------------------------------
 
-static bool read_crash_mode(struct language *language, enum sim_disk_crash_mode *mode)
+static bool read_crash_mode(struct language *language, enum sim_disk_crash_mode *mode,
+                            uint64_t *draw)
 {
     static const struct {
         const char *word;
@@ -258,6 +259,13 @@ static bool read_crash_mode(struct language *language, enum sim_disk_crash_mode 
     *mode = SIM_DISK_LOSE_ALL;
     if (language->count == 2)
         return true;
+    if (language->count == 5) {
+        const char *value = language_value(language, 4, "draw");
+
+        if (value == NULL || !options_number(value, 0, UINT64_MAX, draw))
+            return language_fail(language, "\"%s\" is no draw=NUMBER",
+                                 language_word(language, 4));
+    }
     for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
         if (!language_is(language, 2, "lose") ||
             !language_is(language, 3, modes[i].word))
@@ -274,6 +282,7 @@ bool language_faults_crash(struct language *language)
     struct sim_disk_counters before, after;
     enum sim_disk_crash_mode mode;
     struct node *node;
+    uint64_t draw;
 
     if (!language_node(language, 1, &node))
         return false;
@@ -296,11 +305,12 @@ bool language_faults_crash(struct language *language)
         node->effects_left = (uint32_t)effects;
         return true;
     }
-    if (!read_crash_mode(language, &mode))
+    draw = random_u64(&node->disk_random);
+    if (!read_crash_mode(language, &mode, &draw))
         return false;
     note(language);
     sim_disk_count(node->disk, &before);
-    node_crash(node, mode);
+    node_crash_drawn(node, mode, draw);
     sim_disk_count(node->disk, &after);
     json_number(language->out, "unsynced_bytes", before.bytes_unsynced);
     json_number(language->out, "lost_bytes", after.bytes_lost - before.bytes_lost);

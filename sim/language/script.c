@@ -119,12 +119,27 @@ enum script_result script_run(const char *name, FILE *out, FILE *errors)
     return result;
 }
 
-void script_converse(FILE *in, FILE *out, bool prompt)
+void script_print_status(struct world *world, FILE *out)
+{
+    static const char status[] = "status";
+    struct language language;
+    struct buffer answer = {0};
+
+    language_init(&language);
+    language.world = world;
+    language_execute(&language, status, strlen(status), &answer);
+    print_line(out, &answer);
+    language_release(&language);
+    buffer_free(&answer);
+}
+
+void script_converse(struct world *world, FILE *in, FILE *out, bool prompt)
 {
     struct language language;
     struct buffer line = {0}, answer = {0};
 
     language_init(&language);
+    language.world = world;
     while (!language.quit) {
         if (prompt)
             fputs("raftsim> ", out);

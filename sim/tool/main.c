@@ -31,7 +31,8 @@ static const struct command commands[] = {
      "    --clients C            clients that work all the time (5)\n"
      "    --keys K               keys that they share (6)\n"
      "    --trace FILE           one line for each step of each node\n"
-     "    --history FILE         what the clients saw\n"},
+     "    --history FILE         what the clients saw\n"
+     "    --check                runs twice, and names the first event that differs\n"},
     {"sweep", tool_sweep,
      "  raftsim sweep [FLAGS]    many seeds; takes the flags of run, and\n"
      "    --seeds A..B           (1..1000)\n"
@@ -41,6 +42,11 @@ static const struct command commands[] = {
      "    --seed-seconds S       a run that takes longer is endless (60)\n"
      "    --out FILE             one line of JSON for each run\n"
      "                           (faults are all, the duration 20s, unless given)\n"},
+    {"replay", tool_replay,
+     "  raftsim replay TRACE     runs it anew, and says where it is not as recorded\n"
+     "  raftsim replay FLAGS     the same from the flags of a run\n"
+     "    --until EVENT          stops there, and takes commands\n"
+     "    --print                stops there, and prints the nodes' state\n"},
     {"repl", tool_repl,
      "  raftsim repl             commands, one a line; answers, one line of JSON "
      "each\n"},

@@ -16,6 +16,7 @@
 enum { TOOL_USAGE = 2 };
 
 int tool_run(char **arguments);
+int tool_replay(char **arguments);
 int tool_repl(char **arguments);
 int tool_script(char **arguments);
 int tool_linearize(char **arguments);

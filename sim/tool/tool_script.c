@@ -29,6 +29,6 @@ int tool_repl(char **arguments)
     if (*arguments != NULL)
         return tool_complain("repl takes no arguments, but \"%s\" stands there",
                              *arguments);
-    script_converse(stdin, stdout, isatty(STDIN_FILENO) != 0);
+    script_converse(NULL, stdin, stdout, isatty(STDIN_FILENO) != 0);
     return EXIT_SUCCESS;
 }
