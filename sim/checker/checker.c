@@ -60,7 +60,7 @@ static void expect_nothing(struct checker *checker, raft_id id)
 {
     struct shadow *shadow = checker_shadow(checker, id);
 
-    shadow->found.last = 0;
+    marks_restart(&shadow->found, 0);
     shadow->found_members.count = 0;
     if (id <= checker->member_count)
         electorate_push(&shadow->found_members, 0,
@@ -101,7 +101,7 @@ void checker_free(struct checker *checker)
     }
     marks_release(&checker->places);
     marks_release(&checker->committed);
-    marks_release(&checker->commit_term);
+    marks_release(&checker->commit_terms);
     marks_release(&checker->states);
     marks_map_release(&checker->other);
     marks_map_release(&checker->leaders);
@@ -165,7 +165,7 @@ bool checker_holds_committed(const struct checker *checker, const struct shadow 
                              raft_index index)
 {
     return shadow->log.last >= index && checker->committed.last >= index &&
-           marks_at(&shadow->log, index).chain ==
+           checker_mark(checker, &shadow->log, index).chain ==
                marks_at(&checker->committed, index).chain;
 }
 
@@ -177,7 +177,7 @@ static void check_view(struct checker *checker, raft_id id,
 {
     const struct shadow *shadow = checker_shadow(checker, id);
     const struct raft_view *view = step->view;
-    struct mark last = marks_at(&shadow->log, shadow->log.last);
+    struct mark last = checker_mark(checker, &shadow->log, shadow->log.last);
 
     if (view->last_index != shadow->log.last || view->last_term != last.term)
         checker_violate(checker, PROPERTY_OUTPUT_SHAPE, id, 0,
@@ -340,19 +340,20 @@ void checker_load(struct checker *checker, raft_id id, const struct raft_entry *
 static void check_found(struct checker *checker, raft_id id, raft_index base)
 {
     const struct shadow *shadow = checker_shadow(checker, id);
+    const struct marks *found = &shadow->found, *log = &shadow->log;
     raft_index durable = shadow->durable_index;
 
-    if (base > 0 && base <= durable &&
-        marks_at(&shadow->found, base).chain != marks_at(&shadow->log, base).chain)
+    if (checker->violation_count > 0 || durable < base)
+        return; // the picture of it may be wrong, or it is all behind a snapshot
+    if (base > 0 && checker_mark(checker, found, base).chain !=
+                        checker_mark(checker, log, base).chain)
         return;
-    if (durable < base)
-        return;
-    if (shadow->found.last < durable || marks_at(&shadow->found, durable).chain !=
-                                            marks_at(&shadow->log, durable).chain)
+    if (found->last < durable || checker_mark(checker, found, durable).chain !=
+                                     checker_mark(checker, log, durable).chain)
         checker_violate(checker, PROPERTY_DURABILITY, id, 0,
                         "entries up to %" PRIu64 " were durable, %" PRIu64
                         " came back, or others",
-                        durable, shadow->found.last);
+                        durable, found->last);
 }
 
 void checker_open(struct checker *checker, raft_id id, const struct raft_view *view)

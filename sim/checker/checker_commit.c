@@ -4,20 +4,17 @@
 
 raft_index checker_commit_before(const struct checker *checker, raft_term term)
 {
-    raft_index low = 0;
-    raft_index high = checker->commit_term.last;
+    const struct marks *terms = &checker->commit_terms;
+    raft_index last = checker->committed.last;
 
-    if (marks_at(&checker->commit_term, high).term < term)
-        return high;
-    while (low < high) {
-        raft_index middle = low + (high - low + 1) / 2;
+    for (raft_index i = terms->last; i > 0; i--) {
+        struct mark mark = marks_at(terms, i);
 
-        if (marks_at(&checker->commit_term, middle).term < term)
-            low = middle;
-        else
-            high = middle - 1;
+        if (mark.term < term)
+            return last;
+        last = mark.chain - 1;
     }
-    return low;
+    return 0;
 }
 
 // Who holds the committed log up to there on disk, of all nodes.
@@ -52,10 +49,14 @@ static void extend_members(struct checker *checker, const struct shadow *shadow,
 {
     raft_index known = electorate_newest(&checker->committed_members).index;
 
-    for (uint32_t i = 0; i < shadow->members.count; i++) {
+    uint32_t first = shadow->members.count;
+
+    while (first > 0 && shadow->members.at[first - 1].index > known)
+        first--;
+    for (uint32_t i = first; i < shadow->members.count; i++) {
         const struct electorate_place *place = &shadow->members.at[i];
 
-        if (place->index > known && place->index <= last)
+        if (place->index <= last)
             electorate_push(&checker->committed_members, place->index,
                             &place->electorate);
     }
@@ -66,12 +67,13 @@ static void extend_committed(struct checker *checker, raft_id id,
                              const struct raft_view *view)
 {
     const struct shadow *shadow = checker_shadow(checker, id);
-    raft_index last = view->commit_index;
+    raft_index first = checker->committed.last + 1, last = view->commit_index;
+    struct marks *terms = &checker->commit_terms;
 
-    for (raft_index index = checker->committed.last + 1; index <= last; index++) {
-        marks_push(&checker->committed, marks_at(&shadow->log, index));
-        marks_push(&checker->commit_term, (struct mark){view->current_term, 0});
-    }
+    for (raft_index index = first; index <= last; index++)
+        marks_push(&checker->committed, checker_mark(checker, &shadow->log, index));
+    if (terms->last == 0 || marks_at(terms, terms->last).term != view->current_term)
+        marks_push(terms, (struct mark){view->current_term, first});
     extend_members(checker, shadow, last);
     if (!is_majority_durable(checker, shadow, last))
         checker_violate(checker, PROPERTY_COMMIT_DURABLE, id, 0,
@@ -110,11 +112,11 @@ void checker_commit_check(struct checker *checker, raft_id id,
         return;
     }
     if (view->role == RAFT_LEADER &&
-        marks_at(&shadow->log, commit).term != view->current_term)
-        checker_violate(checker, PROPERTY_COMMIT_OWN_TERM, id, 0,
-                        "the leader of term %" PRIu64
-                        " commits up to an entry of term %" PRIu64,
-                        view->current_term, marks_at(&shadow->log, commit).term);
+        checker_mark(checker, &shadow->log, commit).term != view->current_term)
+        checker_violate(
+            checker, PROPERTY_COMMIT_OWN_TERM, id, 0,
+            "the leader of term %" PRIu64 " commits up to an entry of term %" PRIu64,
+            view->current_term, checker_mark(checker, &shadow->log, commit).term);
     if (commit > checker->committed.last)
         extend_committed(checker, id, view);
     else if (!checker_holds_committed(checker, shadow, commit))
@@ -122,6 +124,8 @@ void checker_commit_check(struct checker *checker, raft_id id,
                         "its log up to %" PRIu64
                         " is committed and differs from what was committed before",
                         commit);
+    if (checker->violation_count == 0)
+        marks_raise(&shadow->log, commit);
 }
 
 void checker_commit_apply(struct checker *checker, raft_id id,
@@ -144,7 +148,8 @@ void checker_commit_apply(struct checker *checker, raft_id id,
             return;
         }
         shadow->given = entry->index;
-        mark = marks_follow(marks_at(&shadow->log, entry->index - 1), entry);
+        mark =
+            marks_follow(checker_mark(checker, &shadow->log, entry->index - 1), entry);
         if (mark.chain != marks_at(&checker->committed, entry->index).chain)
             checker_violate(checker, PROPERTY_STATE_MACHINE_SAFETY, id, 0,
                             "entry %" PRIu64 " of term %" PRIu64
@@ -168,7 +173,8 @@ static void check_match(struct checker *checker, raft_id id,
     if (follower->hard_state.current_term > term)
         return; // it may have followed another leader since
     if (match > follower->durable_index || match > shadow->log.last ||
-        marks_at(&follower->log, match).chain != marks_at(&shadow->log, match).chain)
+        checker_mark(checker, &follower->log, match).chain !=
+            checker_mark(checker, &shadow->log, match).chain)
         checker_violate(checker, PROPERTY_MATCH_TRUE, id, peer->id,
                         "match index %" PRIu64
                         ", but the follower does not hold that log on disk",

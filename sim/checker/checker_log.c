@@ -30,7 +30,7 @@ static void check_place(struct checker *checker, raft_id id, raft_index index,
 bool checker_log_add(struct checker *checker, raft_id id, struct marks *log,
                      struct electorate_list *members, const struct raft_entry *entry)
 {
-    struct mark before = marks_at(log, log->last);
+    struct mark before = checker_mark(checker, log, log->last);
 
     if (entry->index != log->last + 1) {
         checker_violate(checker, PROPERTY_OUTPUT_SHAPE, id, 0,

@@ -41,7 +41,8 @@ void checker_member_change(struct checker *checker, raft_id id,
                         " is logged, but that at %" PRIu64 " is not committed",
                         now.index, before.index);
     if (view->commit_index > shadow->log.last ||
-        marks_at(&shadow->log, view->commit_index).term != view->current_term)
+        checker_mark(checker, &shadow->log, view->commit_index).term !=
+            view->current_term)
         checker_violate(checker, PROPERTY_CHANGE_OWN_TERM, id, 0,
                         "the leader of term %" PRIu64
                         " logs a configuration at %" PRIu64

@@ -22,17 +22,14 @@ void checker_snapshot_base(struct checker *checker, raft_id id, raft_index index
                            raft_term term)
 {
     struct shadow *shadow = checker_shadow(checker, id);
+    struct electorate_place place;
 
     if (!check_place(checker, id, index, term))
         return;
-    marks_copy(&shadow->found, &checker->committed, index);
+    marks_restart(&shadow->found, index);
+    place = electorate_at(&checker->committed_members, index);
     shadow->found_members.count = 0;
-    for (uint32_t i = 0; i < checker->committed_members.count; i++) {
-        const struct electorate_place *place = &checker->committed_members.at[i];
-
-        if (place->index <= index)
-            electorate_push(&shadow->found_members, place->index, &place->electorate);
-    }
+    electorate_push(&shadow->found_members, place.index, &place.electorate);
 }
 
 bool checker_snapshot_replace(struct checker *checker, raft_id id,
@@ -59,8 +56,7 @@ bool checker_snapshot_replace(struct checker *checker, raft_id id,
     // What is known as committed here is the same; the rest gives way.
     if (shadow->commit_index < shadow->log.last)
         checker_log_cut(shadow, shadow->commit_index);
-    while (shadow->log.last < last)
-        marks_push(&shadow->log, marks_at(&checker->committed, shadow->log.last + 1));
+    marks_restart(&shadow->log, last);
     electorate_release(&shadow->members);
     electorate_push(&shadow->members, place.index, &place.electorate);
     // Its file is durable, or it could not have been received.

@@ -62,8 +62,9 @@ struct checker {
     struct mark_map votes;   // (candidate, term) -> who voted for it
     struct marks committed;  // what some node has shown as committed
     struct electorate_list committed_members;
-    struct marks commit_term; // by index: the term of the leader that committed it
-    struct marks states;      // by index: the hash of the state machine, once applied
+    struct marks commit_terms; // one for each: the term, and from which index on it
+                               // committed, as `chain`
+    struct marks states;       // by index: the hash of the state machine, once applied
     uint64_t leader_count;
 
     uint64_t event;
@@ -77,6 +78,13 @@ static inline struct shadow *checker_shadow(struct checker *checker, raft_id id)
 {
     assert(id >= 1 && id <= checker->node_count);
     return &checker->nodes[id];
+}
+
+// The mark of a node's log. Up to its base that is what was committed.
+static inline struct mark checker_mark(const struct checker *checker,
+                                       const struct marks *log, raft_index index)
+{
+    return marks_at(index > log->base ? log : &checker->committed, index);
 }
 
 // Whether this log holds what was committed up to `index`.

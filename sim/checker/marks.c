@@ -5,36 +5,45 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { RAISE_MIN = 128 };
+
 void marks_release(struct marks *marks)
 {
     free(marks->at);
     memset(marks, 0, sizeof(*marks));
 }
 
-void marks_make_room(struct marks *marks, raft_index last)
+void marks_make_room(struct marks *marks)
 {
-    if (last + 1 <= marks->capacity)
-        return;
-    while (marks->capacity < last + 1)
-        marks->capacity = marks->capacity == 0 ? 1024 : marks->capacity * 2;
+    marks->capacity = marks->capacity == 0 ? 256 : marks->capacity * 2;
     marks->at = realloc(marks->at, marks->capacity * sizeof(*marks->at));
     if (marks->at == NULL)
         abort();
-}
-
-void marks_copy(struct marks *to, const struct marks *from, raft_index last)
-{
-    assert(last <= from->last);
-    marks_make_room(to, last);
-    if (last > 0)
-        memcpy(&to->at[1], &from->at[1], last * sizeof(*to->at));
-    to->last = last;
 }
 
 void marks_cut(struct marks *marks, raft_index last)
 {
     assert(last <= marks->last);
     marks->last = last;
+    if (marks->base > last)
+        marks->base = last;
+}
+
+void marks_restart(struct marks *marks, raft_index base)
+{
+    marks->base = marks->last = base;
+}
+
+void marks_raise(struct marks *marks, raft_index index)
+{
+    raft_index gone = index - marks->base;
+    raft_index kept = marks->last - index;
+
+    assert(index <= marks->last);
+    if (index <= marks->base || gone < RAISE_MIN || gone < kept)
+        return; // so that each mark is moved once at the most
+    memmove(marks->at, &marks->at[gone], kept * sizeof(*marks->at));
+    marks->base = index;
 }
 
 struct mark marks_follow(struct mark before, const struct raft_entry *entry)

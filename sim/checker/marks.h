@@ -1,7 +1,8 @@
 // marks.h: a log as the checker remembers it: for each index the term and the *chain*,
 // a hash over all entries from 1 up to there.
 //
-// Two logs are equal up to an index exactly where their chains at it are equal.
+// Two logs are equal up to an index exactly where their chains at it are equal. Marks
+// up to a base need not be kept: what a node knows as committed is the same everywhere.
 #ifndef SIM_MARKS_H
 #define SIM_MARKS_H
 
@@ -17,36 +18,41 @@ struct mark {
 
 // All zeroes is an empty log. Index 0 has term 0 and chain 0.
 struct marks {
-    struct mark *at;
+    struct mark *at; // of base + 1 and on
+    raft_index base;
     raft_index last;
     uint64_t capacity;
 };
 
 void marks_release(struct marks *marks);
 
-void marks_make_room(struct marks *marks, raft_index last);
+void marks_make_room(struct marks *marks);
 
-// The mark at `index`, which is at most `last`.
+// The mark at `index`, which is above `base` (or 0) and at most `last`.
 static inline struct mark marks_at(const struct marks *marks, raft_index index)
 {
-    assert(index <= marks->last);
     if (index == 0)
         return (struct mark){0, 0};
-    return marks->at[index];
+    assert(index > marks->base && index <= marks->last);
+    return marks->at[index - marks->base - 1];
 }
 
 // Sets the mark at last + 1.
 static inline void marks_push(struct marks *marks, struct mark mark)
 {
-    marks_make_room(marks, marks->last + 1);
-    marks->at[++marks->last] = mark;
+    if (marks->last - marks->base == marks->capacity)
+        marks_make_room(marks);
+    marks->at[marks->last++ - marks->base] = mark;
 }
 
 // Drops all marks beyond `last`.
 void marks_cut(struct marks *marks, raft_index last);
 
-// Makes `to` an equal of the first `last` marks of `from`.
-void marks_copy(struct marks *to, const struct marks *from, raft_index last);
+// Leaves no marks: the next one is that of base + 1.
+void marks_restart(struct marks *marks, raft_index base);
+
+// Marks up to `index` are not needed any more; they go once they are many.
+void marks_raise(struct marks *marks, raft_index index);
 
 // The mark that this entry has behind a log that ends with `before`.
 struct mark marks_follow(struct mark before, const struct raft_entry *entry);
