@@ -79,8 +79,10 @@ static void observe_step(void *context, const struct raft *raft,
 {
     struct node *node = context;
     struct world *world = node->world;
-    struct checker_step step = {&node->view, event, output, raft_check(raft)};
+    struct checker_step step = {&node->view, event, output, NULL};
 
+    if (checker_is_on(world->checker))
+        step.broken = raft_check(raft);
     node->snapshots_taken += event->type == RAFT_EVENT_SNAPSHOT_TAKEN;
     raft_observe(raft, &node->view);
     trace_step(&world->trace, raft, &node->view, event, output);

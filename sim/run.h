@@ -28,8 +28,9 @@ struct run_options {
     bool fixed_mix;  // all of them alike; else each seed has a mix of its own
     uint32_t clients;
     uint32_t keys;
-    FILE *trace;   // NULL: none
-    FILE *history; // NULL: none
+    bool unchecked; // nothing is checked, and so nothing is well: to measure
+    FILE *trace;    // NULL: none
+    FILE *history;  // NULL: none
 };
 
 void run_options_default(struct run_options *options);

@@ -53,6 +53,8 @@ struct world *world_new(const struct world_config *config, char *error, size_t s
     world->config = *config;
     world->manual = config->manual;
     world->checker = checker_new(config->node_count, config->member_count);
+    if (config->unchecked)
+        checker_switch_off(world->checker);
     world->trace.hash = config->seed;
     world->links.delay_us_min = config->delay_us_min;
     world->links.delay_us_max = config->delay_us_max;

@@ -89,6 +89,7 @@ struct world_config {
     uint32_t snapshot_tail_entries;
     uint32_t snapshot_chunk_bytes; // 0: the host's default
     uint64_t segment_bytes_max;    // 0: the host's default
+    bool unchecked;                // to measure what the checks cost
 };
 
 // A command given at a node without waiting for its outcome.

@@ -78,6 +78,11 @@ const char *checker_property_text(enum property property);
 struct checker *checker_new(uint32_t node_count, uint32_t member_count);
 void checker_free(struct checker *checker);
 
+// From now on nothing is checked, only what others ask for is counted: to measure what
+// the checks cost. What it then finds, or does not find, says nothing.
+void checker_switch_off(struct checker *checker);
+bool checker_is_on(const struct checker *checker);
+
 // Says what the next violation is to be stamped with.
 void checker_at(struct checker *checker, uint64_t event, uint64_t time_us);
 

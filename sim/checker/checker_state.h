@@ -66,6 +66,8 @@ struct checker {
                                // committed, as `chain`
     struct marks states;       // by index: the hash of the state machine, once applied
     uint64_t leader_count;
+    bool off;
+    raft_index committed_unchecked; // while it is off
 
     uint64_t event;
     uint64_t time_us;

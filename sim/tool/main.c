@@ -30,6 +30,7 @@ static const struct command commands[] = {
      "                           and clocks that are (drawn, so that it goes well)\n"
      "    --clients C            clients that work all the time (5)\n"
      "    --keys K               keys that they share (6)\n"
+     "    --checkers off         to measure what they cost: such a run is never ok\n"
      "    --trace FILE           one line for each step of each node\n"
      "    --history FILE         what the clients saw\n"
      "    --check                runs twice, and names the first event that differs\n"},

@@ -85,6 +85,16 @@ def test_the_same_seed_is_the_same_run(seed: int, tmp_path: pathlib.Path) -> Non
     assert traces[0] == traces[1] and traces[0].count("\n") > 1000
 
 
+def test_without_checkers_the_run_is_the_same_and_never_ok() -> None:
+    flags = ("--seed", 3, "--nodes", 5, "--duration", "10s", "--faults", "all")
+    checked, unchecked = run(*flags), run(*flags, "--checkers", "off")
+    assert checked["ok"] and "checkers" not in checked
+    assert not unchecked["ok"] and unchecked["checkers"] == "off"
+    assert unchecked["linearizable"] == "unknown"
+    for name in ("trace_hash", "events", "elections", "committed"):
+        assert checked[name] == unchecked[name], name
+
+
 def test_the_sanitized_build_gives_the_same_hash() -> None:
     flags = ("--seed", 6, "--nodes", 5, "--duration", "5s", "--faults", "all")
     assert run(*flags)["trace_hash"] == run(*flags, sanitized=True)["trace_hash"]
