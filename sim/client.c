@@ -193,95 +193,6 @@ void clients_ask(struct world *world, const struct bytes *words, uint32_t count,
 
 // ---- the workload ---------------------------------------------------------------
 
-enum { DRAFT_WORDS_MAX = 5 };
-
-struct draft {
-    char text[DRAFT_WORDS_MAX][40];
-    uint32_t count;
-    bool read;
-    bool recorded;
-    enum history_kind kind;
-    int64_t by;
-};
-
-static void add_word(struct draft *draft, const char *format, uint64_t first,
-                     uint64_t second)
-{
-    snprintf(draft->text[draft->count++], sizeof(draft->text[0]), format, first,
-             second);
-}
-
-static void draft_counter(struct draft *draft, uint64_t dice, struct random *random)
-{
-    if (dice < 35) {
-        draft->kind = HISTORY_READ;
-        strcpy(draft->text[0], "GET");
-    } else if (dice < 88) {
-        draft->kind = HISTORY_INCR;
-        draft->by = (int64_t)random_between(random, 1, 9);
-        strcpy(draft->text[0], "INCRBY");
-        add_word(draft, "%" PRIu64, (uint64_t)draft->by, 0);
-    } else {
-        draft->kind = HISTORY_DELETE;
-        strcpy(draft->text[0], "DEL");
-    }
-}
-
-static void draft_register(struct draft *draft, uint64_t dice, struct client *client)
-{
-    if (dice < 35) {
-        draft->kind = HISTORY_READ;
-        strcpy(draft->text[0], "GET");
-    } else if (dice < 60) {
-        draft->kind = HISTORY_WRITE;
-        strcpy(draft->text[0], "SET");
-    } else if (dice < 80) {
-        draft->kind = HISTORY_APPEND;
-        strcpy(draft->text[0], "APPEND");
-    } else if (dice < 90) {
-        draft->kind = HISTORY_CAS;
-        strcpy(draft->text[0], "SET");
-    } else {
-        draft->kind = HISTORY_DELETE;
-        strcpy(draft->text[0], "DEL");
-    }
-    if (dice >= 35 && dice < 90)
-        add_word(draft, "%" PRIu64 ".%" PRIu64 ";", client->id, ++client->values);
-    if (draft->kind == HISTORY_CAS)
-        add_word(draft, "NX", 0, 0);
-}
-
-// A key that expires: not for the history, which knows no time to live.
-static void draft_expiring(struct draft *draft, uint64_t key, struct random *random)
-{
-    uint64_t ms = random_between(random, 5, 2000);
-
-    draft->recorded = false;
-    draft->count = 1;
-    strcpy(draft->text[0], "SET");
-    add_word(draft, "e%" PRIu64, key, 0);
-    add_word(draft, "%" PRIu64, ms, 0);
-    add_word(draft, "PX", 0, 0);
-    add_word(draft, "%" PRIu64, ms, 0);
-}
-
-static void record(struct world *world, struct client *client,
-                   const struct draft *draft)
-{
-    struct history *history = &world->history;
-    struct history_operation asked = {.client = client->id, .kind = draft->kind};
-
-    asked.key = history_intern(history, draft->text[1], strlen(draft->text[1]));
-    asked.expected = HISTORY_ABSENT;
-    if (draft->kind == HISTORY_INCR)
-        asked.argument = draft->by;
-    else if (draft->count > 2)
-        asked.argument =
-            history_intern(history, draft->text[2], strlen(draft->text[2]));
-    client->kind = draft->kind;
-    client->operation = history_call(history, &asked, world->now_us);
-}
-
 static uint64_t draw_patience(struct random *random)
 {
     bool hasty = random_chance(random, HASTY_PPM);
@@ -293,31 +204,18 @@ static uint64_t draw_patience(struct random *random)
 static void start_operation(struct world *world, struct client *client)
 {
     struct clients *clients = &world->clients;
-    struct random *random = &clients->random;
-    uint64_t key = random_below(random, clients->keys);
-    uint64_t dice = random_below(random, 100);
-    bool expiring = random_chance(random, 40000);
-    struct draft draft = {.count = 2, .recorded = true};
-    struct bytes words[DRAFT_WORDS_MAX];
+    struct workload_command command;
+    struct bytes words[WORKLOAD_WORDS_MAX];
 
-    if (expiring) {
-        draft_expiring(&draft, key, random);
-    } else if (key % 3 == 2) {
-        snprintf(draft.text[1], sizeof(draft.text[1]), "c%" PRIu64, key);
-        draft_counter(&draft, dice, random);
-    } else {
-        snprintf(draft.text[1], sizeof(draft.text[1]), "k%" PRIu64, key);
-        draft_register(&draft, dice, client);
-    }
-    draft.read = draft.recorded && draft.kind == HISTORY_READ;
-    client->patient_until_us = world->now_us + draw_patience(random);
-    client->recorded = draft.recorded;
-    if (draft.recorded)
-        record(world, client, &draft);
+    workload_draw(&command, &clients->random, &client->workload, clients->keys);
+    workload_words(&command, words);
+    client->patient_until_us = world->now_us + draw_patience(&clients->random);
+    client->recorded =
+        command.recorded && workload_call(&world->history, client->id, words,
+                                          command.count, world->now_us,
+                                          &client->operation);
     clients->operations++;
-    for (uint32_t i = 0; i < draft.count; i++)
-        words[i] = (struct bytes){draft.text[i], strlen(draft.text[i])};
-    begin(world, client, words, draft.count, draft.read);
+    begin(world, client, words, command.count, command.read);
 }
 
 void clients_start(struct world *world, uint32_t count, uint32_t keys)
@@ -334,6 +232,7 @@ void clients_start(struct world *world, uint32_t count, uint32_t keys)
     clients->active = true;
     for (uint32_t i = 1; i < clients->count; i++) {
         clients->list[i].id = i;
+        clients->list[i].workload.id = i;
         if (i >= old)
             clients->list[i].roams = random_chance(&clients->random, ROAMS_PPM);
         if (clients->list[i].state == CLIENT_IDLE)
@@ -398,33 +297,6 @@ static int64_t reply_number(const char *data, uint32_t size)
     return strtoll(text + 1, NULL, 10);
 }
 
-static int64_t read_result(struct history *history, const char *data, uint32_t size)
-{
-    int64_t length = reply_number(data, size);
-    const char *body = memchr(data, '\n', size);
-
-    if (data[0] != '$' || length < 0 || body == NULL)
-        return HISTORY_ABSENT;
-    return history_intern(history, body + 1, (size_t)length);
-}
-
-static void return_operation(struct world *world, struct client *client,
-                             const char *data, uint32_t size)
-{
-    int64_t result = HISTORY_UNTOLD; // a write has none
-    enum history_outcome outcome = HISTORY_OK;
-
-    if (size == 0 || data[0] == '-')
-        outcome = HISTORY_FAILED;
-    else if (client->kind == HISTORY_READ)
-        result = read_result(&world->history, data, size);
-    else if (client->kind == HISTORY_CAS)
-        result = data[0] == '+';
-    else if (client->kind != HISTORY_WRITE)
-        result = reply_number(data, size);
-    history_return(&world->history, client->operation, outcome, result, world->now_us);
-}
-
 static void take_answer(struct world *world, struct client *client,
                         const struct reply *reply)
 {
@@ -448,7 +320,8 @@ static void take_answer(struct world *world, struct client *client,
         return;
     }
     if (client->recorded)
-        return_operation(world, client, data, reply->size);
+        workload_return(&world->history, client->operation, data, reply->size,
+                        world->now_us);
     if (client->id == 0)
         buffer_append(&world->clients.console_reply, data, reply->size);
     finish(world, client);

@@ -18,6 +18,7 @@
 #include "sim/heap.h"
 #include "sim/random.h"
 #include "sim/request.h"
+#include "sim/workload.h"
 
 struct world;
 
@@ -45,8 +46,7 @@ struct client {
     bool answered;      // the last attempt was, if only by "not the leader"
     bool recorded;      // the operation is in the history
     uint32_t operation; // there
-    uint32_t kind;      // enum history_kind
-    uint64_t values;    // written so far: each value is unique
+    struct workload_client workload;
 };
 
 struct clients {

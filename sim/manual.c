@@ -178,55 +178,6 @@ struct client *manual_client(struct world *world, uint32_t number)
     return &clients->list[number];
 }
 
-static bool is(struct bytes word, const char *text)
-{
-    return word.size == strlen(text) && strncasecmp(word.data, text, word.size) == 0;
-}
-
-static int64_t intern(struct world *world, struct bytes word)
-{
-    return history_intern(&world->history, word.data, word.size);
-}
-
-static int64_t read_number(struct bytes word)
-{
-    char text[24] = {0};
-
-    memcpy(text, word.data, word.size < sizeof(text) ? word.size : sizeof(text) - 1);
-    return strtoll(text, NULL, 10);
-}
-
-// What the history knows these words as; false where it does not.
-static bool describe(struct world *world, const struct bytes *words, uint32_t count,
-                     struct history_operation *asked)
-{
-    asked->expected = HISTORY_ABSENT;
-    if (count == 2 && is(words[0], "GET")) {
-        asked->kind = HISTORY_READ;
-    } else if (count == 2 && is(words[0], "DEL")) {
-        asked->kind = HISTORY_DELETE;
-    } else if (count == 2 && is(words[0], "INCR")) {
-        asked->kind = HISTORY_INCR;
-        asked->argument = 1;
-    } else if (count == 3 && is(words[0], "INCRBY")) {
-        asked->kind = HISTORY_INCR;
-        asked->argument = read_number(words[2]);
-    } else if (count == 3 && is(words[0], "SET")) {
-        asked->kind = HISTORY_WRITE;
-        asked->argument = intern(world, words[2]);
-    } else if (count == 3 && is(words[0], "APPEND")) {
-        asked->kind = HISTORY_APPEND;
-        asked->argument = intern(world, words[2]);
-    } else if (count == 4 && is(words[0], "SET") && is(words[3], "NX")) {
-        asked->kind = HISTORY_CAS;
-        asked->argument = intern(world, words[2]);
-    } else {
-        return false;
-    }
-    asked->key = (uint32_t)intern(world, words[1]);
-    return true;
-}
-
 static void send(struct world *world, struct client *client, raft_id node)
 {
     const struct request *operation = pool_at(&world->pool, client->words);
@@ -260,16 +211,11 @@ static void begin(struct world *world, struct client *client, enum client_state 
 void manual_ask(struct world *world, struct client *client, raft_id node,
                 const struct bytes *words, uint32_t count, bool read)
 {
-    struct history_operation asked = {.client = client->id};
-
     client->reads = read;
     begin(world, client, CLIENT_WAITING, words, count);
     client->sequence += !read && client->session != 0;
-    if (describe(world, words, count, &asked)) {
-        client->recorded = true;
-        client->kind = asked.kind;
-        client->operation = history_call(&world->history, &asked, world->now_us);
-    }
+    client->recorded = workload_call(&world->history, client->id, words, count,
+                                     world->now_us, &client->operation);
     world->clients.operations++;
     send(world, client, node);
 }
