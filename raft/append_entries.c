@@ -33,6 +33,16 @@ static bool is_well_formed(const struct raft_message *message)
     return term <= message->term;
 }
 
+static void reach_truncation(struct raft *raft, raft_index index)
+{
+    state_reach(raft, RAFT_MARK_AE_3);
+    if (raft->durability.durable_index >= index)
+        state_reach(raft, RAFT_MARK_TRUNCATE_DURABLE);
+    if (raft->durability.reported < raft->durability.issued &&
+        raft->durability.durable_index < raft->log.last_index)
+        state_reach(raft, RAFT_MARK_TRUNCATE_WRITING);
+}
+
 // AE-3 and AE-4. Returns the index of the last entry that is known to match: the last
 // of the message, or fewer where the log is full, or where the sender's messages are
 // longer than ours, for which one step's write has no room.
@@ -49,6 +59,7 @@ static raft_index take_entries(struct raft *raft,
             log_matches(&raft->log, entry->index, entry->term))
             continue;
         if (entry->index <= raft->log.last_index) { // AE-3
+            reach_truncation(raft, entry->index);
             log_truncate(&raft->log, entry->index);
             durability_forget(raft, entry->index);
             membership_entries_dropped(raft, entry->index);
@@ -57,8 +68,10 @@ static raft_index take_entries(struct raft *raft,
         if (!log_append(&raft->log, entry->term, entry->type, entry->data,
                         entry->size)) { // AE-4
             state_note(output, "log full");
+            state_reach(raft, RAFT_MARK_FOLLOWER_LOG_FULL);
             return entry->index - 1;
         }
+        state_reach(raft, RAFT_MARK_AE_4);
         state_persist_entries(raft, entry->index);
         if (entry->type == RAFT_ENTRY_CONFIGURATION)
             membership_entry_added(raft, entry);
@@ -92,6 +105,7 @@ static void refuse(struct raft *raft, const struct raft_message *message,
     assert(known);
     (void)known;
     durability_defer(raft, reply, raft->durability.hard_state_write);
+    state_reach(raft, RAFT_MARK_AE_2);
 }
 
 static void accept(struct raft *raft, const struct raft_message *message,
@@ -100,15 +114,21 @@ static void accept(struct raft *raft, const struct raft_message *message,
     const struct raft_append_entries *request = &message->append_entries;
     raft_index last_new = take_entries(raft, request, output);
     commit_follow(raft, request->leader_commit, last_new); // AE-5
+    if (request->count > 0 && last_new < raft->log.last_index)
+        state_reach(raft, RAFT_MARK_OLD_APPEND);
+    if (request->prev_log_index < raft->log.base_index)
+        state_reach(raft, RAFT_MARK_PREV_COMPACTED);
     struct raft_append_entries_reply *success = &reply->append_entries_reply;
     success->success = true;
     success->match_index = last_new;
     uint64_t needs = raft->durability.hard_state_write;
     if (last_new > raft->durability.durable_index) {
-        if (request->count > 0)
+        if (request->count > 0) {
             needs = durability_newest_write(raft, output); // STATE-0, STATE-3
-        else
+        } else {
             success->match_index = raft->durability.durable_index;
+            state_reach(raft, RAFT_MARK_HEARTBEAT_WHILE_WRITING);
+        }
     }
     durability_defer(raft, reply, needs);
 }
@@ -134,6 +154,7 @@ enum raft_status append_entries_receive(struct raft *raft,
     if (!is_well_formed(message))
         return RAFT_INVALID;
     if (message->term < raft->hard_state.current_term) { // AE-1
+        state_reach(raft, RAFT_MARK_AE_1);
         state_note(output, "term lower -> refuse");
         durability_defer(raft, &reply, raft->durability.hard_state_write);
         return RAFT_OK;
@@ -155,21 +176,26 @@ enum raft_status append_entries_receive(struct raft *raft,
 static void back_up(struct raft *raft, struct progress *peer,
                     const struct raft_append_entries_reply *refusal)
 {
-    if (!progress_refusal_is_news(peer, refusal->prev_log_index))
+    if (!progress_refusal_is_news(peer, refusal->prev_log_index)) {
+        state_reach(raft, RAFT_MARK_REFUSAL_IS_OLD);
         return;
+    }
     // LEAD-3b, a whole term at a time: above this nothing can match.
     raft_index next =
         log_find_conflict(&raft->log, refusal->conflict_index, refusal->conflict_term) +
         1;
     if (next > refusal->prev_log_index)
         next = refusal->prev_log_index;
-    if (next <= peer->match_index)
+    if (next <= peer->match_index) {
         next = peer->match_index + 1;
+        state_reach(raft, RAFT_MARK_REFUSAL_BELOW_MATCH);
+    }
     // There is nothing else to offer: the next heartbeat asks again.
     if (peer->state == RAFT_PROBE && next >= peer->next_index)
         return;
     progress_become_probe(peer, next);
     peer->ping = true;
+    state_reach(raft, RAFT_MARK_LEAD_3B);
 }
 
 static enum raft_status go_on(struct raft *raft, struct progress *peer,
@@ -182,13 +208,18 @@ static enum raft_status go_on(struct raft *raft, struct progress *peer,
     bool found = reply->match_index >= peer->next_index ||
                  (reply->match_index + 1 == peer->next_index &&
                   peer->next_index > raft->log.last_index);
-    progress_acknowledged(peer, reply->match_index); // LEAD-3a
+    if (progress_acknowledged(peer, reply->match_index)) // LEAD-3a
+        state_reach(raft, RAFT_MARK_LEAD_3A);
+    if (!found && peer->state == RAFT_PROBE)
+        state_reach(raft, RAFT_MARK_PEER_HAS_NO_ROOM);
     if (found && peer->state == RAFT_PROBE)
         progress_become_replicate(peer);
     // It has got there without the snapshot, and the log goes on from there.
     if (peer->state == RAFT_SNAPSHOT && peer->match_index > 0 &&
-        peer->match_index >= raft->log.base_index)
+        peer->match_index >= raft->log.base_index) {
         progress_become_probe(peer, peer->match_index + 1);
+        state_reach(raft, RAFT_MARK_SNAPSHOT_OVERTAKEN);
+    }
     progress_advance_round(peer, raft->log.last_index, raft->now_ms,
                            raft->config.election_timeout_ms);
     return RAFT_OK;
@@ -218,6 +249,7 @@ enum raft_status append_entries_receive_reply(struct raft *raft,
 
 void append_entries_heartbeat(struct raft *raft)
 {
+    state_reach(raft, RAFT_MARK_LEAD_1);
     for (uint32_t i = 0; i < raft->configuration.count; i++) {
         raft->peers[i].ping = true; // LEAD-1
         raft->peers[i].probe_sent = false;
@@ -278,6 +310,8 @@ static bool send_one(struct raft *raft, struct progress *peer,
     message->append_entries.entries = entries;
     message->append_entries.count = count;
     progress_sent(peer, prev_log_index + count, bytes_of(entries, count));
+    if (count > 0)
+        state_reach(raft, RAFT_MARK_LEAD_3);
     return true;
 }
 
@@ -292,14 +326,18 @@ static void send_to(struct raft *raft, struct progress *peer,
 {
     bool ping = peer->ping;
     bool probing = peer->state == RAFT_PROBE;
-    if (needs_snapshot(raft, peer))
+    if (needs_snapshot(raft, peer)) {
         progress_become_snapshot(peer, raft->snapshot_index);
+        state_reach(raft, RAFT_MARK_SNAPSHOT_NEEDED);
+    }
     while (peer->next_index <= raft->log.last_index &&
            progress_may_send(peer, &raft->config)) { // LEAD-3
         if (!send_one(raft, peer, peer->next_index - 1,
                       batch_count(raft, peer->next_index), output))
             return;
     }
+    if (peer->state == RAFT_REPLICATE && peer->next_index <= raft->log.last_index)
+        state_reach(raft, RAFT_MARK_WINDOW_FULL);
     // LEAD-1. Without entries, so that the answer does not wait for a disk. A probe
     // that has just gone out is as good. What is certain of a peer that waits for a
     // snapshot is nothing, and index 0 matches everywhere.

@@ -1,5 +1,6 @@
 #include "raft/commit.h"
 
+#include "raft/configuration.h"
 #include "raft/membership.h"
 #include "raft/state.h"
 
@@ -19,17 +20,28 @@ void commit_advance(struct raft *raft, struct raft_output *output)
     if (quorum <= raft->commit_index)
         return;
     raft_term term;
-    if (!log_term(&raft->log, quorum, &term) || term != raft->hard_state.current_term)
-        return;                  // Figure 8
+    if (!log_term(&raft->log, quorum, &term) || term != raft->hard_state.current_term) {
+        state_reach(raft, RAFT_MARK_COMMIT_OLD_TERM);
+        return; // Figure 8
+    }
     raft->commit_index = quorum; // LEAD-4, STATE-4
+    state_reach(raft, RAFT_MARK_LEAD_4);
+    if (!membership_counts(raft))
+        state_reach(raft, RAFT_MARK_COMMIT_BY_NON_VOTER);
+    if (configuration_is_joint(&raft->configuration))
+        state_reach(raft, RAFT_MARK_COMMIT_JOINT);
     state_note(output, "quorum -> commit");
 }
 
 void commit_follow(struct raft *raft, raft_index leader_commit, raft_index last_new)
 {
     raft_index commit = leader_commit < last_new ? leader_commit : last_new;
-    if (commit > raft->commit_index)
-        raft->commit_index = commit; // AE-5
+    if (leader_commit > last_new)
+        state_reach(raft, RAFT_MARK_COMMIT_CUT);
+    if (commit <= raft->commit_index)
+        return;
+    raft->commit_index = commit; // AE-5
+    state_reach(raft, RAFT_MARK_AE_5);
 }
 
 static raft_index may_apply(const struct raft *raft)
@@ -55,6 +67,7 @@ void commit_apply(struct raft *raft, struct raft_output *output)
     output->apply = state_view(raft, raft->apply_given + 1, &count);
     output->apply_count = count;
     raft->apply_given += count;
+    state_reach(raft, RAFT_MARK_ALL_1);
 }
 
 enum raft_status commit_applied(struct raft *raft, raft_index index)

@@ -16,6 +16,7 @@ void durability_defer(struct raft *raft, const struct raft_message *message,
 {
     struct durability *durability = &raft->durability;
     if (durability->outbox_count == RAFT_OUTBOX_MAX) {
+        state_reach(raft, RAFT_MARK_OUTBOX_FULL);
         durability->outbox_count--;
         memmove(&durability->outbox[0], &durability->outbox[1],
                 durability->outbox_count * sizeof durability->outbox[0]);
@@ -85,6 +86,8 @@ void durability_issue(struct raft *raft, struct raft_output *output)
         output->entries = state_view(raft, first, &output->entry_count);
         assert(output->entry_count == count);
     }
+    if (durability->pending_count == RAFT_WRITES_MAX)
+        state_reach(raft, RAFT_MARK_WRITES_FULL);
     remember(durability, raft->log.last_index);
 }
 
@@ -119,8 +122,10 @@ void durability_release(struct raft *raft, struct raft_output *output)
     uint32_t kept = 0;
     for (uint32_t i = 0; i < durability->outbox_count; i++) {
         const struct outbox_item *item = &durability->outbox[i];
-        if (item->made_in != raft->hard_state.current_term)
+        if (item->made_in != raft->hard_state.current_term) {
+            state_reach(raft, RAFT_MARK_HELD_BACK_IN_VAIN);
             continue;
+        }
         struct raft_message *message = NULL;
         if (item->needs <= durability->reported) // STATE-0
             message = state_message(raft, output, item->message.type, item->message.to);

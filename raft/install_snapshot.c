@@ -19,8 +19,12 @@ static void restart_transfers(struct raft *raft)
         struct progress *peer = &raft->peers[i];
         if (peer->state == RAFT_SNAPSHOT &&
             peer->snapshot_index != raft->snapshot_index &&
-            peer->snapshot_index != raft->snapshot_index_before)
+            peer->snapshot_index != raft->snapshot_index_before) {
             progress_become_snapshot(peer, raft->snapshot_index);
+            state_reach(raft, RAFT_MARK_SNAPSHOT_GONE_WHILE_SENT);
+        } else if (peer->state == RAFT_SNAPSHOT) {
+            state_reach(raft, RAFT_MARK_SNAPSHOT_TAKEN_WHILE_SENT);
+        }
     }
 }
 
@@ -80,6 +84,7 @@ static bool has_it_already(struct raft *raft, raft_index index, raft_term term)
 {
     if (index > raft->commit_index && !log_matches(&raft->log, index, term))
         return false;
+    state_reach(raft, RAFT_MARK_IS_6);
     commit_follow(raft, index, index);
     return true;
 }
@@ -90,13 +95,21 @@ static void take_chunk(struct raft *raft, const struct raft_message *message,
     const struct raft_install_snapshot *chunk = &message->install_snapshot;
     struct snapshot_receipt *receipt = &raft->receipt;
     if (!is_under_way(receipt, chunk)) {
-        if (receipt->complete || is_stale(receipt, message))
+        if (receipt->complete || is_stale(receipt, message)) {
+            state_reach(raft, receipt->complete ? RAFT_MARK_SNAPSHOT_BUSY
+                                                : RAFT_MARK_SNAPSHOT_STALE);
             return; // the host is busy with one, or there is a better one
+        }
+        state_reach(raft, RAFT_MARK_IS_2);
+        if (receipt->index != 0)
+            state_reach(raft, RAFT_MARK_SNAPSHOT_REPLACED);
         *receipt = (struct snapshot_receipt){.index = chunk->last_included_index,
                                              .term = chunk->last_included_term,
                                              .total = chunk->total,
                                              .checksum = chunk->checksum}; // IS-2
         state_note(output, "a snapshot begins to arrive");
+    } else if (receipt->sent_in != message->term) {
+        state_reach(raft, RAFT_MARK_SNAPSHOT_NEXT_LEADER);
     }
     receipt->sent_in = message->term;
     if (receipt->complete)
@@ -105,9 +118,14 @@ static void take_chunk(struct raft *raft, const struct raft_message *message,
         output->snapshot_store = chunk; // IS-3
         receipt->next_offset += chunk->size;
         receipt->complete = receipt->next_offset == receipt->total;
+        state_reach(raft, RAFT_MARK_IS_3);
+    } else {
+        state_reach(raft, RAFT_MARK_SNAPSHOT_CHUNK_ODD);
     }
-    if (!receipt->complete) // IS-4
-        reply_with(raft, message->from, receipt->index, receipt->next_offset);
+    if (receipt->complete)
+        return;
+    reply_with(raft, message->from, receipt->index, receipt->next_offset); // IS-4
+    state_reach(raft, RAFT_MARK_IS_4);
 }
 
 enum raft_status install_snapshot_receive(struct raft *raft,
@@ -118,6 +136,7 @@ enum raft_status install_snapshot_receive(struct raft *raft,
     if (!is_well_formed(message))
         return RAFT_INVALID;
     if (message->term < raft->hard_state.current_term) { // IS-1
+        state_reach(raft, RAFT_MARK_IS_1);
         state_note(output, "term lower -> refuse");
         reply_with(raft, message->from, chunk->last_included_index, 0);
         return RAFT_OK;
@@ -132,12 +151,26 @@ enum raft_status install_snapshot_receive(struct raft *raft,
     return RAFT_OK;
 }
 
+static void reach_restore(struct raft *raft, const struct raft_snapshot_meta *meta)
+{
+    state_reach(raft, RAFT_MARK_IS_7);
+    if (meta->configuration_index != raft->configuration_index)
+        state_reach(raft, RAFT_MARK_IS_8);
+    if (configuration_is_joint(&raft->configuration))
+        state_reach(raft, RAFT_MARK_SNAPSHOT_DURING_JOINT);
+    if (configuration_is_joint(&meta->configuration))
+        state_reach(raft, RAFT_MARK_SNAPSHOT_OF_JOINT);
+    if (raft->log.last_index > raft->commit_index)
+        state_reach(raft, RAFT_MARK_SNAPSHOT_DROPS_UNCOMMITTED);
+}
+
 // IS-7 and IS-8: nothing in the log is worth keeping behind a base that it contradicts
 // or does not reach.
 static void restore(struct raft *raft, const struct raft_snapshot_meta *meta,
                     struct raft_output *output)
 {
     raft_index index = meta->last_included_index;
+    reach_restore(raft, meta);
     log_restart(&raft->log, index, meta->last_included_term);
     durability_restart(raft, index);
     raft->commit_index = index;
@@ -145,8 +178,11 @@ static void restore(struct raft *raft, const struct raft_snapshot_meta *meta,
     raft->snapshot_index_before = 0; // the host has older ones, but not their entries
     raft->snapshot_index = index;
     membership_start(raft, &meta->configuration, meta->configuration_index);
-    if (!membership_may_campaign(raft)) // nor go on with a campaign
+    if (!membership_may_campaign(raft)) { // nor go on with a campaign
+        if (raft->role != RAFT_FOLLOWER)
+            state_reach(raft, RAFT_MARK_SNAPSHOT_ENDS_CAMPAIGN);
         role_become_follower(raft, raft->leader_id);
+    }
     raft->restored = *meta;
     output->snapshot_restore = &raft->restored;
     state_note(output, "snapshot -> the log begins anew behind it");
@@ -183,15 +219,17 @@ enum raft_status install_snapshot_received(struct raft *raft,
     memset(&raft->receipt, 0, sizeof raft->receipt);
     if (failed || !is_what_was_announced(meta, &receipt)) {
         state_note(output, "the snapshot is of no use -> ask for it again");
+        state_reach(raft, RAFT_MARK_SNAPSHOT_USELESS);
         if (raft->leader_id != 0 && raft->role == RAFT_FOLLOWER)
             reply_with(raft, raft->leader_id, receipt.index, 0);
         return RAFT_OK;
     }
-    if (has_it_already(raft, receipt.index, receipt.term))
+    if (has_it_already(raft, receipt.index, receipt.term)) {
+        state_reach(raft, RAFT_MARK_SNAPSHOT_UNNEEDED);
         note_newest(raft, receipt.index);
-    else if (raft->role !=
-             RAFT_LEADER) // who was elected with what it had needs no more
-        restore(raft, meta, output);
+    } else if (raft->role != RAFT_LEADER) {
+        restore(raft, meta, output); // who was elected with what it had needs no more
+    }
     if (raft->role == RAFT_FOLLOWER && raft->leader_id != 0)
         reply_installed(raft, raft->leader_id, receipt.index, output);
     return RAFT_OK;
@@ -225,10 +263,12 @@ enum raft_status install_snapshot_receive_reply(struct raft *raft,
     peer->snapshot_offset = reply->next_offset;
     // From the start again, after more of it: it restarted, or could not use what it
     // got. A disk that goes on failing must not make the whole go round and round.
-    if (reply->next_offset == 0)
+    if (reply->next_offset == 0) {
         peer->snapshot_sent_ms = raft->now_ms;
-    else
+        state_reach(raft, RAFT_MARK_SNAPSHOT_FROM_START);
+    } else {
         peer->snapshot_sent = false;
+    }
     return RAFT_OK;
 }
 
@@ -253,6 +293,8 @@ void install_snapshot_send(struct raft *raft, struct raft_output *output)
         struct progress *peer = &raft->peers[i];
         if (peer->id == raft->config.id || !chunk_is_due(raft, peer))
             continue;
+        if (peer->snapshot_sent)
+            state_reach(raft, RAFT_MARK_SNAPSHOT_CHUNK_AGAIN);
         peer->snapshot_sent = true;
         peer->snapshot_sent_ms = raft->now_ms;
         sends[output->snapshot_send_count++] =

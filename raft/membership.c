@@ -129,11 +129,15 @@ void membership_entries_dropped(struct raft *raft, raft_index index)
     struct raft_configuration before;
     raft_index at = membership_at(raft, index - 1, &before);
     use(raft, &before, at);
+    state_reach(raft, RAFT_MARK_TRUNCATE_CONFIGURATION);
 }
 
 void membership_compact(struct raft *raft, raft_index index)
 {
     struct raft_configuration base;
+    if (index >= raft->configuration_index &&
+        raft->configuration_index > raft->log.base_index)
+        state_reach(raft, RAFT_MARK_COMPACTED_CONFIGURATION);
     raft->base_configuration_index = membership_at(raft, index, &base);
     raft->base_configuration = base;
 }
@@ -223,21 +227,30 @@ enum raft_status membership_change(struct raft *raft, const struct raft_member *
     enum raft_status status;
     if (raft->role != RAFT_LEADER)
         return RAFT_NOT_LEADER;
-    if (raft->transfer_to != 0)
+    if (raft->transfer_to != 0) {
+        state_reach(raft, RAFT_MARK_CHANGE_TRANSFERRING);
         return RAFT_TRANSFERRING;
-    if (!may_change(raft, &status))
+    }
+    if (!may_change(raft, &status)) {
+        state_reach(raft, status == RAFT_NOT_READY ? RAFT_MARK_CHANGE_TOO_EARLY
+                                                   : RAFT_MARK_CHANGE_PENDING);
         return status;
+    }
     struct raft_configuration next;
     status = configuration_change(&raft->configuration, members, count, &next);
     if (status != RAFT_OK)
         return status;
-    if (!new_voters_have_caught_up(raft, &next))
+    if (!new_voters_have_caught_up(raft, &next)) {
+        state_reach(raft, RAFT_MARK_CHANGE_NOT_CAUGHT_UP);
         return RAFT_NOT_CAUGHT_UP;
+    }
     status = append(raft, &next);
     if (status != RAFT_OK)
         return status;
     output->proposed_index = raft->log.last_index;
     output->proposed_term = raft->hard_state.current_term;
+    state_reach(raft, configuration_is_joint(&next) ? RAFT_MARK_CHANGE_JOINT
+                                                    : RAFT_MARK_CHANGE_SINGLE);
     state_note(output, configuration_is_joint(&next) ? "change -> joint configuration"
                                                      : "change -> new configuration");
     return RAFT_OK;
@@ -261,9 +274,14 @@ void membership_advance(struct raft *raft, struct raft_output *output)
         return;
     struct raft_configuration next;
     if (configuration_is_joint(&raft->configuration)) {
+        bool inherited = raft->configuration_index < raft->term_start_index;
         configuration_leave(&raft->configuration, &next);
-        if (append(raft, &next) == RAFT_OK)
-            state_note(output, "joint is committed -> leave it");
+        if (append(raft, &next) != RAFT_OK)
+            return;
+        state_note(output, "joint is committed -> leave it");
+        state_reach(raft, RAFT_MARK_JOINT_LEFT);
+        if (inherited)
+            state_reach(raft, RAFT_MARK_JOINT_INHERITED);
         return;
     }
     const struct raft_member *joining = ready_to_vote(raft);
@@ -272,8 +290,10 @@ void membership_advance(struct raft *raft, struct raft_output *output)
     struct raft_member change = *joining;
     change.role = RAFT_VOTER;
     if (configuration_change(&raft->configuration, &change, 1, &next) == RAFT_OK &&
-        append(raft, &next) == RAFT_OK)
+        append(raft, &next) == RAFT_OK) {
         state_note(output, "caught up -> voter");
+        state_reach(raft, RAFT_MARK_PROMOTED);
+    }
 }
 
 void membership_step_down(struct raft *raft, struct raft_output *output)
@@ -283,5 +303,6 @@ void membership_step_down(struct raft *raft, struct raft_output *output)
         return;
     transfer_hand_over(raft, output);
     state_note(output, "counts no more -> follower");
+    state_reach(raft, RAFT_MARK_LEADER_REMOVED);
     role_become_follower(raft, 0);
 }

@@ -16,6 +16,7 @@ static void count_votes(struct raft *raft, struct raft_output *output)
         break;
     case REQUEST_VOTE_LOST:
         state_note(output, "pre-vote lost -> follower");
+        state_reach(raft, RAFT_MARK_PREVOTE_LOST);
         role_become_follower(raft, 0);
         break;
     case REQUEST_VOTE_OPEN:
@@ -50,14 +51,17 @@ static bool may_grant(struct raft *raft, const struct raft_message *message,
 {
     if (message->term <= raft->hard_state.current_term) {
         state_note(output, "term not higher -> refuse pre-vote");
+        state_reach(raft, RAFT_MARK_PREVOTE_TERM);
         return false;
     }
     if (request_vote_has_leader(raft, message->from)) {
         state_note(output, "has a leader -> refuse pre-vote");
+        state_reach(raft, RAFT_MARK_PREVOTE_LEADER);
         return false;
     }
     if (!request_vote_is_up_to_date(raft, &message->request_vote)) {
         state_note(output, "log behind -> refuse pre-vote");
+        state_reach(raft, RAFT_MARK_PREVOTE_BEHIND);
         return false;
     }
     state_note(output, "grant pre-vote");
@@ -84,8 +88,10 @@ void prevote_receive_reply(struct raft *raft, const struct raft_message *message
     if (raft->role != RAFT_PRE_CANDIDATE || peer == NULL)
         return;
     bool granted = message->request_vote_reply.vote_granted;
-    if (granted && message->term != raft->hard_state.current_term + 1)
+    if (granted && message->term != raft->hard_state.current_term + 1) {
+        state_reach(raft, RAFT_MARK_PREVOTE_OLD);
         return; // the answer to an older question
+    }
     peer->vote = granted ? PROGRESS_VOTE_GRANTED : PROGRESS_VOTE_REFUSED;
     state_note(output, granted ? "pre-vote granted" : "pre-vote refused");
     count_votes(raft, output);

@@ -233,7 +233,11 @@ enum raft_status raft_load(struct raft *raft, const struct raft_entry *entry)
 
 static void campaign(struct raft *raft, struct raft_output *output)
 {
+    state_reach(raft, raft->role == RAFT_FOLLOWER ? RAFT_MARK_FOL_2 : RAFT_MARK_CAND_4);
+    if (!raft->preferred)
+        state_reach(raft, RAFT_MARK_CAMPAIGN_OF_LESS_PRIORITY);
     if (!role_may_campaign_again(raft)) {
+        state_reach(raft, RAFT_MARK_CAMPAIGN_WAITS_FOR_DISK);
         timer_reset_election(raft);
     } else if (raft->config.pre_vote) {
         state_note(output, "election timeout -> pre-candidate"); // FOL-2, CAND-4
@@ -250,6 +254,7 @@ static void tick(struct raft *raft, struct raft_output *output)
     if (timer_heartbeat_is_due(raft)) {
         if (timer_quorum_is_lost(raft)) {
             state_note(output, "no quorum heard -> follower");
+            state_reach(raft, RAFT_MARK_LEADER_ALONE);
             role_become_follower(raft, 0);
             return;
         }
@@ -260,6 +265,7 @@ static void tick(struct raft *raft, struct raft_output *output)
             campaign(raft, output);
         } else {
             state_note(output, "leader lost");
+            state_reach(raft, RAFT_MARK_TIMEOUT_WITHOUT_VOTE);
             role_become_follower(raft, 0); // and its readers look for another
             timer_reset_election(raft);
         }
@@ -303,8 +309,10 @@ static enum raft_status propose(struct raft *raft, const struct raft_command *co
         if (commands[i].size > raft->config.command_bytes_max)
             return RAFT_TOO_LARGE;
     }
-    if (raft->transfer_to != 0)
+    if (raft->transfer_to != 0) {
+        state_reach(raft, RAFT_MARK_TRANSFER_PROPOSAL);
         return RAFT_TRANSFERRING;
+    }
     if (backlog_is_full(raft, commands, count))
         return RAFT_BACKLOG_FULL;
     uint64_t used = raft->log.last_index - raft->log.base_index;
@@ -317,6 +325,7 @@ static enum raft_status propose(struct raft *raft, const struct raft_command *co
         log_append(&raft->log, raft->hard_state.current_term, RAFT_ENTRY_COMMAND,
                    commands[i].data, commands[i].size);
     state_persist_entries(raft, output->proposed_index);
+    state_reach(raft, RAFT_MARK_LEAD_2);
     return RAFT_OK;
 }
 
@@ -342,6 +351,20 @@ static void note_contact(struct raft *raft, const struct raft_message *message)
         peer->contact_ms = raft->now_ms;
 }
 
+static void reach_higher_term(struct raft *raft, const struct raft_message *message)
+{
+    const struct progress *peer = state_peer(raft, message->from);
+    if (raft->role == RAFT_CANDIDATE)
+        state_reach(raft, RAFT_MARK_CANDIDATE_DEPOSED);
+    if (raft->role != RAFT_LEADER)
+        return;
+    state_reach(raft, RAFT_MARK_LEADER_DEPOSED);
+    if (peer == NULL)
+        state_reach(raft, RAFT_MARK_LEADER_DEPOSED_BY_STRANGER);
+    else if (raft->now_ms - peer->contact_ms >= raft->config.election_timeout_ms)
+        state_reach(raft, RAFT_MARK_LEADER_DEPOSED_BY_UNHEARD);
+}
+
 static enum raft_status receive(struct raft *raft, const struct raft_message *message,
                                 struct raft_output *output)
 {
@@ -351,10 +374,13 @@ static enum raft_status receive(struct raft *raft, const struct raft_message *me
     if (message->type == RAFT_REQUEST_VOTE && !message->request_vote.pre_vote &&
         request_vote_is_unwanted(raft, message)) {
         state_note(output, "has a leader -> ignore RequestVote");
+        state_reach(raft, RAFT_MARK_VOTE_UNWANTED);
         return RAFT_OK;
     }
-    if (tells_a_term(message) && message->term > raft->hard_state.current_term)
+    if (tells_a_term(message) && message->term > raft->hard_state.current_term) {
+        reach_higher_term(raft, message);
         role_adopt_term(raft, message->term, output); // ALL-2
+    }
     note_contact(raft, message);
     switch (message->type) { // FOL-1: a follower answers, and asks nothing
     case RAFT_REQUEST_VOTE:
@@ -457,6 +483,8 @@ static void give_out(struct raft *raft, struct raft_output *output)
     output->deadline_ms = timer_deadline(raft);
     if (raft->output_full)
         output->deadline_ms = raft->now_ms;
+    memcpy(output->reached, raft->reached, sizeof output->reached);
+    memset(raft->reached, 0, sizeof raft->reached);
 }
 
 enum raft_status raft_step(struct raft *raft, const struct raft_event *event,

@@ -53,6 +53,7 @@ enum {
     RAFT_WRITES_MAX = 64,          // writes under way that are told apart
     RAFT_OUTPUT_MESSAGES_MAX = 96, // messages out of one step
     RAFT_NOTES_MAX = 16,           // decisions told of one step
+    RAFT_REACHED_WORDS = 2,        // for the marks of one step
     RAFT_ADDRESS_BYTES = 128,      // of a member's address, with its NUL
     RAFT_CONFIGURATION_BYTES_MAX = RAFT_MEMBERS_MAX * (RAFT_ADDRESS_BYTES + 32),
 };
@@ -358,6 +359,9 @@ struct raft_output {
     // The decisions of this step in words, for traces: static strings.
     uint32_t note_count;
     const char *notes[RAFT_NOTES_MAX];
+
+    // Bits of enum raft_mark (raft/reached.h): what this step came by, for campaigns.
+    uint64_t reached[RAFT_REACHED_WORDS];
 };
 
 // ---- life cycle -----------------------------------------------------------------

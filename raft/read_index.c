@@ -20,6 +20,8 @@ void read_index_abandon(struct raft *raft)
 {
     for (uint32_t i = 0; i < raft->reads_count; i++)
         read_at(raft, i)->refused = true;
+    if (raft->reads_count > 0)
+        state_reach(raft, RAFT_MARK_READ_ABANDONED);
     raft->round_confirmed = raft->round_started; // no answer is waited for
 }
 
@@ -66,8 +68,14 @@ static enum raft_status add(struct raft *raft, raft_id from, uint64_t id)
     // A new leader does not know what is committed before its own no-op is.
     read->index = raft->commit_index > raft->term_start_index ? raft->commit_index
                                                               : raft->term_start_index;
-    if (read_index_has_lease(raft))
+    if (read->index > raft->commit_index)
+        state_reach(raft, RAFT_MARK_READ_BEFORE_COMMIT);
+    if (raft->config.lease_drift_percent > 0 && raft->lease_forfeited)
+        state_reach(raft, RAFT_MARK_READ_LEASE_FORFEITED);
+    if (read_index_has_lease(raft)) {
         read->round = raft->round_confirmed;
+        state_reach(raft, RAFT_MARK_READ_LEASE);
+    }
     return RAFT_OK;
 }
 
@@ -87,12 +95,15 @@ void read_index_receive(struct raft *raft, const struct raft_message *message)
         return;
     for (uint32_t i = 0; i < raft->reads_count; i++) {
         const struct read_request *read = read_at(raft, i);
-        if (read->from == message->from && read->id == message->read_index.id)
+        if (read->from == message->from && read->id == message->read_index.id) {
+            state_reach(raft, RAFT_MARK_READ_DOUBLED);
             return; // asked again, or doubled on the way
+        }
     }
     if (raft->term_start_index <= raft->log.last_index &&
         add(raft, message->from, message->read_index.id) == RAFT_OK)
         return;
+    state_reach(raft, RAFT_MARK_READ_NO_ANSWER);
     struct raft_message reply = state_reply(raft, RAFT_READ_INDEX_REPLY, message->from);
     reply.read_index.id = message->read_index.id;
     durability_defer(raft, &reply, 0);
@@ -104,8 +115,10 @@ void read_index_receive_reply(struct raft *raft, const struct raft_message *mess
     if (raft->role != RAFT_FOLLOWER || message->from != raft->leader_id ||
         message->term != raft->hard_state.current_term ||
         raft->round_started == raft->round_confirmed ||
-        reply->id != raft->ask_id_base + raft->round_started)
+        reply->id != raft->ask_id_base + raft->round_started) {
+        state_reach(raft, RAFT_MARK_READ_ANSWER_LATE);
         return;
+    }
     raft->round_confirmed = raft->round_started;
     for (uint32_t i = 0; i < raft->reads_count; i++) {
         struct read_request *read = read_at(raft, i);
@@ -137,6 +150,7 @@ static void take_confirmed(struct raft *raft)
     if (confirmed <= raft->round_confirmed)
         return;
     raft->round_confirmed = confirmed;
+    state_reach(raft, RAFT_MARK_READ_ROUND);
     // Rounds follow one another, so that the newest is the one under way.
     raft->lease_start_ms = raft->round_started_ms;
 }
@@ -160,6 +174,8 @@ static void advance_as_follower(struct raft *raft, struct raft_output *output)
         state_message(raft, output, RAFT_READ_INDEX, raft->leader_id);
     if (question == NULL)
         return;
+    if (waits)
+        state_reach(raft, RAFT_MARK_READ_ASKED_AGAIN);
     raft->round_started += !waits;
     question->read_index.id = raft->ask_id_base + raft->round_started;
     raft->ask_deadline_ms = raft->now_ms + raft->config.heartbeat_ms;
@@ -201,6 +217,7 @@ static bool answer_follower(struct raft *raft, const struct read_request *read,
     reply->read_index.id = read->id;
     reply->read_index.index = read->index;
     reply->read_index.ok = true;
+    state_reach(raft, RAFT_MARK_READ_FOLLOWER);
     return true;
 }
 
@@ -211,8 +228,11 @@ void read_index_answer(struct raft *raft, struct raft_output *output)
     output->reads = answers;
     while (raft->reads_count > 0) {
         const struct read_request *read = read_at(raft, 0);
-        if (!is_answered(raft, read))
+        if (!is_answered(raft, read)) {
+            if (read->round <= raft->round_confirmed)
+                state_reach(raft, RAFT_MARK_READ_WAITS_FOR_APPLY);
             break;
+        }
         if (read->from == 0)
             answers[output->read_count++] =
                 (struct raft_read){.id = read->id,

@@ -75,19 +75,37 @@ static bool may_grant(struct raft *raft, const struct raft_message *message,
                       struct raft_output *output)
 {
     if (message->term < raft->hard_state.current_term) { // RV-1
+        state_reach(raft, RAFT_MARK_RV_1);
         state_note(output, "term lower -> refuse");
         return false;
     }
     raft_id voted_for = raft->hard_state.voted_for;
     if (voted_for != 0 && voted_for != message->from) { // RV-2a
+        state_reach(raft, RAFT_MARK_RV_2A);
         state_note(output, "voted for another -> refuse");
         return false;
     }
     if (!request_vote_is_up_to_date(raft, &message->request_vote)) { // RV-2b
+        state_reach(raft, RAFT_MARK_RV_2B);
         state_note(output, "log behind -> refuse");
         return false;
     }
     return true;
+}
+
+static void reach_grant(struct raft *raft, const struct raft_message *message)
+{
+    const struct raft_member *candidate =
+        configuration_find(&raft->configuration, message->from);
+    state_reach(raft, RAFT_MARK_FOL_1);
+    if (raft->hard_state.voted_for == message->from)
+        state_reach(raft, RAFT_MARK_VOTE_REPEATED);
+    if (candidate == NULL || !configuration_counts(candidate->role))
+        state_reach(raft, RAFT_MARK_VOTE_FOR_STRANGER);
+    if (!membership_counts(raft))
+        state_reach(raft, RAFT_MARK_VOTE_BY_NON_VOTER);
+    if (message->request_vote.transfer && request_vote_has_leader(raft, message->from))
+        state_reach(raft, RAFT_MARK_VOTE_FOR_TRANSFER);
 }
 
 void request_vote_receive(struct raft *raft, const struct raft_message *message,
@@ -95,6 +113,7 @@ void request_vote_receive(struct raft *raft, const struct raft_message *message,
 {
     bool granted = may_grant(raft, message, output);
     if (granted) {
+        reach_grant(raft, message);
         if (raft->hard_state.voted_for != message->from) {
             raft->hard_state.voted_for = message->from;
             state_persist_hard_state(raft, output);
@@ -116,8 +135,11 @@ static void count_votes(struct raft *raft, struct raft_output *output)
                            // durable
         if (raft->durability.reported >= raft->campaign_write)
             role_become_leader(raft, output);
+        else
+            state_reach(raft, RAFT_MARK_VOTES_BEFORE_OWN);
         break;
     case REQUEST_VOTE_LOST:
+        state_reach(raft, RAFT_MARK_ELECTION_LOST);
         state_note(output, "election lost -> follower");
         role_become_follower(raft, 0);
         break;
@@ -132,8 +154,10 @@ void request_vote_receive_reply(struct raft *raft, const struct raft_message *me
     struct progress *peer = state_peer(raft, message->from);
     if (raft->role != RAFT_CANDIDATE || peer == NULL)
         return;
-    if (message->term != raft->hard_state.current_term) // a vote of an older term
+    if (message->term != raft->hard_state.current_term) { // a vote of an older term
+        state_reach(raft, RAFT_MARK_VOTE_OLD);
         return;
+    }
     bool granted = message->request_vote_reply.vote_granted;
     peer->vote = granted ? PROGRESS_VOTE_GRANTED : PROGRESS_VOTE_REFUSED;
     state_note(output, granted ? "vote granted" : "vote refused");

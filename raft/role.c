@@ -1,6 +1,8 @@
 #include "raft/role.h"
 
+#include "raft/configuration.h"
 #include "raft/durability.h"
+#include "raft/membership.h"
 #include "raft/read_index.h"
 #include "raft/state.h"
 #include "raft/timer.h"
@@ -29,8 +31,10 @@ void role_become_follower(struct raft *raft, raft_id leader_id)
 
 void role_follow(struct raft *raft, raft_id leader_id, struct raft_output *output)
 {
-    if (raft->role != RAFT_FOLLOWER)
+    if (raft->role != RAFT_FOLLOWER) {
         state_note(output, "leader heard -> follower"); // CAND-3
+        state_reach(raft, RAFT_MARK_CAND_3);
+    }
     role_become_follower(raft, leader_id);
     raft->leader_heard = true;
     raft->leader_contact_ms = raft->now_ms;
@@ -45,6 +49,7 @@ void role_adopt_term(struct raft *raft, raft_term term, struct raft_output *outp
     state_persist_hard_state(raft, output);
     role_become_follower(raft, 0);
     state_note(output, "term higher -> follower"); // ALL-2
+    state_reach(raft, RAFT_MARK_ALL_2);
 }
 
 bool role_may_campaign_again(const struct raft *raft)
@@ -77,6 +82,9 @@ void role_become_candidate(struct raft *raft, struct raft_output *output)
     raft->campaign_write = durability_newest_write(raft, output);
     raft->campaign_durable = false;
     state_note(output, "-> candidate");
+    state_reach(raft, RAFT_MARK_CAND_1);
+    if (!membership_counts(raft))
+        state_reach(raft, RAFT_MARK_CAMPAIGN_LEAVING);
 }
 
 void role_begin_term(struct raft *raft)
@@ -99,4 +107,7 @@ void role_become_leader(struct raft *raft, struct raft_output *output)
     raft->term_start_index = raft->log.last_index + 1;
     role_begin_term(raft);
     state_note(output, "-> leader");
+    state_reach(raft, RAFT_MARK_CAND_2);
+    if (configuration_is_joint(&raft->configuration))
+        state_reach(raft, RAFT_MARK_ELECTION_JOINT);
 }

@@ -22,6 +22,7 @@ const struct raft_entry *state_view(struct raft *raft, raft_index first,
         return &space[raft->view_at + (first - raft->view_first)];
     if (*count > raft->entries_max - raft->entries_used) {
         *count = raft->entries_max - raft->entries_used;
+        state_reach(raft, RAFT_MARK_OUTPUT_FULL);
         raft->output_full = true;
     }
     raft->view_first = first;
@@ -36,6 +37,7 @@ struct raft_message *state_message(struct raft *raft, struct raft_output *output
                                    enum raft_message_type type, raft_id to)
 {
     if (output->message_count == RAFT_OUTPUT_MESSAGES_MAX) {
+        state_reach(raft, RAFT_MARK_OUTPUT_FULL);
         raft->output_full = true;
         return NULL;
     }

@@ -10,6 +10,7 @@
 #include "raft/log.h"
 #include "raft/progress.h"
 #include "raft/raft.h"
+#include "raft/reached.h"
 
 // No cluster that counts gets there. A message beyond it is refused, and no campaign
 // goes beyond it, so that a term never wraps around to 0.
@@ -109,13 +110,22 @@ struct raft {
     raft_index view_first; // what the last view showed, so that it can be shared
     uint32_t view_count;
     uint32_t view_at;
-    bool output_full; // something is left for the next step
+    bool output_full;                     // something is left for the next step
+    uint64_t reached[RAFT_REACHED_WORDS]; // in this step; none between two
 
     struct log log; // last: its offsets lead beyond the struct
 };
 
 // Tells a decision in words, for the trace. `words` is a static string.
 void state_note(struct raft_output *output, const char *words);
+
+static_assert(RAFT_MARK_COUNT <= 64 * RAFT_REACHED_WORDS, "a bit for each mark");
+
+// Sets a mark: this step came by here.
+static inline void state_reach(struct raft *raft, enum raft_mark mark)
+{
+    raft->reached[mark / 64] |= (uint64_t)1 << (mark % 64);
+}
 
 // The entries [first, first + *count) as an array that lives until the next step;
 // *count is lowered to what still fits.

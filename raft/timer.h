@@ -1,8 +1,8 @@
 // timer.h: election and heartbeat deadlines (section 5.2).
 //
 // The core has no clock: each event says what time it is, and the output says when to
-// call again. Timeouts are drawn anew each time from [T, 2T), or from as wide a range as
-// the configuration says, so that split votes are rare and do not repeat.
+// call again. Timeouts are drawn anew each time from [T, 2T), or from as wide a range
+// as the configuration says, so that split votes are rare and do not repeat.
 #ifndef RAFT_TIMER_H
 #define RAFT_TIMER_H
 

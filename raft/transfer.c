@@ -65,6 +65,7 @@ enum raft_status transfer_start(struct raft *raft, raft_id to,
     raft->transfer_deadline_ms = raft->now_ms + raft->config.election_timeout_ms;
     raft->transfer_sent = false;
     state_note(output, "transfer begins");
+    state_reach(raft, RAFT_MARK_TRANSFER_BEGINS);
     return RAFT_OK;
 }
 
@@ -82,6 +83,7 @@ void transfer_advance(struct raft *raft, struct raft_output *output)
         !is_candidate_for_it(raft, raft->transfer_to)) {
         raft->transfer_to = 0;
         state_note(output, "transfer given up");
+        state_reach(raft, RAFT_MARK_TRANSFER_GIVEN_UP);
         return;
     }
     const struct progress *peer = state_peer(raft, raft->transfer_to);
@@ -92,24 +94,29 @@ void transfer_advance(struct raft *raft, struct raft_output *output)
 void transfer_hand_over(struct raft *raft, struct raft_output *output)
 {
     raft_id to = best(raft, raft->log.last_index);
-    if (to != 0)
-        tell(raft, to, output);
+    if (to != 0 && tell(raft, to, output))
+        state_reach(raft, RAFT_MARK_LEADER_REMOVED_HANDS_OVER);
 }
 
 enum raft_status transfer_receive(struct raft *raft, const struct raft_message *message,
                                   struct raft_output *output)
 {
-    if (message->term < raft->hard_state.current_term)
+    if (message->term < raft->hard_state.current_term) {
+        state_reach(raft, RAFT_MARK_TRANSFER_LATE);
         return RAFT_OK; // who sent it leads no more
+    }
     if (raft->role == RAFT_LEADER)
         return RAFT_INVALID;
     // A leader tells its followers alone, and a node that knows itself to be no voter
     // had better not.
     if (raft->role == RAFT_CANDIDATE || !membership_counts(raft) ||
         (raft->leader_id != 0 && raft->leader_id != message->from) ||
-        !role_may_campaign_again(raft))
+        !role_may_campaign_again(raft)) {
+        state_reach(raft, RAFT_MARK_TRANSFER_UNFIT);
         return RAFT_OK;
+    }
     state_note(output, "told to take over -> candidate");
+    state_reach(raft, RAFT_MARK_TRANSFER_TOLD);
     role_become_candidate(raft, output);
     request_vote_start(raft, true, output);
     return RAFT_OK;

@@ -85,6 +85,8 @@ static void observe_step(void *context, const struct raft *raft,
         step.broken = raft_check(raft);
     node->snapshots_taken += event->type == RAFT_EVENT_SNAPSHOT_TAKEN;
     raft_observe(raft, &node->view);
+    for (int i = 0; i < RAFT_REACHED_WORDS; i++)
+        world->reached[i] |= output->reached[i];
     trace_step(&world->trace, raft, &node->view, event, output);
     if (checker_violation_count(world->checker) == 0)
         checker_step(world->checker, node->id, &step);

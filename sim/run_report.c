@@ -49,6 +49,8 @@ void run_report_measure(const struct world *world, struct run_result *result)
     }
     for (uint32_t kind = 0; kind < FAULT_COUNT; kind++)
         result->strikes[kind] = world->faults.strikes[kind];
+    for (int i = 0; i < RAFT_REACHED_WORDS; i++)
+        result->reached[i] = world->reached[i];
     result->violated = checker_violation_count(world->checker) > 0;
     if (result->violated)
         result->violation = *checker_violation(world->checker, 0);

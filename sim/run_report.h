@@ -37,6 +37,7 @@ struct run_result {
     uint32_t faults; // bits of enum fault that were enabled
     uint64_t counters[RUN_COUNTER_COUNT];
     uint64_t strikes[FAULT_COUNT];
+    uint64_t reached[RAFT_REACHED_WORDS]; // bits of enum raft_mark
     uint64_t settle_ms;
     enum linearize_verdict verdict; // unknown, too, where a violation came before it
     bool violated;

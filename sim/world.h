@@ -128,6 +128,7 @@ struct world {
     struct history history;
     struct checker *checker;
     struct trace trace;
+    uint64_t reached[RAFT_REACHED_WORDS]; // bits of enum raft_mark, of all nodes
     struct world_ticket *tickets;
     uint32_t ticket_count;
     struct buffer scratch; // a command or a reply, within one event

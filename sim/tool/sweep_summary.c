@@ -1,5 +1,6 @@
 #include "sim/tool/sweep_summary.h"
 
+#include "raft/reached.h"
 #include "sim/fold.h"
 #include "sim/json.h"
 
@@ -95,6 +96,8 @@ const struct sweep_rule *sweep_summary_add(struct sweep_summary *summary,
         summary->counters[i] += run.counters[i];
     for (int i = 0; i < FAULT_COUNT; i++)
         summary->strikes[i] += run.strikes[i];
+    for (int i = 0; i < RAFT_MARK_COUNT; i++)
+        summary->reached[i] += run.reached[i / 64] >> (i % 64) & 1;
     summary->hash = fold_u64(fold_u64(summary->hash, run.seed), run.trace_hash);
     if (name != NULL)
         rule = add_failure(summary, name, result->number, fact);
@@ -125,6 +128,31 @@ static void write_rules(const struct sweep_summary *summary, const char *command
     json_close_array(out);
 }
 
+#define NAME(name, label, text) #name,
+static const char *const mark_names[RAFT_MARK_COUNT] = {REACHED_MARKS(NAME)};
+#undef NAME
+
+#define TEXT(name, label, text) text,
+static const char *const mark_texts[RAFT_MARK_COUNT] = {REACHED_MARKS(TEXT)};
+#undef TEXT
+
+// How many runs came by each mark, and in words those that none came by.
+static void write_marks(const struct sweep_summary *summary, struct buffer *out)
+{
+    json_key(out, "reached");
+    json_open(out);
+    for (int i = 0; i < RAFT_MARK_COUNT; i++)
+        if (summary->reached[i] > 0)
+            json_number(out, mark_names[i], summary->reached[i]);
+    json_close(out);
+    json_key(out, "not_reached");
+    json_open(out);
+    for (int i = 0; i < RAFT_MARK_COUNT; i++)
+        if (summary->reached[i] == 0)
+            json_string(out, mark_names[i], mark_texts[i]);
+    json_close(out);
+}
+
 void sweep_summary_write(const struct sweep_summary *summary, const char *command,
                          struct buffer *out)
 {
@@ -133,6 +161,7 @@ void sweep_summary_write(const struct sweep_summary *summary, const char *comman
         json_number(out, run_report_counter_text((enum run_counter)i),
                     summary->counters[i]);
     run_report_strikes(summary->faults, summary->strikes, out);
+    write_marks(summary, out);
     json_hex(out, "trace_hash", summary->hash);
     json_number(out, "failures", summary->failures);
     json_number(out, "unknown", summary->unknown);

@@ -9,6 +9,7 @@
 #include "sim/run_report.h"
 #include "sim/tool/workers.h"
 
+enum { SWEEP_MARKS_MAX = 64 * RAFT_REACHED_WORDS };
 enum { SWEEP_RULES_MAX = PROPERTY_COUNT + 4, SWEEP_FACT_SIZE = 320 };
 
 struct sweep_rule {
@@ -24,9 +25,10 @@ struct sweep_summary {
     uint64_t counters[RUN_COUNTER_COUNT];
     uint32_t faults; // kinds that were enabled
     uint64_t strikes[FAULT_COUNT];
-    uint64_t hash;     // over all traces, in order
-    uint64_t failures; // runs that did not end well
-    uint64_t unknown;  // of these, for want of a verdict
+    uint64_t reached[SWEEP_MARKS_MAX]; // runs that came by each mark
+    uint64_t hash;                     // over all traces, in order
+    uint64_t failures;                 // runs that did not end well
+    uint64_t unknown;                  // of these, for want of a verdict
     struct sweep_rule rules[SWEEP_RULES_MAX];
     uint32_t rule_count;
 };

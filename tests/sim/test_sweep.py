@@ -94,6 +94,21 @@ def test_equal_sweeps_have_equal_hashes_and_others_do_not() -> None:
     assert hashes[0] == hashes[1] != hashes[2]
 
 
+def test_a_sweep_says_which_marks_it_reached_and_which_not() -> None:
+    summary = sweep("--seeds", "1..300", "--duration", "5s")
+    reached, missing = summary["reached"], summary["not_reached"]
+    assert not set(reached) & set(missing)
+    assert all(1 <= runs <= 300 for runs in reached.values())
+    assert len(reached) >= 0.8 * (len(reached) + len(missing)), missing
+    assert {"COMMIT_OLD_TERM", "CHANGE_JOINT", "IS_7", "READ_LEASE"} <= set(reached)
+
+
+def test_a_sweep_that_tests_nothing_shows() -> None:
+    summary = sweep("--seeds", "1..5", *SHORT, "--faults", "none")
+    assert summary["ok"] and summary["reached"]["CAND_2"] == 5
+    assert {"AE_3", "CHANGE_JOINT", "IS_2", "LEADER_DEPOSED"} <= set(summary["not_reached"])
+
+
 # ---- failures --------------------------------------------------------------------------
 
 

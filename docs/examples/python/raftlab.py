@@ -16,7 +16,7 @@ VERSION = "0.1"  # whose structs these are
 
 # Those of raft.h's constants that are used, without their RAFT_.
 CONSTANTS = {
-    **{"MEMBERS_MAX": 15, "NOTES_MAX": 16, "ADDRESS_BYTES": 128},
+    **{"MEMBERS_MAX": 15, "NOTES_MAX": 16, "REACHED_WORDS": 2, "ADDRESS_BYTES": 128},
     **{"OK": 0, "NOT_LEADER": 1},
     **{"ENTRY_NOOP": 0, "ENTRY_COMMAND": 1, "ENTRY_CONFIGURATION": 2},
     **{"VOTER": 1, "LEARNER": 4},
@@ -26,6 +26,7 @@ CONSTANTS = {
     **{"FOLLOWER": 0, "PRE_CANDIDATE": 1, "CANDIDATE": 2, "LEADER": 3},
 }
 MEMBERS_MAX, NOTES_MAX = CONSTANTS["MEMBERS_MAX"], CONSTANTS["NOTES_MAX"]
+REACHED_WORDS = CONSTANTS["REACHED_WORDS"]
 ADDRESS_BYTES = CONSTANTS["ADDRESS_BYTES"]
 
 
@@ -257,6 +258,7 @@ class Output(Structure):
         ("deadline_ms", c_uint64),
         ("note_count", c_uint32),
         ("notes", c_char_p * NOTES_MAX),
+        ("reached", c_uint64 * REACHED_WORDS),
     ]
 
 
