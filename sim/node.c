@@ -136,14 +136,14 @@ static void start_sync(void *context, uint64_t sync, uint64_t bytes)
 void node_init(struct node *node, struct world *world, raft_id id)
 {
     struct sim_disk_hooks hooks = {node, start_sync, count_effect};
+    uint64_t start_ms = world->config.clock_start_ms + world->config.clock_ahead_ms[id];
     struct host_config config;
 
     memset(node, 0, sizeof(*node));
     node->id = id;
     node->world = world;
     node->tick_us = UINT64_MAX;
-    node->clock = (struct node_clock){0, world->config.clock_start_ms * 1000,
-                                      NODE_CLOCK_TRUE_PPM};
+    node->clock = (struct node_clock){0, start_ms * 1000, NODE_CLOCK_TRUE_PPM};
     node->sync_us_min = world->config.sync_us_min;
     node->sync_us_max = world->config.sync_us_max;
     random_seed(&node->disk_random, world->config.seed, WORLD_STREAM_DISKS + id);

@@ -2,6 +2,23 @@
 
 #include "sim/world.h"
 
+// The smaller ones that the world asks for.
+static void set_limits(const struct world_config *world, struct raft_config *raft)
+{
+    if (world->message_entries_max > 0)
+        raft->message_entries_max = world->message_entries_max;
+    if (world->message_bytes_max > 0)
+        raft->message_bytes_max = (uint32_t)world->message_bytes_max;
+    if (world->inflight_max > 0)
+        raft->inflight_max = world->inflight_max;
+    if (world->inflight_bytes_max > 0)
+        raft->inflight_bytes_max = world->inflight_bytes_max;
+    if (world->uncommitted_bytes_max > 0)
+        raft->uncommitted_bytes_max = world->uncommitted_bytes_max;
+    if (world->command_bytes_max > 0)
+        raft->command_bytes_max = (uint32_t)world->command_bytes_max;
+}
+
 void node_config_make(struct node *node, struct host_config *config)
 {
     const struct world_config *world = &node->world->config;
@@ -27,10 +44,7 @@ void node_config_make(struct node *node, struct host_config *config)
     raft->log_entries_max = world->log_entries_max;
     raft->log_bytes_max = world->log_bytes_max;
     raft->lease_drift_percent = world->lease_drift_percent;
-    if (world->message_entries_max > 0)
-        raft->message_entries_max = world->message_entries_max;
-    if (world->inflight_max > 0)
-        raft->inflight_max = world->inflight_max;
+    set_limits(world, raft);
     if (node->id > world->member_count)
         return; // a spare waits to be added
     raft->configuration.count = world->member_count;

@@ -2,6 +2,8 @@
 
 #include "sim/churn.h"
 #include "sim/json.h"
+#include "sim/run_core.h"
+#include "sim/run_settings.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -12,13 +14,6 @@ enum {
     SETTLE_TIMEOUTS = 400,
     PROBE_TIMEOUTS = 20,
     SETTLE_STEP_US = 10000,
-    SPARES = 4,
-    // More than the clients can make, where no snapshot shrinks the log.
-    ENTRIES_A_SECOND = 256, // of one client
-    ENTRIES_MIN = 4096,
-    ENTRIES_MAX = 1 << 22,
-    ENTRY_BYTES = 128,
-    LOG_BYTES_MIN = 1 << 22, // the core wants room for the largest message
 };
 
 void run_options_default(struct run_options *options)
@@ -26,103 +21,12 @@ void run_options_default(struct run_options *options)
     *options = (struct run_options){.seed = 1,
                                     .nodes = 5,
                                     .duration_us = 60000000,
-                                    .clients = 5,
-                                    .keys = 6,
+                                    .clients = RUN_DRAWN,
+                                    .keys = RUN_DRAWN,
+                                    .end = RUN_END_DRAWN,
                                     .spares = RUN_DRAWN,
                                     .lease = RUN_DRAWN,
                                     .drift = RUN_DRAWN};
-}
-
-static uint32_t entries_for(const struct run_options *options)
-{
-    uint64_t entries = ENTRIES_MIN + options->duration_us / 1000000 * ENTRIES_A_SECOND *
-                                         (options->clients + 1);
-
-    return entries > ENTRIES_MAX ? ENTRIES_MAX : (uint32_t)entries;
-}
-
-static bool has(const struct run_options *options, enum fault fault)
-{
-    return (options->faults >> fault & 1) != 0;
-}
-
-static void draw_snapshots(struct random *random, struct world_config *config)
-{
-    bool small_log = random_chance(random, 300000);
-    bool small_segments = random_chance(random, 700000);
-
-    config->snapshot_entries = (uint32_t)random_between(random, 5, 200);
-    config->snapshot_tail_entries = (uint32_t)random_between(random, 0, 50);
-    config->snapshot_chunk_bytes = (uint32_t)random_between(random, 64, 2000);
-    config->segment_bytes_max = random_between(random, 2000, 30000);
-    if (!small_segments)
-        config->segment_bytes_max = 0;
-    if (small_log)
-        config->log_entries_max = 1024;
-}
-
-// Clocks within what the leases allow for, unless somebody asks for more.
-static void draw_clocks(const struct run_options *options, struct random *random,
-                        struct world_config *config)
-{
-    static const uint64_t starts_ms[] = {0, (uint64_t)1 << 31, (uint64_t)1 << 32};
-    uint64_t start_ms = starts_ms[random_below(random, 3)];
-    uint64_t before_ms = random_below(random, 60000);
-    uint32_t lease = (uint32_t)random_between(random, 1, 20);
-    bool leases = random_chance(random, 500000);
-
-    if (has(options, FAULT_CLOCK) && start_ms > 0)
-        config->clock_start_ms = start_ms - before_ms;
-    config->lease_drift_percent = options->lease;
-    if (options->lease == RUN_DRAWN)
-        config->lease_drift_percent = leases && options->faults != 0 ? lease : 0;
-    if (config->lease_drift_percent > 0) {
-        config->clock_drift_percent = config->lease_drift_percent;
-        config->clock_jumps = false;
-    }
-    if (options->drift != RUN_DRAWN) {
-        config->clock_drift_percent = options->drift;
-        config->clock_jumps = false;
-        config->clocks_conspire = true;
-    }
-}
-
-// Half of the clusters stand in one rack.
-static void draw_speeds(struct random *random, struct world_config *config)
-{
-    bool near = random_chance(random, 500000);
-
-    config->delay_us_min = random_between(random, 50, near ? 100 : 1000);
-    config->delay_us_max = config->delay_us_min;
-    config->delay_us_max += random_between(random, 0, near ? 300 : 10000);
-    config->sync_us_min = random_between(random, 50, 500);
-    config->sync_us_max = config->sync_us_min;
-    config->sync_us_max += random_between(random, 0, near ? 500 : 5000);
-}
-
-// Each run is a little different: speeds are drawn, too.
-static void draw_config(const struct run_options *options, struct world_config *config)
-{
-    struct random random;
-    uint32_t spares = options->spares;
-
-    world_config_default(config);
-    if (spares == RUN_DRAWN)
-        spares = has(options, FAULT_MEMBERS) ? SPARES : 0;
-    if (spares > RAFT_MEMBERS_MAX - options->nodes)
-        spares = RAFT_MEMBERS_MAX - options->nodes;
-    config->seed = options->seed;
-    config->unchecked = options->unchecked;
-    config->member_count = options->nodes;
-    config->node_count = options->nodes + spares;
-    config->log_entries_max = entries_for(options);
-    random_seed(&random, options->seed, WORLD_STREAM_SETTINGS);
-    draw_speeds(&random, config);
-    draw_clocks(options, &random, config);
-    if (has(options, FAULT_SNAPSHOT))
-        draw_snapshots(&random, config);
-    config->log_bytes_max =
-        LOG_BYTES_MIN + (uint64_t)config->log_entries_max * ENTRY_BYTES;
 }
 
 // ---- coming to rest -------------------------------------------------------------
@@ -207,16 +111,16 @@ enum linearize_verdict run_linearize(struct world *world)
 
 struct world *run_open(const struct run_options *options, struct run_result *result)
 {
-    struct world_config config;
+    struct run_settings settings;
     struct world *world;
 
     *result = (struct run_result){.seed = options->seed, .verdict = LINEARIZE_UNKNOWN};
-    draw_config(options, &config);
-    world = world_new(&config, result->error, sizeof(result->error));
+    run_settings_draw(&settings, options);
+    world = world_new(&settings.world, result->error, sizeof(result->error));
     if (world == NULL)
         return NULL;
     world->trace.file = options->trace;
-    clients_start(world, options->clients, options->keys);
+    clients_start(world, settings.clients, settings.keys);
     world->faults.fixed = options->fixed_mix;
     faults_start(world, options->faults);
     return world;
@@ -230,9 +134,13 @@ static bool stands_still(const struct world *world)
 void run_finish(struct world *world, const struct run_options *options,
                 struct run_result *result)
 {
-    if (world_run_until(world, options->duration_us)) {
+    if (world_run_until(world, options->duration_us) && world->config.core_first)
+        result->core_ms = run_core(world);
+    if (!stands_still(world)) {
+        uint64_t from_ms = world_now_ms(world);
+
         run_settle(world);
-        result->settle_ms = world_now_ms(world) - options->duration_us / 1000;
+        result->settle_ms = world_now_ms(world) - from_ms;
         if (!stands_still(world))
             probe(world);
     }

@@ -86,6 +86,7 @@ void run_report_write(const struct run_result *result, struct buffer *out)
             json_hex(out, "trace_hash", result->trace_hash);
     }
     run_report_strikes(result->faults, result->strikes, out);
+    json_number(out, "core_ms", result->core_ms);
     json_number(out, "settle_ms", result->settle_ms);
 }
 

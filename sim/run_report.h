@@ -39,6 +39,7 @@ struct run_result {
     uint64_t strikes[FAULT_COUNT];
     uint64_t reached[RAFT_REACHED_WORDS]; // bits of enum raft_mark
     uint64_t settle_ms;
+    uint64_t core_ms; // a core took so long to do its work without the rest
     enum linearize_verdict verdict; // unknown, too, where a violation came before it
     bool violated;
     struct violation violation; // the first, where there is one

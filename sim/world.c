@@ -58,6 +58,7 @@ struct world *world_new(const struct world_config *config, char *error, size_t s
     world->trace.hash = config->seed;
     world->links.delay_us_min = config->delay_us_min;
     world->links.delay_us_max = config->delay_us_max;
+    world->links.ordered = config->ordered_links;
     random_seed(&world->links.random, config->seed, WORLD_STREAM_NETWORK);
     random_seed(&world->faults.random, config->seed, WORLD_STREAM_FAULTS);
     clients_init(world);

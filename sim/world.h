@@ -48,6 +48,7 @@ enum world_stream {
     WORLD_STREAM_SETTINGS,
     WORLD_STREAM_NODES,
     WORLD_STREAM_CHURN,
+    WORLD_STREAM_CORE,
     WORLD_STREAM_DISKS = 100, // and the node's id
     WORLD_STREAM_SEEDS = 200, // and the node's id
 };
@@ -64,6 +65,7 @@ struct world_config {
     uint32_t heartbeat_ms;
     bool pre_vote;
     bool check_quorum;
+    bool ordered_links;
     uint64_t delay_us_min;
     uint64_t delay_us_max;
     uint64_t sync_us_min;
@@ -71,19 +73,25 @@ struct world_config {
     uint32_t log_entries_max;
     uint64_t log_bytes_max;
     uint32_t message_entries_max; // 0: the core's default
-    uint32_t inflight_max;        // 0: the core's default
+    uint64_t message_bytes_max;   // and so are these
+    uint32_t inflight_max;
+    uint64_t inflight_bytes_max;
+    uint64_t uncommitted_bytes_max;
+    uint64_t command_bytes_max;
 
     // What bytes cost; 0: nothing. A node's messages leave it one after another.
     uint64_t sync_ns_per_kib;
     uint64_t send_ns_per_kib;
     uint64_t send_ns_per_message;
 
-    uint32_t lease_drift_percent; // 0: no leases
-    uint64_t clock_start_ms;      // what the monotonic clocks show at time 0
+    uint32_t lease_drift_percent;         // 0: no leases
+    uint64_t clock_start_ms;              // what the monotonic clocks show at time 0...
+    uint64_t clock_ahead_ms[LINKS_NODES]; // ...and each node's beyond that, by id
     uint32_t clock_drift_percent; // faults make them so much faster at the most...
     bool clock_jumps;             // ...and let them jump ahead
     bool clocks_conspire;         // a leader that is cut off is the slowest of all
-    bool manual;                  // nothing happens by itself (manual.h)
+    bool core_first; // of a run: at the end a majority is healed before the rest
+    bool manual;     // nothing happens by itself (manual.h)
 
     uint32_t snapshot_entries; // 0: none are taken by themselves
     uint32_t snapshot_tail_entries;

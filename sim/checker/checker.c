@@ -171,6 +171,22 @@ uint64_t checker_configurations(const struct checker *checker)
     return checker->committed_members.count - 1; // that of the first start is in no log
 }
 
+bool checker_is_quorum(const struct checker *checker, uint32_t nodes)
+{
+    struct electorate_place known = electorate_newest(&checker->committed_members);
+
+    if (!electorate_is_quorum(&known.electorate, nodes))
+        return false;
+    for (raft_id id = 1; id <= checker->node_count; id++) {
+        struct electorate_place newest = electorate_newest(&checker->nodes[id].members);
+
+        if (newest.index > known.index &&
+            !electorate_is_quorum(&newest.electorate, nodes))
+            return false;
+    }
+    return true;
+}
+
 bool checker_holds_committed(const struct checker *checker, const struct shadow *shadow,
                              raft_index index)
 {

@@ -105,6 +105,10 @@ void checker_apply(struct checker *checker, raft_id id, const struct raft_entry 
 void checker_restored(struct checker *checker, raft_id id, raft_index index,
                       uint64_t state_hash);
 
+// Whether these nodes (as bits) are a quorum of each configuration that may count now:
+// the newest that is committed, and any later one in a log.
+bool checker_is_quorum(const struct checker *checker, uint32_t nodes);
+
 // A violation found by somebody else.
 void checker_violate(struct checker *checker, enum property property, raft_id node,
                      raft_id other, const char *format, ...)

@@ -143,6 +143,11 @@ static const char *read_flag(struct options_run *options, const char *flag,
                    : "all, none or a list of partition,oneway,partial,flap,swizzle,"
                      "loss,duplicate,delay,reorder,link,crash,inside,pause,slow,disk,"
                      "damage,clock,members,transfer,snapshot,settings";
+    if (strcmp(flag, "--end") == 0) {
+        run->end = strcmp(value, "core") == 0 ? RUN_END_CORE : RUN_END_REST;
+        return run->end == RUN_END_CORE || strcmp(value, "rest") == 0 ? NULL
+                                                                      : "core or rest";
+    }
     if (strcmp(flag, "--mix") == 0) {
         run->fixed_mix = strcmp(value, "fixed") == 0;
         return run->fixed_mix || strcmp(value, "swarm") == 0 ? NULL : "swarm or fixed";

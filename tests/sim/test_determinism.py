@@ -25,8 +25,8 @@ def test_a_sanitized_build_runs_the_same_runs() -> None:
 def test_a_run_that_differs_is_named_with_its_first_event(tmp_path) -> None:
     other = tmp_path / "raftsim"
     other.write_text(
-        "#!/bin/sh\n# takes one more client, as if it counted them otherwise\n"
-        f'exec {build.program("raftsim")} "$@" --clients 6\n'
+        "#!/bin/sh\n# takes more clients, as if it counted them otherwise\n"
+        f'exec {build.program("raftsim")} "$@" --clients 9\n'
     )
     other.chmod(0o755)
     done = judge(build.program("raftsim"), other)
