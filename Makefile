@@ -25,6 +25,7 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes 
         -Wpointer-arith -Wvla -Wno-missing-field-initializers
 CFLAGS ?= $(OPT) -g
 BASE := -std=c11 -D_GNU_SOURCE -I. $(WARN) -fno-strict-aliasing -MMD -MP
+comma := ,
 ifneq ($(SAN),)
 BASE += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=$(SAN)
@@ -225,6 +226,16 @@ determinism: ## the same seeds with gcc and clang, -O0 and -O2: the same runs (S
 	@$(PYTHON) tests/determinism.py --seeds $(SEEDS) --out $(OUT)/determinism
 SEEDS ?= 1..1000
 
+# raftsim that counts its basic blocks and the bytes that it copies: see tests/sim/work.c.
+WRAPPED := memcpy memmove memset memcmp malloc calloc realloc free
+counted: ## raftsim that tells how much work it did, in build/counted
+	@mkdir -p $(OUT)/counted
+	$(Q)gcc -O2 -c -o $(OUT)/counted/work.o tests/sim/work.c
+	@$(MAKE) --no-print-directory OUT=$(OUT)/counted CC=gcc \
+	    OPT='-O1 -fsanitize-coverage=trace-pc' \
+	    LDFLAGS='$(OUT)/counted/work.o $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))' \
+	    $(OUT)/counted/raftsim
+
 mutants: ## put known bugs into a copy of the sources: do the tests notice?
 	@CC='$(CC)' sh tests/bootstrap.sh check test
 	@$(PYTHON) labs/mutants/run.py $(NAMES)
@@ -275,7 +286,7 @@ help: ## list what can be asked for
 	    awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
 .PHONY: all lib install uninstall demo demo-run cluster cluster-stop test test-build \
-        test-run sanitized bench mutants determinism coverage lint format clean help test-programs \
+        test-run sanitized counted bench mutants determinism coverage lint format clean help test-programs \
         bench-programs FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
