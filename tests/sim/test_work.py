@@ -55,7 +55,7 @@ def test_the_same_run_is_the_same_work(program: str) -> None:
 def test_an_event_is_the_same_work_in_a_log_of_15000_entries(program: str) -> None:
     """No snapshots, so that the log does grow; five nodes, everything checked."""
     costs, entries = [], []
-    for begin_s, end_s in ((1, 31), (120, 150)):
+    for begin_s, end_s in ((1, 11), (50, 60)):
         events, work = [], []
         for duration_s in (begin_s, end_s):
             answers, done, _ = counted(program, "run", "--duration", f"{duration_s}s")
@@ -63,7 +63,7 @@ def test_an_event_is_the_same_work_in_a_log_of_15000_entries(program: str) -> No
             work.append(done)
         costs.append((work[1] - work[0]) / (events[1] - events[0]))
         entries.append(answers[0]["committed"])
-    assert entries[0] < 4_000 and entries[1] > 15_000
+    assert entries[0] < 5_000 and entries[1] > 15_000
     assert costs[1] == pytest.approx(costs[0], rel=0.03)
 
 
