@@ -43,6 +43,22 @@ static bool start_nodes(struct world *world, char *error, size_t size)
     return true;
 }
 
+static void set_limits(struct world *world)
+{
+    const struct world_config *config = &world->config;
+    struct checker_limits limits = {
+        .election_timeout_ms = config->election_timeout_ms,
+        .heartbeat_ms = config->heartbeat_ms,
+        .message_bytes_max = config->message_bytes_max,
+        .check_quorum = config->check_quorum,
+        .leases = config->lease_drift_percent > 0,
+        .drift_unbounded = config->lease_drift_percent > 0 &&
+                           config->clock_drift_percent > config->lease_drift_percent,
+    };
+
+    checker_set_limits(world->checker, &limits);
+}
+
 struct world *world_new(const struct world_config *config, char *error, size_t size)
 {
     struct world *world = calloc(1, sizeof(*world));
@@ -53,6 +69,7 @@ struct world *world_new(const struct world_config *config, char *error, size_t s
     world->config = *config;
     world->manual = config->manual;
     world->checker = checker_new(config->node_count, config->member_count);
+    set_limits(world);
     if (config->unchecked)
         checker_switch_off(world->checker);
     world->trace.hash = config->seed;
@@ -60,7 +77,6 @@ struct world *world_new(const struct world_config *config, char *error, size_t s
     world->links.delay_us_max = config->delay_us_max;
     world->links.ordered = config->ordered_links;
     random_seed(&world->links.random, config->seed, WORLD_STREAM_NETWORK);
-    wire_init(&world->wire, config->wire, config->seed);
     random_seed(&world->faults.random, config->seed, WORLD_STREAM_FAULTS);
     clients_init(world);
     churn_init(world);
@@ -82,7 +98,6 @@ void world_free(struct world *world)
     free(world->tickets);
     clients_release(&world->clients);
     links_release(&world->links);
-    wire_release(&world->wire);
     history_release(&world->history);
     heap_release(&world->heap);
     pool_release(&world->pool);

@@ -3,6 +3,7 @@
 #include "sim/checker/checker_commit.h"
 #include "sim/checker/checker_log.h"
 #include "sim/checker/checker_member.h"
+#include "sim/checker/checker_promise.h"
 #include "sim/checker/checker_snapshot.h"
 #include "sim/checker/checker_state.h"
 
@@ -45,6 +46,11 @@ const char *checker_property_text(enum property property)
         [PROPERTY_NODE_STOPPED] = "node stopped",
         [PROPERTY_LIVENESS] = "liveness",
         [PROPERTY_REST] = "nothing under way at rest",
+        [PROPERTY_VOTE_KEPT] = "vote kept",
+        [PROPERTY_PROMISE] = "promise to a leader",
+        [PROPERTY_QUORUM_HEARD] = "leader hears a majority",
+        [PROPERTY_COMMIT_AT_ONCE] = "commit at once",
+        [PROPERTY_READ_INDEX] = "read index",
         [PROPERTY_LINEARIZABILITY] = "linearizability",
     };
 
@@ -108,6 +114,11 @@ void checker_free(struct checker *checker)
     marks_map_release(&checker->votes);
     electorate_release(&checker->committed_members);
     free(checker);
+}
+
+void checker_set_limits(struct checker *checker, const struct checker_limits *limits)
+{
+    checker->limits = *limits;
 }
 
 void checker_switch_off(struct checker *checker)
@@ -407,6 +418,7 @@ void checker_open(struct checker *checker, raft_id id, const struct raft_view *v
     shadow->hard_state = (struct raft_hard_state){view->current_term, view->voted_for};
     shadow->durable = shadow->hard_state;
     shadow->incarnation++;
+    checker_promise_open(checker, id);
     shadow->up = true;
     shadow->role = view->role;
     shadow->commit_index = view->commit_index;
@@ -516,6 +528,7 @@ void checker_step(struct checker *checker, raft_id id, const struct checker_step
         step->event->applied.index >= shadow->restoring)
         shadow->restoring = 0;
     check_term(checker, id, &before, view);
+    checker->committed_before = checker->committed.last;
     shadow->decides = electorate_newest(&shadow->members);
     shadow->committed_before = shadow->commit_index;
     checker_log_write(checker, id, step);
@@ -541,4 +554,6 @@ void checker_step(struct checker *checker, raft_id id, const struct checker_step
     }
     for (uint32_t i = 0; i < step->output->message_count; i++)
         check_message(checker, id, &step->output->messages[i], led);
+    if (checker->violation_count == 0)
+        checker_promise_step(checker, id, step, &before);
 }

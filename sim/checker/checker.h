@@ -47,6 +47,11 @@ enum property {
     PROPERTY_NODE_STOPPED,    // a node gave up although its disk was well
     PROPERTY_LIVENESS,        // a healed cluster comes to rest, all equal
     PROPERTY_REST,            // and then counts nothing as under way
+    PROPERTY_VOTE_KEPT,       // a vote that was given is given again
+    PROPERTY_PROMISE,         // no vote against a leader that was just heard (6.2)
+    PROPERTY_QUORUM_HEARD,    // a leader that hears no majority steps down (6.2)
+    PROPERTY_COMMIT_AT_ONCE,  // what a majority has is committed (LEAD-4)
+    PROPERTY_READ_INDEX,      // a read is not behind what was committed (6.4)
     PROPERTY_LINEARIZABILITY, // the clients' histories
     PROPERTY_COUNT,
 };
@@ -72,11 +77,23 @@ struct checker_step {
 
 struct checker; // opaque
 
+// What the nodes are set up with, for rules that depend on it. All zeroes: those rules
+// are not checked.
+struct checker_limits {
+    uint64_t election_timeout_ms;
+    uint64_t heartbeat_ms;
+    uint64_t message_bytes_max; // 0: not checked
+    bool check_quorum;
+    bool leases;
+    bool drift_unbounded; // clocks may be further apart than leases allow for
+};
+
 const char *checker_property_text(enum property property);
 
 // Nodes are 1..node_count; the first `member_count` are the voters of the first start.
 struct checker *checker_new(uint32_t node_count, uint32_t member_count);
 void checker_free(struct checker *checker);
+void checker_set_limits(struct checker *checker, const struct checker_limits *limits);
 
 // From now on nothing is checked, only what others ask for is counted: to measure what
 // the checks cost. What it then finds, or does not find, says nothing.

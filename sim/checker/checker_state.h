@@ -16,6 +16,26 @@ struct pending_write {
     struct raft_hard_state hard_state;
 };
 
+enum { PROMISES_READS = 512 }; // more than can be under way
+
+struct promised_read {
+    uint64_t id; // and one more; 0: none
+    raft_index committed;
+};
+
+// What one incarnation of a node has promised or is held to.
+struct promises {
+    uint64_t heard_ms; // on its own clock: a leader
+    raft_id heard_from;
+    raft_term vote_term; // its newest vote, and its log at that moment
+    raft_index vote_last_index;
+    raft_term vote_last_term;
+    bool alone;        // as leader: no majority was heard within a timeout...
+    uint64_t alone_ms; // ...from this moment on at the latest
+    raft_index configuration_index; // after its last step
+    struct promised_read reads[PROMISES_READS];
+};
+
 // What the checker remembers of one node.
 struct shadow {
     // Persistent on the node: kept across its crashes.
@@ -49,18 +69,21 @@ struct shadow {
     struct electorate_place decides; // was in use before this step
     raft_index committed_before;     // this step, as it knew
     struct electorate_place in_use;  // as its view has told last
+    struct promises promises;
 };
 
 struct checker {
     uint32_t node_count;
     uint32_t member_count; // of the first start
+    struct checker_limits limits;
     struct shadow nodes[RAFT_MEMBERS_MAX + 1];
 
-    struct marks places;     // by index: the first term seen there, and its chain
-    struct mark_map other;   // (index, term) -> chain for further terms
-    struct mark_map leaders; // (1, term) -> node and incarnation
-    struct mark_map votes;   // (candidate, term) -> who voted for it
-    struct marks committed;  // what some node has shown as committed
+    struct marks places;         // by index: the first term seen there, and its chain
+    struct mark_map other;       // (index, term) -> chain for further terms
+    struct mark_map leaders;     // (1, term) -> node and incarnation
+    struct mark_map votes;       // (candidate, term) -> who voted for it
+    struct marks committed;      // what some node has shown as committed
+    raft_index committed_before; // up to where, before the step
     struct electorate_list committed_members;
     struct marks commit_terms; // one for each: the term, and from which index on it
                                // committed, as `chain`
