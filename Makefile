@@ -78,9 +78,9 @@ $(OUT)/raftkv: $(OUT)/obj/kvserver/main.o $(filter-out %/libsim.a,$(LIBS))
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lpthread -lm
 $(OUT)/raftsim: $(call objects,$(TOOL_SRC)) $(OUT)/libsim.a $(OUT)/libservice.a \
-                $(OUT)/libhost.a $(OUT)/libcore.a
+                $(OUT)/librpc.a $(OUT)/libhost.a $(OUT)/libcore.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 # A test links its own layer and what lies below it; what stands elsewhere, all.
 define test_rule
@@ -97,7 +97,8 @@ $(eval $(call test_rule,kvserver/,libserver librpc libservice libposix libhost l
 $(eval $(call test_rule,sim/,libsim libservice libhost libcore,))
 $(eval $(call test_rule,,libsim libserver librpc libservice libposix libhost libcore,$$(PKG_LIBS)))
 
-$(OUT)/obj/rpc/%.o $(OUT)/obj/kvserver/%.o $(OUT)/obj/tests/%.o: EXTRA = $(PKG_CFLAGS)
+$(OUT)/obj/rpc/%.o $(OUT)/obj/kvserver/%.o $(OUT)/obj/sim/tool/%.o \
+    $(OUT)/obj/tests/%.o: EXTRA = $(PKG_CFLAGS)
 $(OUT)/obj/%.o: %.c $(OUT)/.flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)

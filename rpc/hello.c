@@ -32,12 +32,18 @@ static bool refuse(struct jsonrpc_problem *problem, int code, const char *text)
     return false;
 }
 
-// The three members, no others, each of its type.
+// The three members, maybe the fourth, no others, each of its type.
 static bool read_hello(const cJSON *object, struct hello *hello, uint64_t *version)
 {
+    const cJSON *checksums = json_get(object, "checksums");
     const char *cluster;
     uint64_t node;
-    if (!cJSON_IsObject(object) || cJSON_GetArraySize(object) != 3 ||
+    bool summed = true;
+    if (checksums != NULL && !json_read_bool(checksums, &summed)) {
+        return false;
+    }
+    if (!cJSON_IsObject(object) ||
+        cJSON_GetArraySize(object) != 3 + (checksums != NULL) ||
         !json_read_string(json_get(object, "cluster"), &cluster) ||
         !json_read_u64(json_get(object, "node"), &node) ||
         !json_read_u64(json_get(object, "version"), version)) {
@@ -49,6 +55,7 @@ static bool read_hello(const cJSON *object, struct hello *hello, uint64_t *versi
     }
     memcpy(hello->cluster, cluster, length + 1);
     hello->node = (raft_id)node;
+    hello->unsummed = !summed;
     return true;
 }
 
@@ -58,7 +65,7 @@ static bool judge(const cJSON *object, const struct hello *self, struct hello *o
     uint64_t version;
     if (!read_hello(object, other, &version)) {
         return refuse(problem, JSONRPC_INVALID_PARAMS,
-                      "hello is {cluster, node, version}");
+                      "hello is {cluster, node, version}, and maybe checksums");
     }
     if (version != HELLO_VERSION) {
         return refuse(problem, HELLO_REFUSED, "another version of the protocol");

@@ -5,7 +5,8 @@
 //     {"jsonrpc":"2.0","id":1,"result":{"cluster":"raftkv","node":2,"version":1}}
 //
 // It keeps apart what looks alike on a network: another cluster, another version, a
-// client at the wrong port, a peer at an address that was another's.
+// client at the wrong port, a peer at an address that was another's. A person who types
+// may add "checksums":false; lines without a checksum are then taken, too.
 #ifndef RPC_HELLO_H
 #define RPC_HELLO_H
 
@@ -25,6 +26,7 @@ enum {
 struct hello {
     char cluster[HELLO_CLUSTER_BYTES_MAX + 1];
     raft_id node;
+    bool unsummed; // the lines behind it may lack their checksum
 };
 
 void hello_add_request(struct frame *frame, const struct hello *self);

@@ -83,14 +83,18 @@ static void take_hello(struct incoming *in, const char *text, size_t size)
     }
     uv_timer_stop(&in->timer);
     in->node = caller.node;
+    in->unsummed = caller.unsummed;
     in->owner->greeted(in->owner->context, in);
 }
 
 static void take_message(struct incoming *in, const char *text, size_t size)
 {
+    struct raft_codec_arena *arena = in->owner->arena;
     struct raft_message message;
     struct jsonrpc_problem problem;
-    if (!raft_codec_decode(in->owner->arena, text, size, &message, &problem)) {
+    if (in->unsummed
+            ? !raft_codec_decode_unsummed(arena, text, size, &message, &problem)
+            : !raft_codec_decode(arena, text, size, &message, &problem)) {
         refuse_line(in, text, size, &problem);
     } else if (message.from != in->node) {
         problem = (struct jsonrpc_problem){JSONRPC_INVALID_PARAMS,

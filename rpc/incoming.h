@@ -16,6 +16,7 @@ struct incoming {
     const struct incoming_owner *owner;
     struct incoming *next; // the owner's list
     raft_id node;          // 0 before the hello
+    bool unsummed;         // as the hello said
     bool closing;
     // The rest belongs to incoming.c.
     uv_tcp_t tcp;

@@ -18,7 +18,8 @@ struct decoding {
     struct raft_codec_arena *arena;
     struct raft_message *message;
     struct jsonrpc_problem *problem;
-    size_t used; // of the arena's bytes
+    bool unsummed; // a checksum may be missing
+    size_t used;   // of the arena's bytes
 };
 
 static bool refuse(struct decoding *d, enum jsonrpc_code code, const char *text)
@@ -210,10 +211,13 @@ static bool take_field(struct decoding *d, const struct raft_codec_field *field,
 static bool check_sum(struct decoding *d, const cJSON *sum)
 {
     size_t size = d->size;
+    if (sum == NULL) {
+        return d->unsummed || bad_params(d, "crc32c is missing");
+    }
     while (size > 0 && strchr(" \t\r\n", d->line[size - 1]) != NULL) {
         size--;
     }
-    return sum == NULL || raft_codec_sum_holds(d->line, size) ||
+    return raft_codec_sum_holds(d->line, size) ||
            bad_params(d, "crc32c is not that of the line, or does not end it");
 }
 
@@ -257,10 +261,9 @@ static bool take_call(struct decoding *d, const struct jsonrpc_message *call)
     return take_params(d, method, call->params);
 }
 
-bool raft_codec_decode_slowly(struct raft_codec_arena *arena, const char *line,
-                              size_t size, struct raft_message *message,
-                              struct jsonrpc_problem *problem)
+static bool decode(struct decoding *d, const char *line, size_t size)
 {
+    struct raft_codec_arena *arena = d->arena;
     const struct json_limits limits = {
         .bytes_max = arena->line_bytes_max,
         .values_max =
@@ -268,12 +271,30 @@ bool raft_codec_decode_slowly(struct raft_codec_arena *arena, const char *line,
         .depth_max = DEPTH_MAX,
     };
     struct jsonrpc_message call;
-    struct decoding d = {line, size, arena, message, problem, 0};
-    memset(message, 0, sizeof *message);
-    bool good = jsonrpc_parse(line, size, &limits, &call, problem) &&
-                raft_codec_arena_bytes(arena, size) && take_call(&d, &call);
+    d->line = line;
+    d->size = size;
+    memset(d->message, 0, sizeof *d->message);
+    bool good = jsonrpc_parse(line, size, &limits, &call, d->problem) &&
+                raft_codec_arena_bytes(arena, size) && take_call(d, &call);
     jsonrpc_release(&call);
     return good;
+}
+
+bool raft_codec_decode_slowly(struct raft_codec_arena *arena, const char *line,
+                              size_t size, struct raft_message *message,
+                              struct jsonrpc_problem *problem)
+{
+    struct decoding d = {.arena = arena, .message = message, .problem = problem};
+    return decode(&d, line, size);
+}
+
+bool raft_codec_decode_unsummed(struct raft_codec_arena *arena, const char *line,
+                                size_t size, struct raft_message *message,
+                                struct jsonrpc_problem *problem)
+{
+    struct decoding d = {.arena = arena, .message = message, .problem = problem};
+    d.unsummed = true;
+    return decode(&d, line, size);
 }
 
 bool raft_codec_decode(struct raft_codec_arena *arena, const char *line, size_t size,

@@ -1,6 +1,7 @@
 #include "sim/linearize.h"
 
 #include "sim/history/linearize_search.h"
+#include "sim/history/linearize_window.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,61 +10,19 @@
 // not enough, wider and longer ones. So a group that is hard does not starve the
 // others, and what is tried again has cost little before.
 
-enum { WIDTH_FIRST = 8, WIDTH_FACTOR = 8, STEPS_FIRST = 1 << 18, STEPS_FACTOR = 4 };
+enum {
+    WIDTH_FIRST = 8,
+    WIDTH_FACTOR = 8,
+    STEPS_FIRST = 1 << 18,
+    STEPS_FACTOR = 4,
+    WINDOW_STEPS = 1 << 24
+};
 
 struct turn {
     uint32_t group;
     uint32_t width;
     uint64_t steps;
 };
-
-// ---- the answer -----------------------------------------------------------------
-
-static bool add_to_window(struct linearize_result *result, uint32_t number,
-                          uint32_t limit)
-{
-    for (uint32_t i = 0; i < result->window_count; i++) {
-        if (result->window[i] == number) {
-            return true;
-        }
-    }
-    if (result->window_count == limit) {
-        return false;
-    }
-    result->window[result->window_count++] = number;
-    return true;
-}
-
-static int compare_u32(const void *left_pointer, const void *right_pointer)
-{
-    uint32_t left = *(const uint32_t *)left_pointer;
-    uint32_t right = *(const uint32_t *)right_pointer;
-    return left < right ? -1 : left > right;
-}
-
-// Who wrote what may be there, what is open, and what could not return.
-static void fill_window(const struct linearize_search *search,
-                        struct linearize_result *result)
-{
-    const struct linearize_operation *stuck = linearize_search_stuck(search);
-    for (uint32_t i = 0; i < search->now.count; i++) {
-        uint32_t writer = search->now.configs[i].writer;
-        if (writer != LINEARIZE_NONE && writer != stuck->number) {
-            add_to_window(result, writer, LINEARIZE_WINDOW_MAX / 2);
-        }
-    }
-    for (uint32_t i = search->key.count; i-- > 0;) {
-        const struct linearize_operation *operation = &search->key.operations[i];
-        bool open = operation->call_order < stuck->return_order &&
-                    operation->return_order > stuck->return_order;
-        if (open &&
-            !add_to_window(result, operation->number, LINEARIZE_WINDOW_MAX - 1)) {
-            break;
-        }
-    }
-    qsort(result->window, result->window_count, sizeof(*result->window), compare_u32);
-    add_to_window(result, stuck->number, LINEARIZE_WINDOW_MAX);
-}
 
 // NO leaves the search where it is stuck. Says in `again` whether another turn may
 // help.
@@ -80,6 +39,13 @@ static enum linearize_verdict take_turn(struct linearize_search *search,
     turn->steps *= STEPS_FACTOR;
     *again = turn->width <= linearize_search_width_max(search);
     return verdict;
+}
+
+static uint32_t key_of(const struct history_operation *operation,
+                       const struct history *history)
+{
+    return operation->kind == HISTORY_TXN ? history->parts[operation->first_part].key
+                                          : operation->key;
 }
 
 // Judges all undecided groups in turns.
@@ -102,7 +68,9 @@ static void judge_all(struct linearize_search *search, struct turn *turns,
             result->ordered = search->returned;
             if (verdict == LINEARIZE_NO) {
                 result->verdict = LINEARIZE_NO;
-                fill_window(search, result);
+                linearize_window_find(search, turns[i].group, WINDOW_STEPS, result);
+                result->key = key_of(&search->key.history->operations[result->stuck],
+                                     search->key.history);
                 return;
             }
             if (again) {

@@ -32,15 +32,22 @@ struct linearize_result {
     uint32_t groups;  // of keys that transactions join; a key alone is one, too
     uint32_t unknown; // of them, not decided
     uint64_t steps;
-    // NO and UNKNOWN: the key (an id of the history), and how many of its operations
-    // could be put in order at best.
+    // NO and UNKNOWN: a key (an id of the history), and how many operations that have
+    // returned could be put in order at best.
     uint32_t key;
     uint32_t ordered;
-    // NO: operations (numbers in the history, in order of their calls) among which no
-    // next one can be found after any of the orders that come this far; the last is the
-    // first to return unplaced.
+    // NO: operations (numbers in the history, in order of their calls) that no order
+    // explains, even where each other one may have happened at any time or never,
+    // whatever it answered. As few as could be found; of more than fit, the first ones.
     uint32_t window[LINEARIZE_WINDOW_MAX];
     uint32_t window_count;
+    uint32_t window_size;
+    // The first of them that could not return, and who may have made what it would have
+    // found: operations, or HISTORY_NEVER for the start. Not all of them need be in the
+    // window.
+    uint32_t stuck;
+    uint32_t makers[LINEARIZE_WINDOW_MAX];
+    uint32_t maker_count;
 };
 
 void linearize_limits_default(struct linearize_limits *limits);

@@ -87,8 +87,25 @@ static void push_delivery(struct world *world, raft_id from, raft_id to,
     heap_push(&world->heap, &event);
 }
 
-static void keep_held(struct links *links, raft_id from, raft_id to, uint64_t packet)
+static void send_copy(struct world *world, const struct raft_message *message)
 {
+    uint64_t packet = wire_packet(world, message);
+
+    if (packet == 0)
+        world->links.lost++;
+    else
+        push_delivery(world, message->from, message->to, packet);
+}
+
+static void keep_held(struct world *world, const struct raft_message *message)
+{
+    struct links *links = &world->links;
+    uint64_t packet = wire_packet(world, message);
+
+    if (packet == 0) {
+        links->lost++;
+        return;
+    }
     if (links->held_count == links->held_capacity) {
         links->held_capacity =
             links->held_capacity == 0 ? 16 : 2 * links->held_capacity;
@@ -96,7 +113,8 @@ static void keep_held(struct links *links, raft_id from, raft_id to, uint64_t pa
         if (links->held == NULL)
             abort();
     }
-    links->held[links->held_count++] = (struct links_held){packet, from, to};
+    links->held[links->held_count++] =
+        (struct links_held){packet, message->from, message->to};
 }
 
 static void send_one(struct world *world, const struct raft_message *message)
@@ -112,8 +130,7 @@ static void send_one(struct world *world, const struct raft_message *message)
         return;
     }
     if (world->manual || links->hold[message->from][message->to]) {
-        keep_held(links, message->from, message->to,
-                  packet_make(&world->pool, message));
+        keep_held(world, message);
         return;
     }
     // Both are drawn always, so that a cut does not shift the draws that follow.
@@ -130,12 +147,10 @@ static void send_one(struct world *world, const struct raft_message *message)
         links->lost++;
         return;
     }
-    push_delivery(world, message->from, message->to,
-                  packet_make(&world->pool, message));
+    send_copy(world, message);
     if (duplicated) {
         links->duplicated++;
-        push_delivery(world, message->from, message->to,
-                      packet_make(&world->pool, message));
+        send_copy(world, message);
     }
 }
 

@@ -34,11 +34,12 @@ struct run_options {
     uint32_t faults; // bits of enum fault
     bool fixed_mix;  // all of them alike; else each seed has a mix of its own
     enum run_end end;
-    uint32_t clients; // or RUN_DRAWN
-    uint32_t keys;    // or RUN_DRAWN
-    bool unchecked;   // nothing is checked, and so nothing is well: to measure
-    FILE *trace;      // NULL: none
-    FILE *history;    // NULL: none
+    const struct wire_codec *wire; // NULL: messages pass as they are
+    uint32_t clients;              // or RUN_DRAWN
+    uint32_t keys;                 // or RUN_DRAWN
+    bool unchecked; // nothing is checked, and so nothing is well: to measure
+    FILE *trace;    // NULL: none
+    FILE *history;  // NULL: none
 };
 
 void run_options_default(struct run_options *options);

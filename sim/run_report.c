@@ -14,6 +14,8 @@ const char *run_report_counter_text(enum run_counter counter)
         [RUN_RETRIES] = "retries",
         [RUN_MESSAGES] = "messages",
         [RUN_MESSAGES_LOST] = "messages_lost",
+        [RUN_MESSAGES_DAMAGED] = "messages_damaged",
+        [RUN_MESSAGES_REFUSED] = "messages_refused",
         [RUN_CONFIGURATIONS] = "configurations",
         [RUN_SNAPSHOTS_TAKEN] = "snapshots_taken",
         [RUN_SNAPSHOTS_RECEIVED] = "snapshots_received",
@@ -42,6 +44,8 @@ void run_report_measure(const struct world *world, struct run_result *result)
     counters[RUN_RETRIES] = world->clients.retries;
     counters[RUN_MESSAGES] = world->links.sent;
     counters[RUN_MESSAGES_LOST] = world->links.lost;
+    counters[RUN_MESSAGES_DAMAGED] = world->wire.damaged;
+    counters[RUN_MESSAGES_REFUSED] = world->wire.refused;
     counters[RUN_CONFIGURATIONS] = checker_configurations(world->checker);
     for (raft_id id = 1; id <= world->config.node_count; id++) {
         counters[RUN_SNAPSHOTS_TAKEN] += world->nodes[id].snapshots_taken;

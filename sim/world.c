@@ -77,6 +77,7 @@ struct world *world_new(const struct world_config *config, char *error, size_t s
     world->links.delay_us_max = config->delay_us_max;
     world->links.ordered = config->ordered_links;
     random_seed(&world->links.random, config->seed, WORLD_STREAM_NETWORK);
+    wire_init(&world->wire, config->wire, config->seed);
     random_seed(&world->faults.random, config->seed, WORLD_STREAM_FAULTS);
     clients_init(world);
     churn_init(world);
@@ -98,6 +99,7 @@ void world_free(struct world *world)
     free(world->tickets);
     clients_release(&world->clients);
     links_release(&world->links);
+    wire_release(&world->wire);
     history_release(&world->history);
     heap_release(&world->heap);
     pool_release(&world->pool);

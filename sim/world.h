@@ -25,6 +25,7 @@
 #include "sim/pool.h"
 #include "sim/random.h"
 #include "sim/trace.h"
+#include "sim/wire.h"
 
 // Kinds of events; `node` names a node or a client.
 enum world_event {
@@ -49,6 +50,7 @@ enum world_stream {
     WORLD_STREAM_NODES,
     WORLD_STREAM_CHURN,
     WORLD_STREAM_CORE,
+    WORLD_STREAM_WIRE = 90,
     WORLD_STREAM_DISKS = 100, // and the node's id
     WORLD_STREAM_SEEDS = 200, // and the node's id
 };
@@ -98,6 +100,8 @@ struct world_config {
     uint32_t snapshot_chunk_bytes; // 0: the host's default
     uint64_t segment_bytes_max;    // 0: the host's default
     bool unchecked;                // to measure what the checks cost
+
+    const struct wire_codec *wire; // NULL: messages pass as they are
 };
 
 // A command given at a node without waiting for its outcome.
@@ -129,6 +133,7 @@ struct world {
     struct heap heap;
     struct pool pool;
     struct links links;
+    struct wire wire;
     struct node nodes[LINKS_NODES]; // by id; 0 is not used
     struct clients clients;
     struct faults faults;

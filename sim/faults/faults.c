@@ -30,7 +30,7 @@ static const char *const fault_texts[FAULT_COUNT] = {
     [FAULT_DISK] = "disk",           [FAULT_DAMAGE] = "damage",
     [FAULT_CLOCK] = "clock",         [FAULT_MEMBERS] = "members",
     [FAULT_TRANSFER] = "transfer",   [FAULT_SNAPSHOT] = "snapshot",
-    [FAULT_SETTINGS] = "settings",
+    [FAULT_SETTINGS] = "settings",   [FAULT_CORRUPT] = "corrupt",
 };
 
 const char *faults_text(enum fault fault)
@@ -104,8 +104,17 @@ static void fix_mix(struct faults *faults)
     faults->aim_ppm = 300000;
 }
 
-static void draw_mix(struct faults *faults)
+static uint32_t draw_weight(struct random *random, uint32_t share_ppm)
 {
+    bool chosen = random_chance(random, share_ppm);
+    uint32_t weight = (uint32_t)random_between(random, 1, SWARM_WEIGHT_MAX);
+
+    return chosen ? weight : 0;
+}
+
+static void draw_mix(struct world *world)
+{
+    struct faults *faults = &world->faults;
     static const uint32_t shares_ppm[3] = {250000, 500000, 900000};
     static const uint32_t aims_ppm[3] = {50000, 300000, 700000};
     static const uint32_t lingers_percent[3] = {30, 100, 300};
@@ -113,12 +122,10 @@ static void draw_mix(struct faults *faults)
     uint32_t share_ppm = shares_ppm[random_below(random, 3)];
     uint64_t pause_us;
 
-    for (uint32_t kind = 0; kind < FAULT_COUNT; kind++) {
-        bool chosen = random_chance(random, share_ppm);
-        uint32_t weight = (uint32_t)random_between(random, 1, SWARM_WEIGHT_MAX);
-
-        faults->weights[kind] = chosen ? weight : 0;
-    }
+    for (uint32_t kind = 0; kind < FAULT_CORRUPT; kind++)
+        faults->weights[kind] = draw_weight(random, share_ppm);
+    // With bytes, a run without this kind is the same as without bytes.
+    faults->weights[FAULT_CORRUPT] = draw_weight(&world->wire.random, share_ppm);
     pause_us = SWARM_PAUSE_US_MIN;
     pause_us <<= random_below(random, SWARM_PAUSE_DOUBLINGS);
     faults->pause_us_mean = random_between(random, pause_us, 2 * pause_us);
@@ -130,6 +137,8 @@ void faults_start(struct world *world, uint32_t enabled)
 {
     struct faults *faults = &world->faults;
 
+    if (world->wire.codec == NULL)
+        enabled &= ~(1u << FAULT_CORRUPT);
     faults->active = true;
     faults->enabled = enabled;
     faults->generation++;
@@ -137,7 +146,7 @@ void faults_start(struct world *world, uint32_t enabled)
     if (faults->fixed)
         fix_mix(faults);
     else
-        draw_mix(faults);
+        draw_mix(world);
     enabled &= ~(1u << FAULT_SETTINGS);
     for (uint32_t kind = 0; kind < FAULT_COUNT; kind++) {
         if ((enabled >> kind & 1) == 0)

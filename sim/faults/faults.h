@@ -41,6 +41,7 @@ enum fault {
     FAULT_TRANSFER, // leadership is handed over
     FAULT_SNAPSHOT, // snapshots at odd times
     FAULT_SETTINGS, // small capacities, pre-vote or check-quorum off; strikes never
+    FAULT_CORRUPT,  // damaged bytes, where messages pass as such
     FAULT_COUNT,
 };
 

@@ -307,6 +307,8 @@ static void strike_all_links(struct world *world, enum fault fault)
         links->duplicate_ppm = draw_chance_ppm(random);
     if (fault == FAULT_REORDER)
         links->reorder_ppm = draw_chance_ppm(random);
+    if (fault == FAULT_CORRUPT)
+        world->wire.damage_ppm = draw_chance_ppm(random);
     if (fault == FAULT_DELAY) {
         // Sometimes all messages take about as long as an election timeout: votes and
         // acknowledgements then come in terms that have passed.
@@ -429,6 +431,9 @@ void faults_network_undo(struct world *world, enum fault fault)
     case FAULT_DUPLICATE:
         links->duplicate_ppm = 0;
         break;
+    case FAULT_CORRUPT:
+        world->wire.damage_ppm = 0;
+        break;
     case FAULT_DELAY:
         restore_delay(world);
         break;
@@ -448,6 +453,7 @@ void faults_network_heal(struct world *world)
     struct links *links = &world->links;
 
     links->loss_ppm = links->duplicate_ppm = links->reorder_ppm = 0;
+    world->wire.damage_ppm = 0;
     memset(links->odd, 0, sizeof(links->odd));
     restore_delay(world);
     world->faults.flap.left = 0;

@@ -120,11 +120,13 @@ static bool prepare_txn(struct linearize_key *part,
     return says || counted;
 }
 
-// False where the operation says nothing: it had no effect, and nothing was seen.
-static bool prepare(struct linearize_key *part, uint32_t number, bool answered,
-                    struct linearize_operation *operation)
+// False where the operation says nothing: it had no effect, and nothing was seen. What
+// is told holds where it happened, even if it did not return in time.
+static bool prepare(struct linearize_key *part, uint32_t number, bool told,
+                    bool returned, struct linearize_operation *operation)
 {
     const struct history_operation *from = &part->history->operations[number];
+    bool says;
     if (from->outcome == HISTORY_FAILED) {
         return false;
     }
@@ -134,18 +136,20 @@ static bool prepare(struct linearize_key *part, uint32_t number, bool answered,
                                               .found = HISTORY_UNTOLD,
                                               .slot = LINEARIZE_NONE,
                                               .twin = LINEARIZE_NONE,
-                                              .pending = !answered};
-    if (!answered) {
+                                              .pending = !returned};
+    if (!returned) {
         operation->return_order = HISTORY_NEVER;
     }
     if (from->kind == HISTORY_TXN) {
-        return prepare_txn(part, from, answered, operation);
+        says = prepare_txn(part, from, told, operation);
+    } else {
+        struct history_part whole = history_whole(from);
+        operation->act = prepare_act(part, &whole, told);
+        operation->class = (uint8_t)class_of_act(&operation->act);
+        says = from->kind != HISTORY_READ || operation->act.result != HISTORY_UNTOLD;
     }
-    struct history_part whole = history_whole(from);
-    bool told = answered && from->result != HISTORY_UNTOLD;
-    operation->act = prepare_act(part, &whole, told);
-    operation->class = (uint8_t)class_of_act(&operation->act);
-    return from->kind != HISTORY_READ || told;
+    // What changes nothing and need not have happened says nothing.
+    return says && (returned || operation->class != CLASS_PURE);
 }
 
 const struct linearize_act *
@@ -177,9 +181,10 @@ static int compare_acts(const struct linearize_act *left,
                         const struct linearize_act *right)
 {
     const int64_t keys[][2] = {
-        {left->kind, right->kind},   {left->at, right->at},
-        {left->state, right->state}, {left->expected, right->expected},
-        {left->text, right->text},   {left->by, right->by}};
+        {left->kind, right->kind},    {left->at, right->at},
+        {left->state, right->state},  {left->expected, right->expected},
+        {left->text, right->text},    {left->by, right->by},
+        {left->result, right->result}};
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         if (keys[i][0] != keys[i][1]) {
             return keys[i][0] < keys[i][1] ? -1 : 1;
@@ -269,12 +274,14 @@ static void collect_readings(const struct linearize_key *part,
     memset(readings->plain, true, part->width * sizeof(bool));
     for (uint32_t i = 0; i < part->count; i++) {
         uint32_t acts;
+        int64_t found = part->operations[i].found;
         const struct linearize_act *act =
             linearize_key_acts(part, &part->operations[i], &acts);
         for (; acts > 0; acts--, act++) {
             if (act->kind == HISTORY_READ) {
                 readings->seen[count++] = (uint64_t)act->at << 32 | act->state;
-            } else if (class_of_act(act) != CLASS_BLIND) {
+            } else if (class_of_act(act) != CLASS_BLIND ||
+                       (act->kind == HISTORY_DELETE && found != HISTORY_UNTOLD)) {
                 readings->plain[act->at] = false;
             }
         }
@@ -331,21 +338,19 @@ static void forget_reads(struct linearize_key *part)
     }
 }
 
-// Takes the operations that are free, or those that are not.
-static void take_operations(struct linearize_key *part, uint32_t group,
+// Takes the operations that are freed, or those that are not.
+static void take_operations(struct linearize_key *part,
                             const struct linearize_part *what, bool freed)
 {
-    uint32_t first = part->first_of_group[group];
-    uint32_t end = part->first_of_group[group + 1];
-    for (uint32_t i = first; i < end; i++) {
+    for (uint32_t i = 0; i < what->count; i++) {
         const struct history_operation *from =
-            &part->history->operations[part->numbers[i]];
+            &part->history->operations[what->numbers[i]];
         struct linearize_operation *operation = &part->operations[part->count];
-        bool free = what != NULL && what->freed != NULL && what->freed[i - first];
-        bool answered = from->outcome == HISTORY_OK && !freed &&
-                        (what == NULL || from->return_order <= what->end_order);
-        if (free != freed || (what != NULL && from->call_order > what->end_order) ||
-            !prepare(part, part->numbers[i], answered, operation)) {
+        bool told = from->outcome == HISTORY_OK && !freed;
+        bool returned = told && from->return_order <= what->end_order;
+        if ((what->freed != NULL && what->freed[i]) != freed ||
+            from->call_order > what->end_order ||
+            !prepare(part, what->numbers[i], told, returned, operation)) {
             continue;
         }
         if (freed) {
@@ -358,16 +363,20 @@ static void take_operations(struct linearize_key *part, uint32_t group,
 void linearize_key_load(struct linearize_key *part, uint32_t group,
                         const struct linearize_part *what)
 {
+    struct linearize_part all = {.end_order = HISTORY_NEVER,
+                                 .numbers = linearize_key_numbers(part, group),
+                                 .count = linearize_key_size(part, group)};
+    what = what == NULL ? &all : what;
     forget_reads(part);
-    part->operations = linearize_key_grown(
-        part->operations, linearize_key_size(part, group) * sizeof(*part->operations));
+    part->operations =
+        linearize_key_grown(part->operations, all.count * sizeof(*part->operations));
     part->count = 0;
     part->act_count = 0;
     part->width = part->width_of_group[group];
-    if (what != NULL && what->freed != NULL) {
-        take_operations(part, group, what, true);
+    if (what->freed != NULL) {
+        take_operations(part, what, true);
     }
-    take_operations(part, group, what, false);
+    take_operations(part, what, false);
     drop_unread(part);
     part->plain = part->width == 1;
     for (uint32_t i = 0; i < part->count; i++) {
@@ -465,6 +474,11 @@ static void sort_by_group(struct linearize_key *part)
 uint32_t linearize_key_size(const struct linearize_key *part, uint32_t group)
 {
     return part->first_of_group[group + 1] - part->first_of_group[group];
+}
+
+const uint32_t *linearize_key_numbers(const struct linearize_key *part, uint32_t group)
+{
+    return part->numbers + part->first_of_group[group];
 }
 
 uint32_t linearize_key_list(const struct linearize_key *part, uint32_t *groups)

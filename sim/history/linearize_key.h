@@ -48,10 +48,10 @@ struct linearize_operation {
 
 // What of a group is looked at.
 struct linearize_part {
-    uint32_t end_order; // nothing that happens later
-    // By place in the group: anything may have become of such an operation at any time,
-    // whatever it answered. NULL: none is so.
-    const bool *freed;
+    uint32_t end_order;      // nothing that happens later
+    const uint32_t *numbers; // these operations, ascending
+    const bool *freed;       // of them: may have happened at any time, or never
+    uint32_t count;
 };
 
 struct linearize_key {
@@ -90,7 +90,9 @@ uint32_t linearize_key_count(const struct linearize_key *part);
 // How many operations a group has.
 uint32_t linearize_key_size(const struct linearize_key *part, uint32_t group);
 
-// `what` NULL: all of it.
+const uint32_t *linearize_key_numbers(const struct linearize_key *part, uint32_t group);
+
+// `what` NULL: all of it. Has to be done before each try of a search.
 void linearize_key_load(struct linearize_key *part, uint32_t group,
                         const struct linearize_part *what);
 

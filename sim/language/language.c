@@ -44,7 +44,7 @@ static const struct command commands[] = {
      "[election_spread=150ms] [heartbeat=50ms] [pre_vote=on|off] [check_quorum=on|off] "
      "[delay=MIN..MAX] [sync=MIN..MAX] [log_entries=N] [message_entries=N] "
      "[clients=C] [keys=K] [lease=PERCENT] [clock=DURATION] [snapshot_entries=N] "
-     "[snapshot_tail=N] [snapshot_chunk=BYTES] [segment=BYTES]"},
+     "[snapshot_tail=N] [snapshot_chunk=BYTES] [segment=BYTES] [wire=json]"},
     {"run", language_world_run, TIMED, 2, 8,
      "run DURATION | run until CONDITION [within DURATION]"},
     {"step", language_world_step, TIMED, 1, 2, "step [EVENTS]"},
@@ -72,6 +72,7 @@ static const struct command commands[] = {
     {"auto", language_manual_auto, MANUAL, 1, 1, "auto"},
     {"loss", language_faults_loss, TIMED, 2, 2, "loss PERCENT"},
     {"duplicate", language_faults_duplicate, TIMED, 2, 2, "duplicate PERCENT"},
+    {"corrupt", language_faults_corrupt, TIMED, 2, 2, "corrupt PERCENT"},
     {"delay", language_faults_delay, TIMED, 2, 5, "delay MIN..MAX [slow PERCENT MEAN]"},
     {"crash", language_faults_crash, 0, 2, 5,
      "crash N [at write | inside K | lose all|tail|torn|sectors|nothing "

@@ -218,6 +218,21 @@ bool language_faults_duplicate(struct language *language)
     return true;
 }
 
+bool language_faults_corrupt(struct language *language)
+{
+    struct wire *wire = &language->world->wire;
+
+    if (wire->codec == NULL)
+        return language_fail(language,
+                             "only bytes can be damaged: cluster ... wire=json");
+    if (!read_percent(language, 1, &wire->damage_ppm))
+        return false;
+    note(language);
+    json_number(language->out, "damaged", wire->damaged);
+    json_number(language->out, "refused", wire->refused);
+    return true;
+}
+
 bool language_faults_delay(struct language *language)
 {
     struct links *links = &language->world->links;

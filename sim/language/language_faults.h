@@ -14,6 +14,7 @@ bool language_faults_release(struct language *language);
 bool language_faults_drop(struct language *language);
 bool language_faults_loss(struct language *language);
 bool language_faults_duplicate(struct language *language);
+bool language_faults_corrupt(struct language *language);
 bool language_faults_delay(struct language *language);
 bool language_faults_crash(struct language *language);
 bool language_faults_restart(struct language *language);

@@ -104,6 +104,9 @@ static bool read_member_setting(struct language *language, uint32_t at,
     if ((value = language_value(language, at, "segment")) != NULL)
         return options_number(value, 1, 1 << 30, &config->segment_bytes_max) ||
                language_fail(language, "segment is a number of bytes");
+    if ((value = language_value(language, at, "wire")) != NULL)
+        return options_wire(value, &config->wire) ||
+               language_fail(language, "wire is none, or json where it is known");
     return language_fail(language, "unknown setting \"%s\"",
                          language_word(language, at));
 }

@@ -105,6 +105,12 @@ static bool read_count(const char *value, uint64_t high, uint32_t *count)
     return true;
 }
 
+bool options_wire(const char *text, const struct wire_codec **codec)
+{
+    *codec = strcmp(text, "json") == 0 ? wire_offered() : NULL;
+    return *codec != NULL || strcmp(text, "none") == 0;
+}
+
 // One flag with its value; NULL where all is well, else what is expected instead.
 static const char *read_flag(struct options_run *options, const char *flag,
                              const char *value)
@@ -142,7 +148,7 @@ static const char *read_flag(struct options_run *options, const char *flag,
                    ? NULL
                    : "all, none or a list of partition,oneway,partial,flap,swizzle,"
                      "loss,duplicate,delay,reorder,link,crash,inside,pause,slow,disk,"
-                     "damage,clock,members,transfer,snapshot,settings";
+                     "damage,clock,members,transfer,snapshot,settings,corrupt";
     if (strcmp(flag, "--end") == 0) {
         run->end = strcmp(value, "core") == 0 ? RUN_END_CORE : RUN_END_REST;
         return run->end == RUN_END_CORE || strcmp(value, "rest") == 0 ? NULL
@@ -156,6 +162,9 @@ static const char *read_flag(struct options_run *options, const char *flag,
         run->unchecked = strcmp(value, "off") == 0;
         return run->unchecked || strcmp(value, "on") == 0 ? NULL : "on or off";
     }
+    if (strcmp(flag, "--wire") == 0)
+        return options_wire(value, &run->wire) ? NULL
+                                               : "none, or json where it is known";
     if (strcmp(flag, "--trace") == 0) {
         options->trace = value;
         return NULL;

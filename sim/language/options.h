@@ -17,6 +17,10 @@ bool options_number(const char *text, uint64_t low, uint64_t high, uint64_t *num
 // "12.5%" or "12.5" of a hundred, in millionths; false where it is none or beyond 100.
 bool options_percent(const char *text, uint32_t *ppm);
 
+// "none" or "json": how messages pass; false where it is neither, or where this program
+// has no codec.
+bool options_wire(const char *text, const struct wire_codec **codec);
+
 // What `raftsim run` was asked for.
 struct options_run {
     struct run_options run;

@@ -4,6 +4,7 @@
 
 #include "raft/version.h"
 #include "sim/tool/tool.h"
+#include "sim/tool/tool_wire.h"
 
 struct command {
     const char *name;
@@ -21,7 +22,7 @@ static const struct command commands[] = {
      "                           swizzle,loss,duplicate,delay,reorder,link,crash,\n"
      "                           inside,pause,slow,disk,damage,clock,members,transfer,"
      "\n"
-     "                           snapshot,settings (none)\n"
+     "                           snapshot,settings,corrupt (none)\n"
      "    --mix MIX              swarm: each seed has its own kinds and intensities;\n"
      "                           fixed: all of them alike (swarm)\n"
      "    --end END              core: first a majority has to do without the rest;\n"
@@ -33,6 +34,8 @@ static const struct command commands[] = {
      "    --clients C            clients that work all the time (2 to 8; 5)\n"
      "    --keys K               keys that they share (1 to 8; 6)\n"
      "    --checkers off         to measure what they cost: such a run is never ok\n"
+     "    --wire json            messages pass as bytes, through the codec of real "
+     "nodes\n"
      "    --trace FILE           one line for each step of each node\n"
      "    --history FILE         what the clients saw\n"
      "    --check                runs twice, and names the first event that differs\n"},
@@ -96,6 +99,7 @@ int main(int count, char **arguments)
         puts("raftsim " RAFT_VERSION);
         return EXIT_SUCCESS;
     }
+    tool_wire_offer();
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         if (strcmp(name, commands[i].name) == 0)
             return commands[i].run(arguments + 2);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/history/linearize_explain.h"
 #include "sim/json.h"
 #include "sim/linearize.h"
 
@@ -22,11 +23,9 @@ static void report(const struct history *history, const struct linearize_result 
 
         json_bytes(out, "key", key, size);
         json_number(out, "ordered", result->ordered);
-        json_open_array(out, "window");
-        for (uint32_t i = 0; i < result->window_count; i++)
-            buffer_format(out, "%s%u", i > 0 ? "," : "", (unsigned)result->window[i]);
-        json_close_array(out);
     }
+    if (result->verdict == LINEARIZE_NO)
+        linearize_explain_json(history, result, out);
     json_close(out);
 }
 
@@ -67,6 +66,8 @@ int tool_linearize(char **arguments)
     linearize_limits_default(&limits);
     linearize_history(&history, &limits, &result);
     report(&history, &result, &out);
+    if (result.verdict == LINEARIZE_NO)
+        linearize_explain(&history, &result, stderr);
     tool_print(&out);
     buffer_free(&out);
     history_release(&history);

@@ -211,6 +211,10 @@ static inline void hear(int fd, struct node *node, char *line, size_t size)
 #define HELLO(cluster, node)                                         \
     "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"hello\",\"params\":" \
     "{\"cluster\":\"" cluster "\",\"node\":" node ",\"version\":1}}\n"
+#define HELLO_UNSUMMED(cluster, node)                                \
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"hello\",\"params\":" \
+    "{\"cluster\":\"" cluster "\",\"node\":" node                    \
+    ",\"version\":1,\"checksums\":false}}\n"
 #define REFUSAL(id, code, text)                                    \
     "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"error\":{\"code\":" code \
     ",\"message\":\"" text "\"}}"

@@ -222,7 +222,8 @@ TEST(callers_that_are_no_peers_are_refused_with_a_reason)
     check_refused(&node, HELLO("c", "1"),
                   REFUSAL("1", "-32010", "the same node number as this node's"));
     check_refused(&node, HELLO("c", "0"),
-                  REFUSAL("1", "-32602", "hello is {cluster, node, version}"));
+                  REFUSAL("1", "-32602",
+                          "hello is {cluster, node, version}, and maybe checksums"));
     check_refused(&node,
                   "{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"method\":\"hello\",\"params\":"
                   "{\"cluster\":\"c\",\"node\":2,\"version\":2}}\n",
@@ -244,7 +245,7 @@ TEST(a_refused_line_is_answered_and_the_next_one_still_counts)
     char heard[512];
     start(&node, 1, "c", 0);
     CHECK(transport_set_peer(node.transport, 2, "127.0.0.1", 1));
-    int fd = join(&node, HELLO("c", "2"));
+    int fd = join(&node, HELLO_UNSUMMED("c", "2"));
     say(fd, "{\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"nothing\"}\n");
     hear(fd, &node, heard, sizeof heard);
     CHECK_TEXT(heard, REFUSAL("9", "-32600",
@@ -261,6 +262,28 @@ TEST(a_refused_line_is_answered_and_the_next_one_still_counts)
     TURN_UNTIL(&node, 1, node.received == 1);
     CHECK_EQ(node.last.to, 1);
     close(fd);
+    stop(&node);
+}
+
+TEST(a_line_without_a_checksum_is_refused_unless_the_hello_announced_it)
+{
+    static struct node node;
+    char heard[512];
+    start(&node, 1, "c", 0);
+    CHECK(transport_set_peer(node.transport, 2, "127.0.0.1", 1));
+    int fd = join(&node, HELLO("c", "2"));
+    say(fd, "{\"jsonrpc\":\"2.0\",\"method\":\"timeout_now\","
+            "\"params\":{\"from\":2,\"term\":1}}\n");
+    hear(fd, &node, heard, sizeof heard);
+    CHECK_TEXT(heard, REFUSAL("null", "-32602", "crc32c is missing"));
+    CHECK_EQ(node.received, 0);
+    CHECK_EQ(peer_of(&node, 2).decode_errors, 1);
+    close(fd);
+    check_refused(&node,
+                  "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"hello\",\"params\":"
+                  "{\"cluster\":\"c\",\"node\":2,\"version\":1,\"sums\":false}}\n",
+                  REFUSAL("1", "-32602",
+                          "hello is {cluster, node, version}, and maybe checksums"));
     stop(&node);
 }
 

@@ -255,14 +255,9 @@ TEST(each_world_has_its_own_commands)
     static const char *const timed[] = {
         "run 1s",     "run until leader", "step",    "settle",     "clients start 1",
         "do set x 1", "set x 1",          "loss 10", "faults all", "hold 1 2"};
-    static const char *const manual[] = {"deliver 1 2",
-                                         "again 1 2",
-                                         "flight",
-                                         "sync 1",
-                                         "pass 1s",
-                                         "auto",
-                                         "client 1 at 1 "
-                                         "get x"};
+    static const char *const manual[] = {
+        "deliver 1 2", "again 1 2",          "flight", "sync 1", "pass 1s",
+        "auto",        "client 1 at 1 get x"};
 
     SAY("cluster 3 manual");
     for (size_t i = 0; i < sizeof(timed) / sizeof(timed[0]); i++)
