@@ -48,6 +48,7 @@ const char *checker_property_text(enum property property)
         [PROPERTY_REST] = "nothing under way at rest",
         [PROPERTY_VOTE_KEPT] = "vote kept",
         [PROPERTY_PROMISE] = "promise to a leader",
+        [PROPERTY_TIMEOUT] = "election timeout",
         [PROPERTY_QUORUM_HEARD] = "leader hears a majority",
         [PROPERTY_COMMIT_AT_ONCE] = "commit at once",
         [PROPERTY_READ_INDEX] = "read index",

@@ -49,6 +49,7 @@ enum property {
     PROPERTY_REST,            // and then counts nothing as under way
     PROPERTY_VOTE_KEPT,       // a vote that was given is given again
     PROPERTY_PROMISE,         // no vote against a leader that was just heard (6.2)
+    PROPERTY_TIMEOUT,         // a pre-vote is no news of a leader, nor a reason to wait
     PROPERTY_QUORUM_HEARD,    // a leader that hears no majority steps down (6.2)
     PROPERTY_COMMIT_AT_ONCE,  // what a majority has is committed (LEAD-4)
     PROPERTY_READ_INDEX,      // a read is not behind what was committed (6.4)

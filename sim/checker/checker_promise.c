@@ -75,6 +75,65 @@ static void check_answer(struct checker *checker, raft_id id,
                         asked->term);
 }
 
+// The PreVote that this step was given, or NULL.
+static const struct raft_message *asked_for_pre_vote(const struct checker_step *step)
+{
+    const struct raft_event *event = step->event;
+
+    if (event->type != RAFT_EVENT_MESSAGE ||
+        event->message->type != RAFT_REQUEST_VOTE ||
+        !event->message->request_vote.pre_vote)
+        return NULL;
+    return event->message;
+}
+
+static bool is_up_to_date(const struct raft_request_vote *request,
+                          const struct raft_view *view)
+{
+    return request->last_log_term > view->last_term ||
+           (request->last_log_term == view->last_term &&
+            request->last_log_index >= view->last_index);
+}
+
+static bool refuses_pre_vote(const struct raft_output *output, raft_id to)
+{
+    for (uint32_t i = 0; i < output->message_count; i++)
+        if (output->messages[i].to == to &&
+            output->messages[i].type == RAFT_REQUEST_VOTE_REPLY &&
+            output->messages[i].request_vote_reply.pre_vote &&
+            !output->messages[i].request_vote_reply.vote_granted)
+            return true;
+    return false;
+}
+
+// FOL-2: who may win shall not have to wait. A leader that asks leads no more, and a
+// pre-vote, granted or not, puts off nobody's own campaign.
+static void check_pre_vote(struct checker *checker, raft_id id,
+                           const struct checker_step *step,
+                           const struct raft_hard_state *before)
+{
+    const struct shadow *shadow = checker_shadow(checker, id);
+    const struct promises *promises = &shadow->promises;
+    const struct raft_message *asked = asked_for_pre_vote(step);
+    const struct raft_view *view = step->view;
+
+    if (asked == NULL || view->role != RAFT_FOLLOWER ||
+        view->current_term != before->current_term)
+        return;
+    if (promises->leader_id == asked->from && asked->term > before->current_term &&
+        is_up_to_date(&asked->request_vote, view) &&
+        shadow->durable.current_term == before->current_term &&
+        shadow->durable.voted_for == before->voted_for &&
+        refuses_pre_vote(step->output, asked->from))
+        checker_violate(checker, PROPERTY_TIMEOUT, id, asked->from,
+                        "refuses the pre-vote of its own leader, which leads no more");
+    if (step->event->now_ms < promises->deadline_ms &&
+        step->output->deadline_ms > promises->deadline_ms)
+        checker_violate(checker, PROPERTY_TIMEOUT, id, asked->from,
+                        "a pre-vote puts off its campaign by %" PRIu64 " ms",
+                        step->output->deadline_ms - promises->deadline_ms);
+}
+
 static void remember_vote(struct promises *promises, const struct raft_view *view,
                           const struct raft_hard_state *before)
 {
@@ -133,6 +192,11 @@ static void check_request(struct checker *checker, raft_id id,
     const struct shadow *shadow = checker_shadow(checker, id);
     const struct raft_request_vote *request = &message->request_vote;
 
+    if (shadow->promises.told_term == message->term && !request->transfer)
+        checker_violate(checker, PROPERTY_OUTPUT_SHAPE, id, message->to,
+                        "was told to take over in term %" PRIu64
+                        ", and does not say so",
+                        message->term);
     if (request->last_log_index > shadow->durable_index ||
         shadow->durable.current_term < message->term)
         checker_violate(checker, PROPERTY_VOTE_DURABLE, id, message->to,
@@ -322,6 +386,11 @@ void checker_promise_step(struct checker *checker, raft_id id,
 
     check_promise(checker, id, step, before);
     check_answer(checker, id, step, before);
+    check_pre_vote(checker, id, step, before);
+    if (step->event->type == RAFT_EVENT_MESSAGE &&
+        step->event->message->type == RAFT_TIMEOUT_NOW &&
+        view->current_term > before->current_term && view->role == RAFT_CANDIDATE)
+        promises->told_term = view->current_term;
     remember_vote(promises, view, before);
     remember_leader(promises, step);
     for (uint32_t i = 0; i < step->output->message_count; i++)
@@ -331,6 +400,8 @@ void checker_promise_step(struct checker *checker, raft_id id,
     else
         promises->alone = false;
     promises->configuration_index = view->configuration_index;
+    promises->deadline_ms = step->output->deadline_ms;
+    promises->leader_id = view->leader_id;
     remember_read(checker, id, step->event);
     check_reads(checker, id, step);
 }

@@ -30,8 +30,11 @@ struct promises {
     raft_term vote_term; // its newest vote, and its log at that moment
     raft_index vote_last_index;
     raft_term vote_last_term;
-    bool alone;        // as leader: no majority was heard within a timeout...
-    uint64_t alone_ms; // ...from this moment on at the latest
+    uint64_t deadline_ms; // when it wanted to be called again
+    raft_id leader_id;    // as it knew
+    raft_term told_term;  // in which it was told to take over
+    bool alone;           // as leader: no majority was heard within a timeout...
+    uint64_t alone_ms;    // ...from this moment on at the latest
     raft_index configuration_index; // after its last step
     struct promised_read reads[PROMISES_READS];
 };

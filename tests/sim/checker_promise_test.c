@@ -211,6 +211,87 @@ TEST(a_request_for_votes_with_what_is_on_disk_is_right)
     finish_clean();
 }
 
+// Node 2 follows node 1 and wants to be called at 1100 ms; then a pre-vote comes in.
+static void ask_first(raft_id from, raft_index last_index, uint64_t now_ms)
+{
+    struct raft_message message = request(from, 2);
+
+    hear_leader(false);
+    begin(&two);
+    two.event.now_ms = 1001;
+    two.output.deadline_ms = 1100;
+    tell(&two);
+    message.request_vote.pre_vote = true;
+    message.request_vote.last_log_index = last_index;
+    message.request_vote.last_log_term = 1;
+    hear(&two, &message, now_ms);
+    two.output.deadline_ms = 1100;
+}
+
+static void answer_first(raft_id to, bool granted)
+{
+    static struct raft_message reply;
+
+    reply = (struct raft_message){
+        .type = RAFT_REQUEST_VOTE_REPLY, .from = 2, .to = to, .term = granted ? 2 : 1};
+    reply.request_vote_reply.pre_vote = true;
+    reply.request_vote_reply.vote_granted = granted;
+    two.output.messages = &reply;
+    two.output.message_count = 1;
+    tell(&two);
+}
+
+TEST(a_pre_vote_that_puts_off_a_campaign_is_found)
+{
+    ask_first(3, 2, 1050);
+    two.output.deadline_ms = 1101;
+    answer_first(3, true);
+    finish_with(PROPERTY_TIMEOUT);
+}
+
+TEST(a_pre_vote_of_the_own_leader_that_is_refused_is_found)
+{
+    ask_first(1, 2, 1050);
+    answer_first(1, false);
+    finish_with(PROPERTY_TIMEOUT);
+}
+
+TEST(a_pre_vote_may_be_refused_to_others_and_to_a_leader_whose_log_is_behind)
+{
+    ask_first(3, 2, 1050);
+    answer_first(3, false);
+    finish_clean();
+    ask_first(1, 1, 1050);
+    answer_first(1, false);
+    finish_clean();
+    ask_first(1, 2, 1050);
+    answer_first(1, true);
+    finish_clean();
+}
+
+TEST(a_node_that_was_told_to_take_over_and_does_not_say_so_is_found)
+{
+    for (int transfer = 0; transfer < 2; transfer++) {
+        struct raft_message told = {
+            .type = RAFT_TIMEOUT_NOW, .from = 1, .to = 2, .term = 1};
+        struct raft_message message = request(2, 2);
+
+        hear_leader(false);
+        hear(&two, &told, 1001);
+        add_vote(&two, 2, 2);
+        two.view.role = RAFT_CANDIDATE;
+        tell(&two);
+        persist(&two);
+        message.to = 3;
+        message.request_vote.transfer = transfer;
+        say(&two, &message);
+        if (transfer)
+            finish_clean();
+        else
+            finish_with(PROPERTY_OUTPUT_SHAPE);
+    }
+}
+
 // ---- messages -------------------------------------------------------------------
 
 TEST(a_message_of_a_term_that_has_passed_is_found)
