@@ -287,10 +287,15 @@ static struct world_ticket *add_ticket(struct world *world, raft_id node)
 {
     struct world_ticket *ticket;
 
-    world->tickets =
-        realloc(world->tickets, (world->ticket_count + 1) * sizeof(*world->tickets));
-    if (world->tickets == NULL)
-        abort();
+    // Room for twice as many, each time their number is a power of two.
+    if ((world->ticket_count & (world->ticket_count - 1)) == 0) {
+        size_t capacity =
+            world->ticket_count == 0 ? 1 : 2 * (size_t)world->ticket_count;
+
+        world->tickets = realloc(world->tickets, capacity * sizeof(*world->tickets));
+        if (world->tickets == NULL)
+            abort();
+    }
     ticket = &world->tickets[world->ticket_count++];
     memset(ticket, 0, sizeof(*ticket));
     ticket->node = node;

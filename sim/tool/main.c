@@ -18,7 +18,8 @@ static const struct command commands[] = {
      "    --seed N               the run's name: the same seed, the same run (1)\n"
      "    --nodes K              1 to 15 (5)\n"
      "    --duration D           virtual time under load: 500ms, 60s, 5m, 1h (60s)\n"
-     "    --faults LIST          all, none, or a list of partition,oneway,partial,flap,\n"
+     "    --faults LIST          all, none, or a list of "
+     "partition,oneway,partial,flap,\n"
      "                           swizzle,loss,duplicate,delay,reorder,link,crash,\n"
      "                           inside,pause,slow,disk,damage,clock,members,transfer,"
      "\n"
@@ -60,6 +61,12 @@ static const struct command commands[] = {
      "  raftsim script FILE...   runs scenario files; stops at the first failed "
      "claim\n"},
     {"linearize", tool_linearize, "  raftsim linearize FILE   checks a history\n"},
+    {"experiment", tool_experiment,
+     "  raftsim experiment NAME  measures, and plots where matplotlib is (no NAME: "
+     "lists)\n"
+     "    --trials N, --seed S   of each setting (the experiment's own), and 1\n"
+     "    --out DIR              where NAME.csv, .json and .png go (.)\n"
+     "    --plot no              no .png\n"},
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };

@@ -21,6 +21,7 @@ int tool_repl(char **arguments);
 int tool_script(char **arguments);
 int tool_linearize(char **arguments);
 int tool_sweep(char **arguments);
+int tool_experiment(char **arguments);
 
 // ---- for the commands -----------------------------------------------------------
 
