@@ -39,6 +39,7 @@ present() {
     python3-pytest-timeout) has_module pytest_timeout ;;
     python3-hypothesis) has_module hypothesis ;;
     python3-redis) has_module redis ;;
+    python3-distributed) has_module distributed ;;
     redis-tools) has redis-cli && has redis-benchmark ;;
     netcat-openbsd) has nc ;;
     libclang-rt-14-dev) has clang && links clang -fsanitize=address,undefined ;;
@@ -57,7 +58,7 @@ packages_of() {
         echo "$build gcc python3 python3-pytest python3-pytest-xdist" \
             "python3-pytest-timeout python3-hypothesis python3-redis redis-tools" \
             "redis-server clang libclang-rt-14-dev clang-format clang-tidy g++" \
-            "netcat-openbsd"
+            "netcat-openbsd python3-distributed"
         ;;
     esac
 }
