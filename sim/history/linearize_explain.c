@@ -217,8 +217,12 @@ void linearize_explain(const struct history *history,
         fprintf(file, "  and %" PRIu32 " more\n",
                 result->window_size - result->window_count);
     }
-    print_makers(result, file);
-    fputs("After none of that can there be: ", file);
+    if (result->window_size > 1) {
+        print_makers(result, file);
+        fputs("After none of that can there be: ", file);
+    } else {
+        fputs("Nothing that was called before it returned can lead to: ", file);
+    }
     linearize_explain_operation(history, result->stuck, file);
     fprintf(
         file,

@@ -60,13 +60,19 @@ static const struct command commands[] = {
     {"script", tool_script,
      "  raftsim script FILE...   runs scenario files; stops at the first failed "
      "claim\n"},
-    {"linearize", tool_linearize, "  raftsim linearize FILE   checks a history\n"},
     {"experiment", tool_experiment,
      "  raftsim experiment NAME  measures, and plots where matplotlib is (no NAME: "
      "lists)\n"
      "    --trials N, --seed S   of each setting (the experiment's own), and 1\n"
      "    --out DIR              where NAME.csv, .json and .png go (.)\n"
      "    --plot no              no .png\n"},
+    {"linearize", tool_linearize,
+     "  raftsim linearize FILE [--format json|jepsen|edn] [--steps N]\n"
+     "                           judges a history\n"},
+    {"history", tool_history,
+     "  raftsim history FILE --to json|jepsen|edn [--format F]\n"
+     "                           writes it in another form\n"
+     "    --failed-cas saw|never for both: what :fail says of a cas\n"},
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };

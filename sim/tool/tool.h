@@ -20,6 +20,7 @@ int tool_replay(char **arguments);
 int tool_repl(char **arguments);
 int tool_script(char **arguments);
 int tool_linearize(char **arguments);
+int tool_history(char **arguments);
 int tool_sweep(char **arguments);
 int tool_experiment(char **arguments);
 
