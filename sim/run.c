@@ -1,6 +1,7 @@
 #include "sim/run.h"
 
 #include "sim/churn.h"
+#include "sim/history/linearize_explain.h"
 #include "sim/json.h"
 #include "sim/run_core.h"
 #include "sim/run_settings.h"
@@ -91,22 +92,42 @@ static void probe(struct world *world)
                     PROBE_TIMEOUTS);
 }
 
-enum linearize_verdict run_linearize(struct world *world)
+static void judge(const struct world *world, struct linearize_result *result)
 {
     struct linearize_limits limits;
-    struct linearize_result result;
 
     linearize_limits_default(&limits);
-    linearize_history(&world->history, &limits, &result);
+    if (world->config.judge_steps_max > 0)
+        limits.steps_max = world->config.judge_steps_max;
+    linearize_history(&world->history, &limits, result);
+}
+
+enum linearize_verdict run_linearize(struct world *world)
+{
+    struct linearize_result result;
+
+    judge(world, &result);
     if (result.verdict == LINEARIZE_NO) {
         size_t size;
         const char *key = history_text(&world->history, result.key, &size);
 
         checker_violate(world->checker, PROPERTY_LINEARIZABILITY, 0, 0,
-                        "no order of the operations on key %.*s explains their answers",
-                        (int)(size < 60 ? size : 60), key);
+                        "no order of the operations on key %.*s explains their "
+                        "answers; %u of them show it",
+                        (int)(size < 60 ? size : 60), key,
+                        (unsigned)result.window_size);
     }
     return result.verdict;
+}
+
+void run_explain(const struct world *world, struct buffer *out, FILE *file)
+{
+    struct linearize_result result;
+
+    judge(world, &result);
+    linearize_explain_json(&world->history, &result, out);
+    if (file != NULL)
+        linearize_explain(&world->history, &result, file);
 }
 
 struct world *run_open(const struct run_options *options, struct run_result *result)
@@ -165,6 +186,8 @@ bool run_execute(const struct run_options *options, struct run_result *result,
     if (options->unchecked)
         json_string(out, "checkers", "off");
     json_string(out, "linearizable", linearize_verdict_text(result->verdict));
+    if (result->verdict == LINEARIZE_NO)
+        run_explain(world, out, options->explain);
     if (options->history != NULL)
         history_write(&world->history, options->history);
     world_free(world);

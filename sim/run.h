@@ -37,9 +37,11 @@ struct run_options {
     const struct wire_codec *wire; // NULL: messages pass as they are
     uint32_t clients;              // or RUN_DRAWN
     uint32_t keys;                 // or RUN_DRAWN
-    bool unchecked; // nothing is checked, and so nothing is well: to measure
-    FILE *trace;    // NULL: none
-    FILE *history;  // NULL: none
+    bool unchecked;           // nothing is checked, and so nothing is well: to measure
+    uint64_t judge_steps_max; // for the history; 0: the default
+    FILE *trace;              // NULL: none
+    FILE *history;            // NULL: none
+    FILE *explain;            // why a history is not linearizable; NULL: not told
 };
 
 void run_options_default(struct run_options *options);
@@ -63,5 +65,9 @@ void run_settle(struct world *world);
 
 // Checks the history so far; a violation where the answer is no.
 enum linearize_verdict run_linearize(struct world *world);
+
+// After NO: adds what shows it to an open JSON object, and tells people, unless `file`
+// is NULL.
+void run_explain(const struct world *world, struct buffer *out, FILE *file);
 
 #endif

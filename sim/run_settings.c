@@ -186,6 +186,7 @@ void run_settings_draw(struct run_settings *settings, const struct run_options *
     world_config_default(config);
     config->seed = options->seed;
     config->unchecked = options->unchecked;
+    config->judge_steps_max = options->judge_steps_max;
     config->wire = options->wire;
     config->member_count = options->nodes;
     config->node_count = options->nodes + spares_for(options);

@@ -100,6 +100,7 @@ struct world_config {
     uint32_t snapshot_chunk_bytes; // 0: the host's default
     uint64_t segment_bytes_max;    // 0: the host's default
     bool unchecked;                // to measure what the checks cost
+    uint64_t judge_steps_max;      // for the clients' history; 0: the default
 
     const struct wire_codec *wire; // NULL: messages pass as they are
 };

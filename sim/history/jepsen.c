@@ -176,6 +176,7 @@ static bool read_edn(struct jepsen_reader *reader, const char *text, size_t size
     if (good && close != '\0') {
         edn.at += more;
         good = more && !edn_more(&edn);
+        *line = edn.line;
         reader->problem = "a vector without its end, or something behind it";
     }
     edn_release(&edn);

@@ -18,6 +18,7 @@ struct window {
     uint32_t *numbers;
     bool *freed;
     bool *before; // what was freed before an attempt
+    bool only_reads;
     uint32_t count;
     uint32_t end_order; // when the operation returned that could not
 };
@@ -83,14 +84,24 @@ static void forget(struct window *window)
     window->count = kept;
 }
 
-// Frees so many of those that are not, from the `from`-th of them on, where it still
-// shows without them.
+// Whether an operation may be freed now: it is not yet, and is a read, if only these
+// may.
+static bool is_candidate(const struct window *window, uint32_t index)
+{
+    const struct history *history = window->search->key.history;
+    uint32_t number = window->numbers[index];
+    return !window->freed[index] &&
+           (!window->only_reads || history->operations[number].kind == HISTORY_READ);
+}
+
+// Frees so many candidates, from the `from`-th of them on, where it still shows without
+// them.
 static bool free_some(struct window *window, uint32_t from, uint32_t count)
 {
     uint32_t nth = 0;
     memcpy(window->before, window->freed, window->count * sizeof(bool));
     for (uint32_t i = 0; i < window->count; i++) {
-        if (!window->before[i]) {
+        if (is_candidate(window, i)) {
             window->freed[i] = nth >= from && nth - from < count;
             nth++;
         }
@@ -103,6 +114,15 @@ static bool free_some(struct window *window, uint32_t from, uint32_t count)
     window->end_order = end_order;
     memcpy(window->freed, window->before, window->count * sizeof(bool));
     return false;
+}
+
+static uint32_t candidate_count(const struct window *window)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < window->count; i++) {
+        count += is_candidate(window, i);
+    }
+    return count;
 }
 
 static uint32_t kept_count(const struct window *window)
@@ -126,12 +146,13 @@ static void find_latest(struct window *window)
 }
 
 // Chunks of half of them first, single ones last, again until none can be freed.
-static void free_chunks(struct window *window)
+static void free_chunks(struct window *window, bool only_reads)
 {
-    uint32_t chunk = kept_count(window) / 2;
+    window->only_reads = only_reads;
+    uint32_t chunk = (candidate_count(window) + 1) / 2;
     while (chunk > 0 && window->search->steps < window->steps_end) {
         bool any = false;
-        for (uint32_t from = 0; from < kept_count(window);) {
+        for (uint32_t from = 0; from < candidate_count(window);) {
             bool freed = free_some(window, from, chunk);
             any |= freed;
             from += freed ? 0 : chunk;
@@ -193,7 +214,9 @@ void linearize_window_find(struct linearize_search *search, uint32_t group,
     if (shows(&window)) {
         forget(&window);
         find_latest(&window);
-        free_chunks(&window);
+        // Reads first: they say less than the writes that they saw.
+        free_chunks(&window, true);
+        free_chunks(&window, false);
         window.steps_end = UINT64_MAX;
         result->maker_count = 0;
         shows(&window);

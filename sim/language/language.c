@@ -107,7 +107,7 @@ static const struct command commands[] = {
     {"log", language_show_log, 0, 2, 4, "log N [FROM] [COUNT]"},
     {"hash", language_show_hash, 0, 1, 1, "hash"},
     {"history", language_show_history, 0, 1, 2, "history [FILE]"},
-    {"check", language_show_check, 0, 1, 1, "check"},
+    {"check", language_show_check, 0, 1, 2, "check [steps=N]"},
     {"expect", language_expect_claim, 0, 2, ANY,
      "expect CLAIM, which is one of: " LANGUAGE_EXPECT_CLAIMS},
     {"refused", refused, ANYWHERE, 2, ANY, "refused COMMAND..."},

@@ -3,6 +3,7 @@
 #include "kvserver/service/entry.h"
 #include "sim/json.h"
 #include "sim/language/language_members.h"
+#include "sim/language/options.h"
 #include "sim/run.h"
 
 #include <errno.h>
@@ -243,11 +244,21 @@ bool language_show_history(struct language *language)
 bool language_show_check(struct language *language)
 {
     struct world *world = language->world;
-    enum linearize_verdict verdict = run_linearize(world);
+    enum linearize_verdict verdict;
+    const char *value =
+        language->count > 1 ? language_value(language, 1, "steps") : NULL;
+    uint64_t steps = 0;
 
+    if (language->count > 1 &&
+        (value == NULL || !options_number(value, 1, UINT64_MAX, &steps)))
+        return language_fail(language, "expected: steps=N with N above zero");
+    world->config.judge_steps_max = steps;
+    verdict = run_linearize(world);
     run_report_violations(world, language->out);
     json_number(language->out, "operations", world->history.count);
     json_string(language->out, "linearizable", linearize_verdict_text(verdict));
+    if (verdict == LINEARIZE_NO)
+        run_explain(world, language->out, NULL);
     if (world_violated(world))
         return language_fail(language, "a property is violated");
     if (verdict != LINEARIZE_YES)

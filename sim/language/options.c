@@ -158,6 +158,10 @@ static const char *read_flag(struct options_run *options, const char *flag,
         run->fixed_mix = strcmp(value, "fixed") == 0;
         return run->fixed_mix || strcmp(value, "swarm") == 0 ? NULL : "swarm or fixed";
     }
+    if (strcmp(flag, "--judge-steps") == 0)
+        return options_number(value, 1, UINT64_MAX, &run->judge_steps_max)
+                   ? NULL
+                   : "a number above zero";
     if (strcmp(flag, "--checkers") == 0) {
         run->unchecked = strcmp(value, "off") == 0;
         return run->unchecked || strcmp(value, "on") == 0 ? NULL : "on or off";

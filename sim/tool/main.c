@@ -34,6 +34,7 @@ static const struct command commands[] = {
      "                           and clocks that are (drawn, so that it goes well)\n"
      "    --clients C            clients that work all the time (2 to 8; 5)\n"
      "    --keys K               keys that they share (1 to 8; 6)\n"
+     "    --judge-steps N        at most so much work on the clients' history\n"
      "    --checkers off         to measure what they cost: such a run is never ok\n"
      "    --wire json            messages pass as bytes, through the codec of real "
      "nodes\n"

@@ -55,6 +55,7 @@ int tool_run(char **arguments)
     if (!tool_create(options.trace, &options.run.trace) ||
         !tool_create(options.history, &options.run.history))
         return TOOL_USAGE;
+    options.run.explain = stderr;
     if (options.run.trace != NULL)
         write_head(options.run.trace, arguments);
     json_open(&out);
