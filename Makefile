@@ -55,6 +55,8 @@ LIBS := $(OUT)/libsim.a $(OUT)/libserver.a $(OUT)/librpc.a $(OUT)/libservice.a \
 # A shell is a program that a test speaks to.
 TEST_SRC := $(wildcard tests/*/*_test.c tests/*/*_shell.c)
 TEST_BIN := $(patsubst tests/%.c,$(OUT)/tests/%,$(TEST_SRC))
+FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.c)
+FUZZ_BIN := $(patsubst tests/%.c,$(OUT)/tests/%,$(FUZZ_SRC))
 BENCH_SRC := $(wildcard tests/bench/*_bench.c)
 BENCH_BIN := $(patsubst tests/%.c,$(OUT)/tests/%,$(BENCH_SRC))
 
@@ -96,6 +98,16 @@ $(eval $(call test_rule,rpc/,librpc libposix libhost libcore,$$(PKG_LIBS)))
 $(eval $(call test_rule,kvserver/,libserver librpc libservice libposix libhost libcore,$$(PKG_LIBS)))
 $(eval $(call test_rule,sim/,libsim libservice libhost libcore,))
 $(eval $(call test_rule,,libsim libserver librpc libservice libposix libhost libcore,$$(PKG_LIBS)))
+
+# A fuzz target replays its corpus, or is linked with libFuzzer (FUZZER=1, clang).
+FUZZER ?=
+FUZZ_MAIN := $(if $(FUZZER),,$(OUT)/obj/tests/fuzz/replay.o)
+FUZZ_LIBS := $(addprefix $(OUT)/lib,$(addsuffix .a,server rpc service posix host core))
+$(FUZZ_BIN): $(OUT)/tests/%: $(OUT)/obj/tests/%.o $(FUZZ_MAIN) $(FUZZ_LIBS)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(FUZZER),-fsanitize=fuzzer) -o $@ $^ \
+	    $(PKG_LIBS) -lpthread -lm
 
 $(OUT)/obj/rpc/%.o $(OUT)/obj/kvserver/%.o $(OUT)/obj/sim/tool/%.o \
     $(OUT)/obj/tests/%.o: EXTRA = $(PKG_CFLAGS)
@@ -191,7 +203,7 @@ uninstall: ## remove what `make install` with the same PREFIX and DESTDIR has pu
 	$(Q)if [ -d $(DESTDIR)$(PREFIX)/include/raftlab ]; then \
 	    rmdir $(DESTDIR)$(PREFIX)/include/raftlab; fi
 
-test-programs: $(TEST_BIN)
+test-programs: $(TEST_BIN) $(FUZZ_BIN)
 bench-programs: $(BENCH_BIN)
 
 # ---- what a user asks for ------------------------------------------------------------
@@ -235,6 +247,36 @@ counted: ## raftsim that tells how much work it did, in build/counted
 	    OPT='-O1 -fsanitize-coverage=trace-pc' \
 	    LDFLAGS='$(OUT)/counted/work.o $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))' \
 	    $(OUT)/counted/raftsim
+
+# Each target for SECONDS, one after another; a finding is kept in build/fuzz and ends
+# the run. `make fuzz-keep` puts what reaches new code into the corpus, minimised.
+SECONDS = 60
+TARGET = $(patsubst tests/fuzz/%_fuzz.c,%,$(FUZZ_SRC))
+FUZZ_OUT = $(OUT)/fuzz
+FUZZ_MAKE = $(MAKE) --no-print-directory OUT=$(FUZZ_OUT) OPT=-O1 CC=clang FUZZER=1 \
+            SAN=address,undefined,fuzzer-no-link
+fuzz: ## feed parsers and readers with bytes that reach new code (SECONDS=600 TARGET=codec)
+	@CC=clang sh tests/bootstrap.sh install fuzz
+	+@$(FUZZ_MAKE) $(foreach t,$(TARGET),$(FUZZ_OUT)/tests/fuzz/$(t)_fuzz)
+	@for target in $(TARGET); do \
+	    mkdir -p $(FUZZ_OUT)/found/$$target tests/fuzz/corpus/$$target; \
+	    echo "fuzzing $$target for $(SECONDS) s"; \
+	    nice -n 19 $(FUZZ_OUT)/tests/fuzz/$${target}_fuzz -max_total_time=$(SECONDS) \
+	        -max_len=8192 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=1 \
+	        -artifact_prefix=$(FUZZ_OUT)/found/$$target- $(FUZZ_ARGS) \
+	        $(FUZZ_OUT)/found/$$target tests/fuzz/corpus/$$target \
+	        2>$(FUZZ_OUT)/$$target.log || { tail -40 $(FUZZ_OUT)/$$target.log; exit 1; }; \
+	    grep -E 'stat::number_of_executed_units|stat::new_units_added' \
+	        $(FUZZ_OUT)/$$target.log; done
+fuzz-keep: ## what `make fuzz` has found to reach new code becomes the corpus, minimised
+	@for target in $(TARGET); do \
+	    rm -rf $(FUZZ_OUT)/least && mkdir -p $(FUZZ_OUT)/least; \
+	    $(FUZZ_OUT)/tests/fuzz/$${target}_fuzz -merge=1 -max_len=2048 $(FUZZ_OUT)/least \
+	        tests/fuzz/corpus/$$target $(FUZZ_OUT)/found/$$target 2>/dev/null && \
+	    rm -f tests/fuzz/corpus/$$target/*.bin || exit 1; \
+	    for file in $(FUZZ_OUT)/least/*; do \
+	        cp $$file tests/fuzz/corpus/$$target/$${file##*/}.bin || exit 1; done; \
+	    du -sb tests/fuzz/corpus/$$target; done
 
 mutants: ## put known bugs into a copy of the sources: do the tests notice?
 	@CC='$(CC)' sh tests/bootstrap.sh check test
@@ -286,7 +328,7 @@ help: ## list what can be asked for
 	    awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
 .PHONY: all lib install uninstall demo demo-run cluster cluster-stop test test-build \
-        test-run sanitized counted bench mutants determinism coverage lint format clean help test-programs \
+        test-run sanitized counted bench fuzz fuzz-keep mutants determinism coverage lint format clean help test-programs \
         bench-programs FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -4,8 +4,8 @@
 #     sh tests/bootstrap.sh check build      say in one line what is missing, and fail
 #     sh tests/bootstrap.sh install test     install it, or say what to install, and fail
 #
-# The sets are build, demo, lint, coverage and test. What is there is asked of the tools and not of
-# the package manager, so that a system without apt works as well.
+# The sets are build, demo, lint, coverage, fuzz and test. What is there is asked of the
+# tools and not of the package manager, so that a system without apt works as well.
 set -u
 
 export LC_ALL=C.UTF-8
@@ -53,6 +53,7 @@ packages_of() {
     build) echo "$build" ;;
     demo) echo "$build python3" ;;
     coverage) echo "$build gcovr" ;;
+    fuzz) echo "$build clang libclang-rt-14-dev" ;;
     lint) echo "python3 clang clang-format clang-tidy" ;;
     test)
         echo "$build gcc python3 python3-pytest python3-pytest-xdist" \
@@ -101,10 +102,10 @@ install_missing() {
 }
 
 case "$*" in
-"check build" | "check demo" | "check lint" | "check coverage" | "check test") ;;
-"install build" | "install demo" | "install lint" | "install coverage" | "install test") ;;
+"check build" | "check demo" | "check lint" | "check coverage" | "check fuzz" | "check test") ;;
+"install build" | "install demo" | "install lint" | "install coverage" | "install fuzz" | "install test") ;;
 *)
-    echo "usage: bootstrap.sh check|install build|demo|lint|coverage|test" >&2
+    echo "usage: bootstrap.sh check|install build|demo|lint|coverage|fuzz|test" >&2
     exit 2
     ;;
 esac

@@ -136,7 +136,10 @@ static bool check_header(struct log_recovery *recovery,
         return refuse_at(recovery, 0, "this segment has another's name");
     if (number == first_number(recovery) && number > 1)
         return true; // the one before was removed
-    uint64_t previous_size = number == 1 ? 0 : size_of(recovery, number - 1);
+    if (number == 1)
+        return header->previous_size == 0 ||
+               refuse_at(recovery, 0, "the first segment tells of one before it");
+    uint64_t previous_size = size_of(recovery, number - 1);
     if (header->previous_size == previous_size)
         return true;
     char name[LOG_NAME_BYTES];

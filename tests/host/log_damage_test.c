@@ -1,6 +1,7 @@
 // What a crash or a bad disk may do to the log: torn tails are cut, damage is refused.
 #include "tests/host/log_fixture.h"
 
+#include "raft/host/crc32c.h"
 #include "raft/host/log_format.h"
 
 static struct fixture fixture;
@@ -379,6 +380,27 @@ TEST(a_segment_under_the_name_of_another_is_refused)
         0);
     fixture_refused(&fixture.disk,
                     SEGMENT(2) ": offset 0: this segment has another's name");
+}
+
+TEST(a_first_segment_that_tells_of_one_before_it_is_refused)
+{
+    start(1 << 20);
+    fixture_vote(&fixture, 1, 2);
+    fixture_sync(&fixture);
+    struct memory_file *file = file_of(&fixture.disk, SEGMENT(1));
+    struct log_segment header;
+    CHECK_EQ(log_format_get_segment(file->now.bytes, &header), LOG_HEADER_VALID);
+    // By no writer of ours: its checksum is right, and what it says is not.
+    header = (struct log_segment){header.cluster_id, header.node_id, 2, 100};
+    log_format_put_segment(file->now.bytes, &header);
+    file->now.bytes[24] = 1;
+    uint32_t sum = crc32c_extend(0, file->now.bytes, 44);
+    for (int i = 0; i < 4; i++)
+        file->now.bytes[44 + i] = (uint8_t)(sum >> 8 * i);
+    struct opened opened = fixture_open(&fixture.disk);
+    CHECK(!opened.ok);
+    CHECK_TEXT(opened.error,
+               SEGMENT(1) ": offset 0: the first segment tells of one before it");
 }
 
 TEST(a_segment_of_another_cluster_or_node_is_refused)

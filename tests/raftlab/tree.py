@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from raftlab.build import ROOT
 
 FOLDERS = ("raft", "rpc", "kvserver", "sim", "labs", "tests", "docs", ".ci")
-BINARY = {".png", ".wasm", ".gz", ".ico", ".pyc"}
+BINARY = {".png", ".wasm", ".gz", ".ico", ".pyc", ".bin"}
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.MULTILINE)
 
 
