@@ -15,7 +15,7 @@ enum {
     WIDTH_FACTOR = 8,
     STEPS_FIRST = 1 << 18,
     STEPS_FACTOR = 4,
-    WINDOW_STEPS = 1 << 23
+    WINDOW_STEPS = 1 << 24
 };
 
 struct turn {

@@ -36,9 +36,19 @@ static enum linearize_class class_of_act(const struct linearize_act *act)
     }
 }
 
+// Which answers of an operation count.
+enum telling {
+    TELLS_NOTHING,
+    TELLS_READS, // only values that were read
+    TELLS_ALL,
+};
+
 static struct linearize_act prepare_act(struct linearize_key *part,
-                                        const struct history_part *from, bool told)
+                                        const struct history_part *from,
+                                        enum telling telling)
 {
+    bool told =
+        telling == TELLS_ALL || (telling == TELLS_READS && from->kind == HISTORY_READ);
     struct linearize_act act = {.at = part->place_of_key[from->key],
                                 .state = CELL_ABSENT,
                                 .by = from->argument,
@@ -89,11 +99,11 @@ static int64_t found_by_each(const struct history_part *parts, uint32_t count,
 
 // False where the transaction says nothing.
 static bool prepare_txn(struct linearize_key *part,
-                        const struct history_operation *from, bool answered,
+                        const struct history_operation *from, enum telling telling,
                         struct linearize_operation *operation)
 {
     const struct history_part *parts = &part->history->parts[from->first_part];
-    bool counted = answered && from->result != HISTORY_UNTOLD;
+    bool counted = telling == TELLS_ALL && from->result != HISTORY_UNTOLD;
     int64_t each = HISTORY_UNTOLD;
     bool says = false;
     if (counted) {
@@ -104,7 +114,7 @@ static bool prepare_txn(struct linearize_key *part,
     operation->act_count = from->part_count;
     operation->class = CLASS_PURE;
     for (uint32_t i = 0; i < from->part_count; i++) {
-        struct linearize_act act = prepare_act(part, &parts[i], answered);
+        struct linearize_act act = prepare_act(part, &parts[i], telling);
         if (act.kind == HISTORY_DELETE && act.result == HISTORY_UNTOLD) {
             act.result = each;
         }
@@ -122,7 +132,7 @@ static bool prepare_txn(struct linearize_key *part,
 
 // False where the operation says nothing: it had no effect, and nothing was seen. What
 // is told holds where it happened, even if it did not return in time.
-static bool prepare(struct linearize_key *part, uint32_t number, bool told,
+static bool prepare(struct linearize_key *part, uint32_t number, enum telling telling,
                     bool returned, struct linearize_operation *operation)
 {
     const struct history_operation *from = &part->history->operations[number];
@@ -141,10 +151,10 @@ static bool prepare(struct linearize_key *part, uint32_t number, bool told,
         operation->return_order = HISTORY_NEVER;
     }
     if (from->kind == HISTORY_TXN) {
-        says = prepare_txn(part, from, told, operation);
+        says = prepare_txn(part, from, telling, operation);
     } else {
         struct history_part whole = history_whole(from);
-        operation->act = prepare_act(part, &whole, told);
+        operation->act = prepare_act(part, &whole, telling);
         operation->class = (uint8_t)class_of_act(&operation->act);
         says = from->kind != HISTORY_READ || operation->act.result != HISTORY_UNTOLD;
     }
@@ -350,7 +360,11 @@ static void take_operations(struct linearize_key *part,
         bool returned = told && from->return_order <= what->end_order;
         if ((what->freed != NULL && what->freed[i]) != freed ||
             from->call_order > what->end_order ||
-            !prepare(part, what->numbers[i], told, returned, operation)) {
+            !prepare(part, what->numbers[i],
+                     !told          ? TELLS_NOTHING
+                     : what->hushed ? TELLS_READS
+                                    : TELLS_ALL,
+                     returned, operation)) {
             continue;
         }
         if (freed) {

@@ -51,6 +51,7 @@ struct linearize_part {
     uint32_t end_order;      // nothing that happens later
     const uint32_t *numbers; // these operations, ascending
     const bool *freed;       // of them: may have happened at any time, or never
+    bool hushed;             // of all answers, only the values that were read count
     uint32_t count;
 };
 

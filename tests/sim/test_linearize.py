@@ -74,6 +74,24 @@ def test_a_window_is_told_to_people() -> None:
     assert "just before #3 stands what #2 left" in told
 
 
+def test_a_forged_answer_in_a_run_is_found_and_few_operations_show_it(
+    recorded: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    operations = [json.loads(line) for line in recorded.read_text().splitlines()]
+    reads = [o for o in operations if o["kind"] == "read" and o.get("result")]
+    last, old = reads[-1], [o for o in reads if o["key"] == reads[-1]["key"]][0]
+    assert last["result"] != old["result"]
+    last["result"] = old["result"]
+    forged = tmp_path / "forged"
+    forged.write_text("".join(json.dumps(o) + "\n" for o in operations))
+    done = raftsim("linearize", forged)
+    answer = json.loads(done.stdout)
+    assert done.returncode == 1 and answer["linearizable"] == "no"
+    assert 0 < answer["window_size"] <= 8
+    window = [{k: v for k, v in o.items() if k != "number"} for o in answer["window"]]
+    assert all(operation in operations for operation in window)
+
+
 def test_the_form_of_a_file_is_recognised_or_said() -> None:
     for text in (as_log(STALE), as_edn(STALE)):
         assert json.loads(raftsim("linearize", "-", text=text).stdout)["operations"] == 4
