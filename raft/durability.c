@@ -116,13 +116,21 @@ bool durability_of_hard_state(const struct raft *raft)
     return raft->durability.hard_state_write <= raft->durability.reported;
 }
 
+// The term has passed, or the election in it: who follows now asks for no votes, and
+// its log may have changed since.
+static bool is_in_vain(const struct raft *raft, const struct outbox_item *item)
+{
+    return item->made_in != raft->hard_state.current_term ||
+           (item->message.type == RAFT_REQUEST_VOTE && raft->role != RAFT_CANDIDATE);
+}
+
 void durability_release(struct raft *raft, struct raft_output *output)
 {
     struct durability *durability = &raft->durability;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < durability->outbox_count; i++) {
         const struct outbox_item *item = &durability->outbox[i];
-        if (item->made_in != raft->hard_state.current_term) {
+        if (is_in_vain(raft, item)) {
             state_reach(raft, RAFT_MARK_HELD_BACK_IN_VAIN);
             continue;
         }

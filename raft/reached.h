@@ -58,7 +58,7 @@
     X(OUTPUT_FULL, "", "one step's output has no room for all") \
     X(OUTBOX_FULL, "", "the oldest of the messages that wait for a write gives way") \
     X(WRITES_FULL, "", "more writes are under way than are kept apart") \
-    X(HELD_BACK_IN_VAIN, "", "a message that waited for a write is dropped, since the term has passed") \
+    X(HELD_BACK_IN_VAIN, "", "a message that waited for a write is dropped, since its term or its election has passed") \
     \
     X(VOTE_REPEATED, "", "a candidate asks again, and gets the vote that it has") \
     X(VOTES_BEFORE_OWN, "", "a candidate has a majority before its own vote is durable") \

@@ -238,9 +238,23 @@ void churn_settle(struct world *world)
 
 // ---- leadership ----------------------------------------------------------------
 
+// The target loses its vote in the same moment.
+static void demote(struct world *world, struct node *leader, raft_id id)
+{
+    bool stays = random_chance(&world->churn, 500000);
+    struct plan plan;
+
+    make_plan(world, leader, &plan);
+    if (plan.lost != 0 || !may_lose(world, &plan, id))
+        return;
+    plan_member(&plan, id, stays ? RAFT_LEARNER : RAFT_REMOVED);
+    carry_out(world, &plan);
+}
+
 void churn_transfer(struct world *world)
 {
     struct node *leader = world_leader(world);
+    bool loses_vote = random_chance(&world->churn, 200000);
     bool anybody = random_chance(&world->churn, 300000);
     raft_id to;
     enum raft_status status;
@@ -259,6 +273,8 @@ void churn_transfer(struct world *world)
                "transfer n%" PRIu32 " to n%" PRIu32 ": %s", leader->id, to,
                raft_status_text(status));
     node_settle(leader);
+    if (loses_vote && faults_has(&world->faults, FAULT_MEMBERS) && node_is_live(leader))
+        demote(world, leader, to);
 }
 
 void churn_snapshot(struct world *world)

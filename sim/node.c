@@ -1,5 +1,6 @@
 #include "sim/node.h"
 
+#include "sim/faults/faults_disks.h"
 #include "sim/node_config.h"
 #include "sim/node_machine.h"
 #include "sim/node_requests.h"
@@ -55,6 +56,8 @@ static void count_effect(void *context)
     struct node *node = context;
     struct sim_disk_hooks hooks = {node, start_sync, count_effect};
 
+    if (node->damage_waits)
+        faults_disks_damage_received(node);
     if (node->effects_left == 0 || --node->effects_left > 0)
         return;
     trace_note(&node->world->trace, node->world->now_us, "n%" PRIu32 " is cut off",

@@ -51,6 +51,7 @@ struct node {
     bool crash_is_set;         // that write has come
     uint32_t effects_left;     // disk calls and sends until it is cut off; 0: it is not
     struct sim_disk *cut_disk; // its disk at that very point; NULL: it was not cut off
+    bool damage_waits;         // for a snapshot that arrives, to damage a chunk of it
     uint64_t stutter_us;       // it works in bursts, with such pauses; 0: it does not
     uint32_t stutters_left;
     int64_t skew_ms;         // of its wall clock

@@ -32,9 +32,13 @@ static void draw_snapshots(struct random *random, struct world_config *config)
 {
     bool small_log = random_chance(random, 300000);
     bool small_segments = random_chance(random, 700000);
+    bool often = random_chance(random, 500000);
+    bool short_tail = random_chance(random, 500000);
+    uint32_t entries = (uint32_t)random_between(random, 5, 200);
+    uint32_t tail = (uint32_t)random_between(random, 0, 50);
 
-    config->snapshot_entries = (uint32_t)random_between(random, 5, 200);
-    config->snapshot_tail_entries = (uint32_t)random_between(random, 0, 50);
+    config->snapshot_entries = often ? 1 + entries / 5 : entries;
+    config->snapshot_tail_entries = short_tail ? tail / 10 : tail;
     config->snapshot_chunk_bytes = (uint32_t)random_between(random, 64, 2000);
     config->segment_bytes_max = random_between(random, 2000, 30000);
     if (!small_segments)

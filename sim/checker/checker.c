@@ -51,6 +51,7 @@ const char *checker_property_text(enum property property)
         [PROPERTY_TIMEOUT] = "election timeout",
         [PROPERTY_QUORUM_HEARD] = "leader hears a majority",
         [PROPERTY_COMMIT_AT_ONCE] = "commit at once",
+        [PROPERTY_LEASE] = "alone under a lease",
         [PROPERTY_READ_INDEX] = "read index",
         [PROPERTY_LINEARIZABILITY] = "linearizability",
     };
@@ -287,6 +288,8 @@ static void check_new_leader(struct checker *checker, raft_id id,
     raft_index needed = checker_commit_before(checker, term);
 
     checker->leader_count++;
+    if (term > checker->leader_term)
+        checker->leader_term = term;
     if (leader != self)
         checker_violate(checker, PROPERTY_ELECTION_SAFETY, id, (raft_id)(leader >> 32),
                         "node %" PRIu32 " becomes leader of term %" PRIu64

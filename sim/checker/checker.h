@@ -53,6 +53,7 @@ enum property {
     PROPERTY_QUORUM_HEARD,    // a leader that hears no majority steps down (6.2)
     PROPERTY_COMMIT_AT_ONCE,  // what a majority has is committed (LEAD-4)
     PROPERTY_READ_INDEX,      // a read is not behind what was committed (6.4)
+    PROPERTY_LEASE,           // nobody else leads while a lease is held (6.4.1)
     PROPERTY_LINEARIZABILITY, // the clients' histories
     PROPERTY_COUNT,
 };

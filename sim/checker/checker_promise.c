@@ -239,9 +239,7 @@ static void check_message(struct checker *checker, raft_id id,
                         message->term, view->current_term);
     switch (message->type) {
     case RAFT_REQUEST_VOTE:
-        // One that was held back for its write may leave when it asks for nothing any
-        // more: its sender has found a leader, and counts no votes.
-        if (!message->request_vote.pre_vote && view->role == RAFT_CANDIDATE)
+        if (!message->request_vote.pre_vote)
             check_request(checker, id, message);
         break;
     case RAFT_APPEND_ENTRIES:
@@ -335,6 +333,12 @@ static void check_leader(struct checker *checker, raft_id id,
     struct promises *promises = promises_of(checker, id);
 
     check_heard(checker, id, step);
+    if (view->lease && checker->leader_term > view->current_term &&
+        !checker->limits.drift_unbounded)
+        checker_violate(checker, PROPERTY_LEASE, id, 0,
+                        "has a lease in term %" PRIu64 ", but term %" PRIu64
+                        " has a leader",
+                        view->current_term, checker->leader_term);
     for (uint32_t i = 0; i < view->peer_count; i++)
         if (view->peers[i].inflight == 0 && view->peers[i].inflight_bytes > 0)
             checker_violate(checker, PROPERTY_REST, id, view->peers[i].id,

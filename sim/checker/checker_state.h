@@ -92,6 +92,7 @@ struct checker {
                                // committed, as `chain`
     struct marks states;       // by index: the hash of the state machine, once applied
     uint64_t leader_count;
+    raft_term leader_term; // the newest that has had a leader
     bool off;
     raft_index committed_unchecked; // while it is off
 

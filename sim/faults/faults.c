@@ -14,6 +14,8 @@ enum {
     SWARM_PAUSE_US_MIN = 20000,
     SWARM_PAUSE_DOUBLINGS = 6,
     SWARM_WEIGHT_MAX = 4,
+    SPREAD_PPM = 500000, // so many clusters with bad clocks begin with them
+    FEW = 4,             // who asks for so few kinds gets all of them
     DISK_US_MEAN = 500000,
     AGAIN_US_MEAN = 8000, // until an operator asks for the next change
     AGAIN_PPM = 800000,
@@ -112,16 +114,27 @@ static uint32_t draw_weight(struct random *random, uint32_t share_ppm)
     return chosen ? weight : 0;
 }
 
+static uint32_t kinds_of(uint32_t enabled)
+{
+    uint32_t count = 0;
+
+    for (; enabled != 0; enabled &= enabled - 1)
+        count++;
+    return count;
+}
+
 static void draw_mix(struct world *world)
 {
     struct faults *faults = &world->faults;
-    static const uint32_t shares_ppm[3] = {250000, 500000, 900000};
+    static const uint32_t shares_ppm[4] = {120000, 250000, 500000, 900000};
     static const uint32_t aims_ppm[3] = {50000, 300000, 700000};
     static const uint32_t lingers_percent[3] = {30, 100, 300};
     struct random *random = &faults->random;
-    uint32_t share_ppm = shares_ppm[random_below(random, 3)];
+    uint32_t share_ppm = shares_ppm[random_below(random, 4)];
     uint64_t pause_us;
 
+    if (kinds_of(faults->enabled & ~(1u << FAULT_CORRUPT)) <= FEW)
+        share_ppm = RANDOM_CERTAIN_PPM;
     for (uint32_t kind = 0; kind < FAULT_CORRUPT; kind++)
         faults->weights[kind] = draw_weight(random, share_ppm);
     // With bytes, a run without this kind is the same as without bytes.
@@ -153,10 +166,12 @@ void faults_start(struct world *world, uint32_t enabled)
             faults->weights[kind] = 0;
         faults->weight_sum += faults->weights[kind];
     }
-    // Who asks for one kind alone gets it.
+    // A mix without any has one all the same.
     for (uint32_t kind = 0; kind < FAULT_COUNT && faults->weight_sum == 0; kind++)
         if ((enabled >> kind & 1) != 0)
             faults->weights[kind] = faults->weight_sum = 1;
+    if (faults_has(faults, FAULT_CLOCK) && random_chance(&faults->random, SPREAD_PPM))
+        faults_nodes_spread_clocks(world);
     if (faults->weight_sum > 0)
         push(world, WORLD_FAULT, FAULT_COUNT, 0, faults->pause_us_mean);
 }

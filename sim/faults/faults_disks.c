@@ -9,6 +9,7 @@
 
 enum {
     ROOM_BYTES_MAX = 6000,
+    ROOM_BYTES_LITTLE = 200,
     SECTORS_MAX = 3, // damaged at once
     // More than is ever written while one sync is under way: what lies so far in front
     // of a log's end was on stable storage when something behind it was written.
@@ -44,6 +45,22 @@ static void see_file(void *argument, const char *name, uint64_t size)
     snprintf(shelf->newest_name, sizeof(shelf->newest_name), "%s", name);
 }
 
+void faults_disks_damage_received(struct node *node)
+{
+    struct random *random = &node->world->faults.random;
+    struct shelf shelf = {0};
+
+    node->io.disk.list(node->io.disk.context, see_file, &shelf);
+    if (shelf.receiving_size == 0)
+        return;
+    trace_note(&node->world->trace, node->world->now_us,
+               "a received chunk is damaged at n%" PRIu32, node->id);
+    node->damage_waits = false;
+    node->disk_faulty = true; // it may be damaged after it was found to be whole
+    sim_disk_damage(node->disk, "snapshot.receiving",
+                    random_below(random, shelf.receiving_size), 1, SIM_DISK_FLIP);
+}
+
 // Damages what can be replaced: a chunk that was received, or the newest snapshot where
 // the one before and the log behind it do as well.
 static void damage_snapshot(struct node *node, struct random *random)
@@ -53,15 +70,9 @@ static void damage_snapshot(struct node *node, struct random *random)
     bool received = random_chance(random, 500000);
 
     node->io.disk.list(node->io.disk.context, see_file, &shelf);
-    if (received && shelf.receiving_size > 0) {
-        trace_note(&node->world->trace, node->world->now_us,
-                   "a received chunk is damaged at n%" PRIu32, node->id);
-        node->disk_faulty = true; // it may be damaged after it was found to be whole
-        sim_disk_damage(node->disk, "snapshot.receiving", where % shelf.receiving_size,
-                        1, SIM_DISK_FLIP);
-        world_tell_command(node->world, node->id,
-                           "disk %" PRIu32 " damage snapshot.receiving %" PRIu64,
-                           node->id, where % shelf.receiving_size);
+    if (received) {
+        node->damage_waits = true;
+        faults_disks_damage_received(node);
         return;
     }
     if (shelf.count < 2 || shelf.second < node->restored_index ||
@@ -169,7 +180,8 @@ void faults_disks_damage(struct node *node, struct random *random)
 void faults_disks_strike(struct node *node, struct random *random)
 {
     uint64_t how = random_below(random, 4);
-    uint64_t room = random_below(random, ROOM_BYTES_MAX);
+    uint64_t most = random_below(random, 2) == 0 ? ROOM_BYTES_LITTLE : ROOM_BYTES_MAX;
+    uint64_t room = random_below(random, most);
     struct sim_disk_counters counters;
 
     trace_note(&node->world->trace, node->world->now_us,
@@ -194,7 +206,7 @@ void faults_disks_heal(struct node *node)
 {
     node->sync_us_min = node->world->config.sync_us_min;
     node->sync_us_max = node->world->config.sync_us_max;
-    node->disk_full = false;
+    node->disk_full = node->damage_waits = false;
     world_tell_command(node->world, node->id, "disk %" PRIu32 " ok", node->id);
     sim_disk_heal(node->disk);
     // A host that the fault has stopped needs a new life. One that a write failed but

@@ -17,6 +17,9 @@
 void faults_disks_strike(struct node *node, struct random *random);
 void faults_disks_damage(struct node *node, struct random *random);
 
+// Damages a chunk of a snapshot that has arrived, if there is one, and waits no longer.
+void faults_disks_damage_received(struct node *node);
+
 // The disk is as new; a host that has stopped is restarted.
 void faults_disks_heal(struct node *node);
 

@@ -7,6 +7,7 @@
 enum {
     PAUSE_US_MEAN = 300000,
     DOWN_US_MEAN = 600000,
+    BRIEFLY_US_MEAN = 20000, // a process that is started again at once
     STUTTER_US_MIN = 1000,
     STUTTER_US_MAX = 120000,
     STUTTERS_MAX = 60,
@@ -24,12 +25,13 @@ void faults_nodes_crash(struct world *world, raft_id id)
     struct random *random = &world->faults.random;
     enum sim_disk_crash_mode mode =
         (enum sim_disk_crash_mode)random_below(random, SIM_DISK_CRASH_MODE_COUNT);
+    bool briefly = random_chance(random, 500000);
 
     trace_note(&world->trace, world->now_us, "crash n%" PRIu32 " mode %d", id,
                (int)mode);
     node_crash(&world->nodes[id], mode);
     if (world->faults.active)
-        faults_linger(world, FAULT_CRASH, id, DOWN_US_MEAN);
+        faults_linger(world, FAULT_CRASH, id, briefly ? BRIEFLY_US_MEAN : DOWN_US_MEAN);
 }
 
 static void strike_crash(struct world *world)
@@ -128,13 +130,25 @@ static void strike_slow(struct world *world)
 
 // ---- clocks ---------------------------------------------------------------------
 
+void faults_nodes_spread_clocks(struct world *world)
+{
+    uint32_t fast_ppm = world->config.clock_drift_percent * 10000;
+
+    for (raft_id id = 1; id <= world->config.node_count; id++) {
+        bool fast = random_chance(&world->faults.random, 500000);
+
+        node_set_clock_rate(&world->nodes[id],
+                            NODE_CLOCK_TRUE_PPM + (fast ? fast_ppm : 0));
+    }
+}
+
 static void strike_clock(struct world *world)
 {
     struct random *random = &world->faults.random;
     const struct world_config *config = &world->config;
     raft_id id = faults_draw_node(world);
     struct node *node = &world->nodes[id];
-    uint64_t how = random_below(random, config->clock_jumps ? 3 : 2);
+    uint64_t how = random_below(random, config->clock_jumps ? 4 : 3);
     uint64_t skew = random_below(random, 2 * SKEW_MS_MAX + 1);
     uint64_t drift_ppm = random_below(random, config->clock_drift_percent * 10000 + 1);
     uint64_t extreme = random_below(random, 4);
@@ -148,6 +162,8 @@ static void strike_clock(struct world *world)
         node->skew_ms = (int64_t)skew - SKEW_MS_MAX;
     else if (how == 1)
         node_set_clock_rate(node, NODE_CLOCK_TRUE_PPM + (uint32_t)drift_ppm);
+    else if (how == 2)
+        faults_nodes_spread_clocks(world);
     else
         node_jump_clock(node, jump_us);
 }

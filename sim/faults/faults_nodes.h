@@ -11,6 +11,9 @@ struct node;
 void faults_nodes_strike(struct world *world, enum fault fault);
 void faults_nodes_undo(struct world *world, enum fault fault, raft_id id);
 
+// All clocks at once, each as right or as fast as it may be: what a lease has to bear.
+void faults_nodes_spread_clocks(struct world *world);
+
 // Runs as it should, but for its disk.
 void faults_nodes_heal(struct node *node);
 

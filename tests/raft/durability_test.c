@@ -83,6 +83,24 @@ TEST(a_candidate_asks_only_once_its_term_its_vote_and_its_log_are_durable)
     node_stop(&node);
 }
 
+// CAND-3: its questions would promise a log that the leader has changed since.
+TEST(a_candidate_that_follows_before_its_vote_is_durable_asks_nobody)
+{
+    struct node node;
+    node_start(&node, 1, 3);
+    node_receive(&node, an_append(2, 1, 1, 0, 0, 0, TERMS(1, 1)));
+    node.auto_persist = false;
+    node_become_candidate(&node);
+    CHECK_EQ(node.view.current_term, 2);
+    node_forget_sent(&node);
+    node_receive(&node, an_append(3, 1, 2, 1, 1, 1, TERMS(2)));
+    node_persist(&node);
+    CHECK_EQ(node.view.durable_index, 2);
+    for (uint32_t i = 0; i < node.sent_count; i++)
+        CHECK(node.sent[i].message.type != RAFT_REQUEST_VOTE);
+    node_stop(&node);
+}
+
 // CAND-1b: its own vote counts like any other.
 TEST(a_candidate_does_not_count_its_own_vote_before_it_is_durable)
 {
