@@ -234,8 +234,6 @@ enum raft_status raft_load(struct raft *raft, const struct raft_entry *entry)
 static void campaign(struct raft *raft, struct raft_output *output)
 {
     state_reach(raft, raft->role == RAFT_FOLLOWER ? RAFT_MARK_FOL_2 : RAFT_MARK_CAND_4);
-    if (!raft->preferred)
-        state_reach(raft, RAFT_MARK_CAMPAIGN_OF_LESS_PRIORITY);
     if (!role_may_campaign_again(raft)) {
         state_reach(raft, RAFT_MARK_CAMPAIGN_WAITS_FOR_DISK);
         timer_reset_election(raft);

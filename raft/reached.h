@@ -61,7 +61,6 @@
     X(HELD_BACK_IN_VAIN, "", "a message that waited for a write is dropped, since its term or its election has passed") \
     \
     X(VOTE_REPEATED, "", "a candidate asks again, and gets the vote that it has") \
-    X(VOTES_BEFORE_OWN, "", "a candidate has a majority before its own vote is durable") \
     X(VOTE_OLD, "", "a candidate gets a vote of an older term") \
     X(VOTE_FOR_STRANGER, "", "a vote goes to a node that is no voter here") \
     X(VOTE_BY_NON_VOTER, "", "a node that knows of no vote of its own gives one") \
@@ -73,7 +72,6 @@
     X(CAMPAIGN_WAITS_FOR_DISK, "", "a candidate's vote is not durable when its election times out") \
     X(CANDIDATE_DEPOSED, "", "a candidate hears a higher term") \
     X(TIMEOUT_WITHOUT_VOTE, "", "a node without a vote loses its leader") \
-    X(CAMPAIGN_OF_LESS_PRIORITY, "", "a node's election times out although a voter has priority") \
     X(LEADER_ALONE, "", "a leader that hears no majority steps down") \
     X(LEADER_DEPOSED, "", "a leader steps down on a higher term") \
     X(LEADER_DEPOSED_BY_UNHEARD, "", "a leader steps down on a higher term from a peer that it has not heard lately") \

@@ -135,8 +135,6 @@ static void count_votes(struct raft *raft, struct raft_output *output)
                            // durable
         if (raft->durability.reported >= raft->campaign_write)
             role_become_leader(raft, output);
-        else
-            state_reach(raft, RAFT_MARK_VOTES_BEFORE_OWN);
         break;
     case REQUEST_VOTE_LOST:
         state_reach(raft, RAFT_MARK_ELECTION_LOST);

@@ -224,6 +224,22 @@ void churn_members(struct world *world)
     carry_out(world, &plan);
 }
 
+void churn_demote(struct world *world, raft_id id)
+{
+    struct node *leader = world_leader(world);
+    bool stays = random_chance(&world->churn, 700000);
+    struct plan plan;
+
+    if (leader == NULL || id == 0)
+        return;
+    make_plan(world, leader, &plan);
+    if (plan.lost != 0 || (plan.now.voters >> id & 1) == 0 ||
+        !may_lose(world, &plan, id))
+        return;
+    plan_member(&plan, id, stays ? RAFT_LEARNER : RAFT_REMOVED);
+    carry_out(world, &plan);
+}
+
 void churn_settle(struct world *world)
 {
     struct node *leader = world_leader(world);
@@ -238,29 +254,15 @@ void churn_settle(struct world *world)
 
 // ---- leadership ----------------------------------------------------------------
 
-// The target loses its vote in the same moment.
-static void demote(struct world *world, struct node *leader, raft_id id)
-{
-    bool stays = random_chance(&world->churn, 500000);
-    struct plan plan;
-
-    make_plan(world, leader, &plan);
-    if (plan.lost != 0 || !may_lose(world, &plan, id))
-        return;
-    plan_member(&plan, id, stays ? RAFT_LEARNER : RAFT_REMOVED);
-    carry_out(world, &plan);
-}
-
-void churn_transfer(struct world *world)
+raft_id churn_transfer(struct world *world)
 {
     struct node *leader = world_leader(world);
-    bool loses_vote = random_chance(&world->churn, 200000);
     bool anybody = random_chance(&world->churn, 300000);
     raft_id to;
     enum raft_status status;
 
     if (leader == NULL)
-        return;
+        return 0;
     to = draw(world, electorate_of(leader->view.configuration).voters);
     to = anybody ? 0 : to;
     if (to == 0)
@@ -273,8 +275,7 @@ void churn_transfer(struct world *world)
                "transfer n%" PRIu32 " to n%" PRIu32 ": %s", leader->id, to,
                raft_status_text(status));
     node_settle(leader);
-    if (loses_vote && faults_has(&world->faults, FAULT_MEMBERS) && node_is_live(leader))
-        demote(world, leader, to);
+    return status == RAFT_OK ? to : 0;
 }
 
 void churn_snapshot(struct world *world)

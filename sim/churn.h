@@ -9,7 +9,7 @@
 #ifndef SIM_CHURN_H
 #define SIM_CHURN_H
 
-#include <stdbool.h>
+#include "raft/raft.h"
 
 struct world;
 
@@ -17,8 +17,11 @@ void churn_init(struct world *world);
 
 // One thing each, at the node that says it leads; it may refuse.
 void churn_members(struct world *world);
-void churn_transfer(struct world *world);
+raft_id churn_transfer(struct world *world); // whom it named; 0: nobody
 void churn_snapshot(struct world *world);
+
+// Asks that this voter be none any more, where the others are enough.
+void churn_demote(struct world *world, raft_id id);
 
 // Once faults are over: sees to it that members that are lost are removed.
 void churn_settle(struct world *world);

@@ -75,10 +75,10 @@ static uint64_t arrival_us(struct world *world, raft_id from, raft_id to,
 }
 
 static void push_delivery(struct world *world, raft_id from, raft_id to,
-                          uint64_t packet)
+                          uint64_t packet, uint64_t late_us)
 {
     struct heap_event event = {
-        .time_us = arrival_us(world, from, to, packet),
+        .time_us = arrival_us(world, from, to, packet) + late_us,
         .kind = WORLD_DELIVER,
         .node = to,
         .arguments = {packet, from},
@@ -94,7 +94,9 @@ static void send_copy(struct world *world, const struct raft_message *message)
     if (packet == 0)
         world->links.lost++;
     else
-        push_delivery(world, message->from, message->to, packet);
+        push_delivery(world, message->from, message->to, packet,
+                      message->type == RAFT_TIMEOUT_NOW ? world->links.order_late_us
+                                                        : 0);
 }
 
 static void keep_held(struct world *world, const struct raft_message *message)
@@ -195,7 +197,7 @@ uint32_t links_let_go(struct world *world, raft_id from, raft_id to, bool delive
         if (held.from != from || held.to != to) {
             links->held[kept++] = held;
         } else if (deliver) {
-            push_delivery(world, from, to, held.packet);
+            push_delivery(world, from, to, held.packet, 0);
             gone++;
         } else {
             pool_give(&world->pool, held.packet);

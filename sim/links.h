@@ -47,6 +47,7 @@ struct links {
     struct links_own own[LINKS_NODES][LINKS_NODES];
     uint64_t due_us[LINKS_NODES][LINKS_NODES]; // ordered: of the last on its way
     bool cut[LINKS_NODES][LINKS_NODES];
+    uint64_t order_late_us; // TimeoutNow takes so much longer
     bool hold[LINKS_NODES][LINKS_NODES];
     struct links_held *held;
     uint32_t held_count;

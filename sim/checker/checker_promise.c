@@ -381,6 +381,20 @@ static void remember_read(struct checker *checker, raft_id id,
             (struct promised_read){event->read.id + 1, checker->committed_before};
 }
 
+// It campaigns since it was told to.
+static void take_over(struct checker *checker, raft_id id, raft_term term)
+{
+    struct shadow *shadow = checker_shadow(checker, id);
+    struct electorate_place newest = electorate_newest(&shadow->members);
+
+    shadow->promises.told_term = term;
+    if (!electorate_votes(&newest.electorate, id))
+        checker_violate(checker, PROPERTY_LEADER_MEMBER, id, 0,
+                        "takes over in term %" PRIu64
+                        ", although it knows that it has no vote",
+                        term);
+}
+
 void checker_promise_step(struct checker *checker, raft_id id,
                           const struct checker_step *step,
                           const struct raft_hard_state *before)
@@ -394,7 +408,7 @@ void checker_promise_step(struct checker *checker, raft_id id,
     if (step->event->type == RAFT_EVENT_MESSAGE &&
         step->event->message->type == RAFT_TIMEOUT_NOW &&
         view->current_term > before->current_term && view->role == RAFT_CANDIDATE)
-        promises->told_term = view->current_term;
+        take_over(checker, id, view->current_term);
     remember_vote(promises, view, before);
     remember_leader(promises, step);
     for (uint32_t i = 0; i < step->output->message_count; i++)

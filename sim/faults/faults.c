@@ -19,6 +19,7 @@ enum {
     DISK_US_MEAN = 500000,
     AGAIN_US_MEAN = 8000, // until an operator asks for the next change
     AGAIN_PPM = 800000,
+    LATE_ORDER_PPM = 300000,
 };
 
 static const char *const fault_texts[FAULT_COUNT] = {
@@ -210,6 +211,25 @@ static void strike_members(struct world *world)
         faults_undo_later(world, FAULT_MEMBERS, 0, AGAIN_US_MEAN);
 }
 
+// With a change at once; or the order to take over arrives when it has been given up,
+// and who gets it has lost its vote meanwhile.
+static void strike_transfer(struct world *world)
+{
+    uint64_t timeout_us = (uint64_t)world->config.election_timeout_ms * 1000;
+    bool late = random_chance(&world->faults.random, LATE_ORDER_PPM);
+    uint64_t late_us = random_between(&world->faults.random, 1, 3) * timeout_us;
+    bool members = faults_has(&world->faults, FAULT_MEMBERS);
+    raft_id to;
+
+    if (late && members)
+        world->links.order_late_us = timeout_us / 2 + late_us;
+    to = churn_transfer(world);
+    if (late && members)
+        push(world, WORLD_UNDO, FAULT_TRANSFER, to, timeout_us + timeout_us / 2);
+    else if (members)
+        strike_members(world);
+}
+
 static enum fault draw_fault(struct faults *faults)
 {
     uint64_t at = random_below(&faults->random, faults->weight_sum);
@@ -241,9 +261,7 @@ static void strike(struct world *world)
         strike_members(world);
         break;
     case FAULT_TRANSFER:
-        churn_transfer(world);
-        if (faults_has(&world->faults, FAULT_MEMBERS))
-            strike_members(world);
+        strike_transfer(world);
         break;
     case FAULT_SNAPSHOT:
         churn_snapshot(world);
@@ -278,6 +296,10 @@ static void undo(struct world *world, enum fault fault, raft_id id,
         break;
     case FAULT_MEMBERS:
         strike_members(world);
+        break;
+    case FAULT_TRANSFER:
+        world->links.order_late_us = 0;
+        churn_demote(world, id);
         break;
     default:
         faults_network_undo(world, fault);

@@ -459,4 +459,5 @@ void faults_network_heal(struct world *world)
     world->faults.flap.left = 0;
     world->faults.swizzle.count = 0;
     links_heal(world);
+    world->links.order_late_us = 0;
 }

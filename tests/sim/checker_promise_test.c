@@ -292,6 +292,20 @@ TEST(a_node_that_was_told_to_take_over_and_does_not_say_so_is_found)
     }
 }
 
+TEST(a_node_without_a_vote_that_takes_over_is_found)
+{
+    struct raft_message told = {
+        .type = RAFT_TIMEOUT_NOW, .from = 1, .to = 2, .term = 1};
+
+    hear_leader(false);
+    write_members(&two, 3, 1, members(RAFT_VOTER, RAFT_LEARNER, RAFT_VOTER));
+    hear(&two, &told, 1001);
+    add_vote(&two, 2, 2);
+    two.view.role = RAFT_CANDIDATE;
+    tell(&two);
+    finish_with(PROPERTY_LEADER_MEMBER);
+}
+
 // ---- messages -------------------------------------------------------------------
 
 TEST(a_message_of_a_term_that_has_passed_is_found)
