@@ -286,6 +286,10 @@ mutants: ## put known bugs into a copy of the sources: do the tests notice?
 	@CC='$(CC)' sh tests/bootstrap.sh check test
 	@$(PYTHON) labs/mutants/run.py $(NAMES)
 
+hunt: ## let the simulator find known bugs (BUG=figure8, a name or a number; an hour for all)
+	@CC='$(CC)' sh tests/bootstrap.sh check build
+	@$(PYTHON) labs/mutants/hunt.py $(BUG)
+
 bench: all bench-programs ## measure: the core, the simulator, a cluster beside etcd and Redis
 	@for program in $(BENCH_BIN); do $$program || exit 1; done
 	@$(PYTHON) tests/bench/sim_bench.py --program $(OUT)/raftsim
