@@ -54,6 +54,11 @@ struct trial {
     bool ended;
     uint64_t us; // of the experiment: from the crash until all know the new leader
     uint64_t terms;
+    // Of the first that led, which somebody in a higher term may have deposed before
+    // all knew it: when, and how many of the last entries it had, 1 to 4. 0: nobody
+    // did.
+    uint64_t first_us;
+    uint32_t winner;
 };
 
 static struct world *make_world(const struct setting *setting, uint64_t seed)
@@ -76,10 +81,10 @@ static struct world *make_world(const struct setting *setting, uint64_t seed)
 }
 
 // The leader's last entries reach one follower less each time, and it hears of nothing.
-static void spread_logs(struct world *world, raft_id leader, struct random *random)
+static void spread_logs(struct world *world, raft_id leader, struct random *random,
+                        raft_id order[FOLLOWERS])
 {
     static const struct bytes words[3] = {{"SET", 3}, {"x", 1}, {"1", 1}};
-    raft_id order[FOLLOWERS];
     uint32_t count = 0;
 
     for (raft_id id = 1; id <= NODES; id++) {
@@ -132,6 +137,15 @@ static bool is_known(struct world *world)
     return true;
 }
 
+static uint32_t rank_of(raft_id id, const raft_id order[FOLLOWERS])
+{
+    uint32_t rank = 0;
+
+    while (order[rank] != id)
+        rank++;
+    return rank + 1;
+}
+
 static void run_trial(const struct setting *setting, struct random *random,
                       struct trial *trial)
 {
@@ -139,14 +153,16 @@ static void run_trial(const struct setting *setting, struct random *random,
     struct node *leader = &world->nodes[1 + random_below(random, NODES)];
     uint64_t heartbeat_us = (uint64_t)setting->range->low_ms * MS_US / 2;
     uint64_t crash_us, end_us;
+    raft_id order[FOLLOWERS];
     raft_term term;
 
+    *trial = (struct trial){0};
     // By hand: without any randomness nobody would ever win the first election.
     world_run_until(world, TICK_US);
     node_timeout(leader);
     world_run_until(world, world->now_us + 30 * FAST_US);
     assert(leader->view.role == RAFT_LEADER && is_known(world));
-    spread_logs(world, leader->id, random);
+    spread_logs(world, leader->id, random, order);
     slow_down(world, setting->vote_us);
     term = leader->view.current_term;
     node_timeout(leader); // a heartbeat to all at once
@@ -154,12 +170,13 @@ static void run_trial(const struct setting *setting, struct random *random,
     world_run_until(world, crash_us);
     node_crash(leader, SIM_DISK_LOSE_NOTHING);
     end_us = crash_us + (uint64_t)PATIENCE_MS * MS_US;
-    while (!is_known(world) && world->now_us < end_us)
-        if (!world_step(world))
-            break;
+    while (!is_known(world) && world->now_us < end_us && world_step(world))
+        if (trial->winner == 0 && world_leader(world) != NULL) {
+            trial->first_us = (world->now_us - crash_us) / TICKS_A_MS;
+            trial->winner = rank_of(world_leader(world)->id, order);
+        }
     trial->ended = is_known(world);
     trial->us = (world->now_us - crash_us) / TICKS_A_MS;
-    trial->terms = 0;
     if (trial->ended)
         trial->terms = world_leader(world)->view.current_term - term;
     world_free(world);
@@ -249,8 +266,9 @@ static void run_setting(struct experiment_run *run, const struct setting *settin
         buffer_format(&run->csv, "%" PRIu32 ",%d,%" PRIu32 ",%" PRIu32 ",%" PRIu32,
                       setting->vote_us, setting->pre_vote, range->low_ms,
                       range->high_ms, i);
-        buffer_format(&run->csv, ",%" PRIu64 ",%" PRIu64 ",%d\n", trial.us, trial.terms,
-                      trial.ended);
+        buffer_format(&run->csv,
+                      ",%" PRIu64 ",%" PRIu64 ",%d,%" PRIu64 ",%" PRIu32 "\n", trial.us,
+                      trial.terms, trial.ended, trial.first_us, trial.winner);
     }
     statistics_sort(&us);
     tell(run, setting, &us, given_up);
@@ -263,7 +281,7 @@ void election_timeouts_run(struct experiment_run *run)
     static const uint32_t votes_us[] = {15000, 10000, 7500, 5000, 2500};
 
     buffer_append_text(&run->csv, "vote_us,pre_vote,low_ms,high_ms,trial,"
-                                  "leaderless_us,terms,ended\n");
+                                  "leaderless_us,terms,ended,first_us,winner\n");
     for (uint32_t pre_vote = 0; pre_vote < 2; pre_vote++)
         for (size_t v = 0; v < sizeof(votes_us) / sizeof(votes_us[0]); v++)
             for (uint32_t r = 0; r < RANGES; r++) {

@@ -239,4 +239,72 @@ TEST(a_pool_reuses_its_blocks_and_never_moves_them)
     pool_release(&pool);
 }
 
+// Sends two commands of 1 KiB each and says when they arrive.
+static void send_kib(uint64_t times_us[2])
+{
+    static char data[1024];
+    struct raft_entry entry = {1, 1, RAFT_ENTRY_COMMAND, sizeof(data), data};
+    struct raft_message message = {.type = RAFT_APPEND_ENTRIES, .from = 1, .term = 1};
+
+    message.append_entries.entries = &entry;
+    message.append_entries.count = 1;
+    for (raft_id to = 2; to <= 3; to++) {
+        struct heap_event event;
+
+        message.to = to;
+        links_send(world, &message, 1);
+        CHECK(heap_pop(&world->heap, &event));
+        times_us[to - 2] = event.time_us;
+        pool_give(&world->pool, event.arguments[0]);
+    }
+}
+
+TEST(messages_leave_a_node_one_after_another_where_bytes_cost_time)
+{
+    uint64_t times_us[2];
+
+    begin();
+    world->links.delay_us_min = world->links.delay_us_max = 1000;
+    send_kib(times_us);
+    CHECK(times_us[0] == 1000 && times_us[1] == 1000);
+    world->config.send_ns_per_message = 20000;
+    world->config.send_ns_per_kib = 300000;
+    send_kib(times_us);
+    CHECK_EQ(times_us[0], 1000 + 320);
+    CHECK_EQ(times_us[1], 1000 + 2 * 320);
+    world->now_us = 5000; // what was said has long left
+    send_kib(times_us);
+    CHECK_EQ(times_us[0], 5000 + 1000 + 320);
+    world_free(world);
+}
+
+// How long a leader's first write of one command takes, with that cost of a KiB.
+static uint64_t sync_us(uint64_t ns_per_kib)
+{
+    struct world_config config;
+    uint64_t begin_us;
+    char error[100];
+
+    world_config_default(&config);
+    config.node_count = config.member_count = 1;
+    config.sync_us_min = config.sync_us_max = 100;
+    config.sync_ns_per_kib = ns_per_kib;
+    world = world_new(&config, error, sizeof(error));
+    CHECK(world != NULL);
+    while (world->nodes[1].view.role != RAFT_CANDIDATE)
+        CHECK(world_step(world));
+    begin_us = world->now_us;
+    while (world->nodes[1].view.durable_term == 0)
+        CHECK(world_step(world));
+    begin_us = world->now_us - begin_us;
+    world_free(world);
+    return begin_us;
+}
+
+TEST(a_sync_takes_longer_where_bytes_cost_time)
+{
+    CHECK_EQ(sync_us(0), 100);
+    CHECK(sync_us(1000000) > 100 && sync_us(1000000) < 1100); // less than a KiB
+}
+
 TEST_MAIN

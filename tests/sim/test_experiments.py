@@ -145,7 +145,7 @@ def leaderless(vote_us: int, low: int, high: int, pre_vote: int = 0) -> list[int
 def test_the_table_of_election_timeouts_has_its_columns() -> None:
     rows, summary, _ = found("election-timeouts")
     assert list(rows[0]) == (
-        "vote_us pre_vote low_ms high_ms trial leaderless_us terms ended".split()
+        "vote_us pre_vote low_ms high_ms trial leaderless_us terms ended first_us winner".split()
     )
     assert len(rows) == TRIALS["election-timeouts"] * len(summary["results"])
 
@@ -178,6 +178,13 @@ def test_nobody_leads_before_a_timeout_less_a_heartbeat() -> None:
     for vote_us in (15000, 5000):
         for low, high in ((150, 300), (100, 200), (50, 100)):
             assert min(leaderless(vote_us, low, high)) >= low * 500
+
+
+def test_who_lacks_entries_of_two_others_never_wins() -> None:
+    rows, _, _ = found("election-timeouts")
+    assert {r["winner"] for r in rows if r["ended"] == "1"} == {"3", "4"}
+    for row in rows:
+        assert int(row["first_us"]) <= int(row["leaderless_us"])
 
 
 def test_without_randomness_nobody_is_ever_elected() -> None:
