@@ -82,7 +82,7 @@ $(OUT)/raftkv: $(OUT)/obj/kvserver/main.o $(filter-out %/libsim.a,$(LIBS))
 $(OUT)/raftsim: $(call objects,$(TOOL_SRC)) $(OUT)/libsim.a $(OUT)/libservice.a \
                 $(OUT)/librpc.a $(OUT)/libhost.a $(OUT)/libcore.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lpthread -lm
 
 # A test links its own layer and what lies below it; what stands elsewhere, all.
 define test_rule

@@ -74,6 +74,26 @@ static const struct command commands[] = {
      "  raftsim history FILE --to json|jepsen|edn [--format F]\n"
      "                           writes it in another form\n"
      "    --failed-cas saw|never for both: what :fail says of a cas\n"},
+    {"explore", tool_explore,
+     "  raftsim explore [FLAGS]  everything that can happen to the core within bounds\n"
+     "    --nodes K, --spares K  members of the first start (3), and others (0)\n"
+     "    --terms N              (1)\n"
+     "    --entries N, --crashes N, --losses N, --duplicates N, --heartbeats N,\n"
+     "    --changes N            how many there may be (0); duplicates may be any\n"
+     "    --timeouts N           of nodes that do not lead (any)\n"
+     "    --batch N              entries in a message (8)\n"
+     "    --sync-by-hand         a sync takes time\n"
+     "    --pre-vote             (with a bound on --timeouts)\n"
+     "    --from FILE|-          begins where these commands lead to\n"
+     "    --goal CLAIM           first to the nearest states with leader [N], term T or\n"
+     "                           committed INDEX; several, one after another\n"
+     "    --outcomes             judges what came of it alone, not the rules of how\n"
+     "    --no-symmetry, --no-reduction\n"
+     "                           to count what they save; only so are losses counted\n"
+     "    --depth N, --states N, --seconds S\n"
+     "                           ends there\n"
+     "    --jobs 1|2             threads (1); finds the same\n"
+     "    --out FILE             where the scenario of a violation goes (stderr)\n"},
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };

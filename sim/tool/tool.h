@@ -23,6 +23,7 @@ int tool_linearize(char **arguments);
 int tool_history(char **arguments);
 int tool_sweep(char **arguments);
 int tool_experiment(char **arguments);
+int tool_explore(char **arguments);
 
 // ---- for the commands -----------------------------------------------------------
 
