@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LATE_DELAYS_MAX = 6 };
+enum { LATE_DELAYS_MAX = 6, NAMELESS_PPM = 30000 };
 
 void links_release(struct links *links)
 {
@@ -99,6 +99,17 @@ static void send_copy(struct world *world, const struct raft_message *message)
                                                         : 0);
 }
 
+// Now and then a double comes from nobody: a node that does not know who it is.
+static void send_double(struct world *world, const struct raft_message *message)
+{
+    struct raft_message copy = *message;
+
+    world->links.duplicated++;
+    if (random_chance(&world->links.random, NAMELESS_PPM))
+        copy.from = 0;
+    send_copy(world, &copy);
+}
+
 static void keep_held(struct world *world, const struct raft_message *message)
 {
     struct links *links = &world->links;
@@ -144,16 +155,14 @@ static void send_one(struct world *world, const struct raft_message *message)
         lost |= random_chance(&links->random, own->loss_ppm);
         duplicated |= random_chance(&links->random, own->duplicate_ppm);
     }
-    if (lost || links->cut[message->from][message->to] ||
+    if (lost || links->cut[message->from][message->to] || message->to == 0 ||
         message->to > world->config.node_count) {
         links->lost++;
         return;
     }
     send_copy(world, message);
-    if (duplicated) {
-        links->duplicated++;
-        send_copy(world, message);
-    }
+    if (duplicated)
+        send_double(world, message);
 }
 
 void links_send(struct world *world, const struct raft_message *messages,
