@@ -64,6 +64,13 @@ static const struct bench_case cases[] = {
      .silent = true},
     {"the same, bad", 50, 10, 2000, 0, {2, 1, 0, 2}, .silent = true, .bad = true},
     {"one key, 10 clients, all kinds, 5 values", 10, 1, 20000, 5, ALL_KINDS},
+    {"10 keys in pairs, 10 clients, 1 in 10 of two keys",
+     10,
+     10,
+     100000,
+     0,
+     {5, 4, 0, 0, 0, 0, 1}},
+    {"the same, bad", 10, 10, 100000, 0, {5, 4, 0, 0, 0, 0, 1}, .bad = true},
     {"cas register, 5 clients, 1 in 50 unanswered", 5, 1, 2000, 5, {1, 1, 1}, 20000},
 };
 
@@ -129,10 +136,11 @@ static int64_t perform(struct bench_store *store, uint32_t key,
 
 struct bench_client {
     uint32_t operation;
-    uint32_t key;
+    uint32_t key; // and the next, by a transaction
     bool busy;
     bool done;
     int64_t result;
+    int64_t read[2]; // by a transaction
 };
 
 struct bench {
@@ -155,6 +163,35 @@ static uint32_t draw_value(struct bench *bench)
     return history_intern(&bench->history, text, (size_t)size);
 }
 
+// Reads or writes two keys at once.
+static void call_txn(struct bench *bench, struct bench_client *client, uint32_t id)
+{
+    struct history_part parts[2] = {0};
+    bool writes = random_chance(&bench->random, 500000);
+    client->key &= ~1u;
+    for (uint32_t i = 0; i < 2; i++) {
+        parts[i].kind = writes ? HISTORY_WRITE : HISTORY_READ;
+        parts[i].key = bench->keys[client->key + i];
+        parts[i].argument = writes ? draw_value(bench) : 0;
+    }
+    client->operation =
+        history_call_txn(&bench->history, id, parts, 2, bench->history.order);
+}
+
+static void perform_txn(struct bench *bench, struct bench_client *client)
+{
+    const struct history_operation *operation =
+        &bench->history.operations[client->operation];
+    uint32_t first = operation->first_part;
+    for (uint32_t i = 0; i < 2; i++) {
+        const struct history_part *part = &bench->history.parts[first + i];
+        struct history_operation alone = {.kind = part->kind,
+                                          .argument = part->argument};
+        client->read[i] = perform(&bench->store, client->key + i, &alone);
+    }
+    client->result = HISTORY_UNTOLD;
+}
+
 static void call(struct bench *bench, struct bench_client *client, uint32_t id)
 {
     const uint32_t *weights = bench->bench_case->weights;
@@ -169,6 +206,10 @@ static void call(struct bench *bench, struct bench_client *client, uint32_t id)
     }
     *client = (struct bench_client){.busy = true};
     client->key = (uint32_t)random_below(&bench->random, bench->bench_case->keys);
+    if (asked.kind == HISTORY_TXN) {
+        call_txn(bench, client, id);
+        return;
+    }
     asked.key = bench->keys[client->key];
     if (asked.kind != HISTORY_READ && asked.kind != HISTORY_DELETE) {
         asked.argument = draw_value(bench);
@@ -189,10 +230,18 @@ static void advance(struct bench *bench, uint32_t id)
         }
     } else if (!client->done) {
         struct history_operation operation = history->operations[client->operation];
-        client->result = perform(&bench->store, client->key, &operation);
+        if (operation.kind == HISTORY_TXN) {
+            perform_txn(bench, client);
+        } else {
+            client->result = perform(&bench->store, client->key, &operation);
+        }
         client->done = true;
         client->busy = !random_chance(&bench->random, bench->bench_case->lost_ppm);
     } else {
+        for (uint32_t i = 0; i < history->operations[client->operation].part_count;
+             i++) {
+            history_tell(history, client->operation, i, client->read[i]);
+        }
         bool silent = bench->bench_case->silent &&
                       history->operations[client->operation].kind == HISTORY_APPEND;
         history_return(history, client->operation, HISTORY_OK,

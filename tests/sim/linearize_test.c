@@ -634,6 +634,34 @@ TEST(a_used_up_budget_is_unknown_and_never_yes)
     history_release(&history);
 }
 
+TEST(a_hard_key_does_not_keep_a_bad_one_from_being_found)
+{
+    struct shape shape = {.clients = 5,
+                          .operations = 10000,
+                          .keys = 1,
+                          .values = 5,
+                          .kinds = {1, 1, 1, 0, 0, 0},
+                          .pending_ppm = 40000};
+    struct random random;
+    random_seed(&random, 1, 2);
+    struct history history = {0};
+    make_legal(&history, &random, &shape);
+    struct linearize_limits limits;
+    linearize_limits_default(&limits);
+    limits.steps_max = 4000000;
+    struct linearize_result result;
+    linearize_history(&history, &limits, &result);
+    CHECK_EQ(result.verdict, LINEARIZE_UNKNOWN);
+    struct history_operation read = {.key = history_intern(&history, "bad", 3)};
+    history_return(&history, history_call(&history, &read, history.order), HISTORY_OK,
+                   value_id(&history, 7), history.order);
+    linearize_history(&history, &limits, &result);
+    CHECK_EQ(result.verdict, LINEARIZE_NO);
+    CHECK_EQ(result.key, read.key);
+    CHECK(result.steps < limits.steps_max / 4);
+    history_release(&history);
+}
+
 TEST(the_work_is_the_same_on_every_machine)
 {
     struct shape shape = {.clients = 6,
