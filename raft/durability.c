@@ -86,8 +86,6 @@ void durability_issue(struct raft *raft, struct raft_output *output)
         output->entries = state_view(raft, first, &output->entry_count);
         assert(output->entry_count == count);
     }
-    if (durability->pending_count == RAFT_WRITES_MAX)
-        state_reach(raft, RAFT_MARK_WRITES_FULL);
     remember(durability, raft->log.last_index);
 }
 

@@ -57,7 +57,6 @@
     X(REFUSAL_BELOW_MATCH, "", "a refusal would lead below what is known to match") \
     X(OUTPUT_FULL, "", "one step's output has no room for all") \
     X(OUTBOX_FULL, "", "the oldest of the messages that wait for a write gives way") \
-    X(WRITES_FULL, "", "more writes are under way than are kept apart") \
     X(HELD_BACK_IN_VAIN, "", "a message that waited for a write is dropped, since its term or its election has passed") \
     \
     X(VOTE_REPEATED, "", "a candidate asks again, and gets the vote that it has") \
@@ -122,7 +121,6 @@
     X(READ_ASKED_AGAIN, "", "a follower asks its leader again") \
     X(READ_DOUBLED, "", "a question that a leader knows already") \
     X(READ_ANSWER_LATE, "", "an answer to a question that is over") \
-    X(READ_NO_ANSWER, "", "a leader refuses a follower's read") \
     X(READ_WAITS_FOR_APPLY, "", "a confirmed read waits until its entry is applied") \
     \
     X(TRANSFER_BEGINS, "", "leadership begins to be handed over") \

@@ -103,7 +103,6 @@ void read_index_receive(struct raft *raft, const struct raft_message *message)
     if (raft->term_start_index <= raft->log.last_index &&
         add(raft, message->from, message->read_index.id) == RAFT_OK)
         return;
-    state_reach(raft, RAFT_MARK_READ_NO_ANSWER);
     struct raft_message reply = state_reply(raft, RAFT_READ_INDEX_REPLY, message->from);
     reply.read_index.id = message->read_index.id;
     durability_defer(raft, &reply, 0);
