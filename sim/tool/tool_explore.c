@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sim/explore/explore.h"
@@ -274,6 +275,7 @@ static void end_helper(struct helper *helper)
 static void print_result(const struct asked *asked, const struct explore_result *result,
                          uint64_t ms)
 {
+    uint64_t cpu_ms = (uint64_t)clock() / (CLOCKS_PER_SEC / 1000); // of all threads
     struct buffer out = {0};
 
     json_open(&out);
@@ -294,7 +296,9 @@ static void print_result(const struct asked *asked, const struct explore_result 
                 result->states == 0 ? 0 : result->bytes_max / result->states);
     json_bool(&out, "stale_replies_kept", result->stale_kept);
     json_number(&out, "wall_ms", ms);
-    json_number(&out, "states_a_second", ms == 0 ? 0 : result->states * 1000 / ms);
+    json_number(&out, "cpu_ms", cpu_ms);
+    json_number(&out, "states_a_cpu_second",
+                cpu_ms == 0 ? 0 : result->states * 1000 / cpu_ms);
     if (result->end == SEARCH_VIOLATION) {
         json_string(&out, "rule", checker_property_text(result->finding.broken));
         json_number(&out, "node", result->finding.node);
