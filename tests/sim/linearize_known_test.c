@@ -187,4 +187,97 @@ TEST(the_bad_key_is_found_among_good_ones)
     history_release(&history);
 }
 
+// ---- transactions -----------------------------------------------------------------
+
+static struct history_part part_of(struct history *history, enum history_kind kind,
+                                   const char *key, const char *value)
+{
+    struct history_operation operation = asked(history, kind, key, value);
+    return history_whole(&operation);
+}
+
+// Reads x and y at once.
+static void read_both(struct history *history, const char *x, const char *y)
+{
+    const char *values[] = {x, y};
+    struct history_part parts[] = {part_of(history, HISTORY_READ, "x", NULL),
+                                   part_of(history, HISTORY_READ, "y", NULL)};
+    uint32_t number = history_call_txn(history, 1, parts, 2, history->order);
+    for (uint32_t i = 0; i < 2; i++) {
+        history_tell(history, number, i,
+                     values[i] == NULL ? HISTORY_ABSENT
+                                       : history_intern(history, values[i], 1));
+    }
+    finish(history, number, HISTORY_UNTOLD);
+}
+
+static uint32_t call_write(struct history *history, const char *key, const char *value)
+{
+    struct history_operation write = asked(history, HISTORY_WRITE, key, value);
+    return history_call(history, &write, history->order);
+}
+
+TEST(keys_that_are_fine_alone_may_not_be_together)
+{
+    for (int joined = 0; joined < 2; joined++) {
+        struct history history = {0};
+        uint32_t first = call_write(&history, "x", "1");
+        uint32_t second = call_write(&history, "y", "1");
+        read_both(&history, "1", NULL);
+        read_both(&history, joined ? NULL : "1", "1");
+        finish(&history, first, HISTORY_UNTOLD);
+        finish(&history, second, HISTORY_UNTOLD);
+        check_verdict(&history, joined ? "no" : "yes");
+    }
+}
+
+TEST(a_transaction_may_be_the_first_to_see_two_writes)
+{
+    for (int answered = 0; answered < 2; answered++) {
+        struct history history = {0};
+        uint32_t first = call_write(&history, "x", "1");
+        uint32_t second = call_write(&history, "y", "1");
+        read_both(&history, "1", "1");
+        if (answered) {
+            finish(&history, first, HISTORY_UNTOLD);
+            finish(&history, second, HISTORY_UNTOLD);
+        }
+        check_verdict(&history, "yes");
+    }
+}
+
+TEST(what_a_delete_of_two_keys_found_may_be_a_write_without_an_answer)
+{
+    for (int found = 0; found < 3; found++) {
+        struct history history = {0};
+        call_write(&history, "x", "1");
+        struct history_part parts[] = {part_of(&history, HISTORY_DELETE, "x", NULL),
+                                       part_of(&history, HISTORY_DELETE, "y", NULL)};
+        uint32_t number = history_call_txn(&history, 1, parts, 2, history.order);
+        finish(&history, number, found);
+        check_verdict(&history, found < 2 ? "yes" : "no");
+    }
+}
+
+TEST(a_delete_that_may_have_been_between_is_in_the_window)
+{
+    // "2" alone can be read again only after a delete; there is but one, before.
+    struct history history = {0};
+    struct history_operation drop = asked(&history, HISTORY_DELETE, "x", NULL);
+    uint32_t deleted = history_call(&history, &drop, history.order);
+    finish(&history, deleted, 0);
+    write_text(&history, "1");
+    uint32_t append = call(&history, HISTORY_APPEND, "2");
+    finish(&history, append, 2);
+    read_text(&history, "2");
+    struct linearize_result result;
+    CHECK_EQ(verdict_of(&history, &result), LINEARIZE_NO);
+    bool named = false;
+    for (uint32_t i = 0; i < result.window_count; i++) {
+        named |= result.window[i] == append || result.window[i] == deleted;
+    }
+    CHECK(named);
+    history_release(&history);
+}
+
 TEST_MAIN

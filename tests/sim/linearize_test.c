@@ -4,7 +4,7 @@
 #include "sim/random.h"
 #include "tests/test.h"
 
-enum { SMALL_MAX = 9, STORE_BYTES = 128, KEYS_MAX = 3, PARTS_MAX = 3, WINDOW_EACH = 8 };
+enum { SMALL_MAX = 9, STORE_BYTES = 128, KEYS_MAX = 3, PARTS_MAX = 3, WINDOW_EACH = 3 };
 
 // ---- a store, written for this test alone ---------------------------------------
 
