@@ -116,6 +116,9 @@ static bool write_is_done(struct world *world, const struct node *leader,
             return true;
         *ticket = -1;
     }
+    // Who leads no more may never learn what became of it, if it was removed.
+    if (*ticket >= 0 && leader != NULL && world->tickets[*ticket].node != leader->id)
+        *ticket = -1;
     if (*ticket < 0 && leader != NULL)
         *ticket = world_propose(world, leader->id, words, 3, &status);
     return false;

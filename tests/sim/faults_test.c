@@ -485,6 +485,23 @@ TEST(a_core_works_while_the_rest_stays_broken)
     }
 }
 
+TEST(a_core_whose_leader_is_just_being_removed_asks_the_next_one)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct world *world = make(4, seed);
+        struct raft_configuration changes = {.count = 1};
+        struct node *leader = elect(world);
+        enum raft_status status;
+
+        CHECK(world_run_until(world, world->now_us + 500000));
+        changes.members[0] = (struct raft_member){leader->id, RAFT_REMOVED};
+        CHECK(world_change(world, leader->id, &changes, &status) >= 0);
+        CHECK(run_core(world) > 0);
+        CHECK(!world_violated(world));
+        world_free(world);
+    }
+}
+
 TEST(a_core_that_cannot_work_is_a_liveness_violation)
 {
     struct world *world = make(3, 5);
