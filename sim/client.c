@@ -210,10 +210,9 @@ static void start_operation(struct world *world, struct client *client)
     workload_draw(&command, &clients->random, &client->workload, clients->keys);
     workload_words(&command, words);
     client->patient_until_us = world->now_us + draw_patience(&clients->random);
-    client->recorded =
-        command.recorded && workload_call(&world->history, client->id, words,
-                                          command.count, world->now_us,
-                                          &client->operation);
+    client->recorded = command.recorded &&
+                       workload_call(&world->history, client->id, words, command.count,
+                                     world->now_us, &client->operation);
     clients->operations++;
     begin(world, client, words, command.count, command.read);
 }

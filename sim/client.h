@@ -42,7 +42,9 @@ struct client {
     uint64_t patient_until_us;
     raft_id leader;     // as it believes; 0: no idea
     bool roams;         // reads at any node, and waits for none for long
-    bool reads;         // by hand: what it asked last is a read
+    bool reads;         // by hand: what it asked last is a read...
+    bool registers;     // ...or for a session...
+    uint64_t last;      // ...as the request that it was; 0: none
     bool answered;      // the last attempt was, if only by "not the leader"
     bool recorded;      // the operation is in the history
     uint32_t operation; // there

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+enum { PROPOSERS = 1 << 20 }; // no client has such a number
+
 // ---- messages -------------------------------------------------------------------
 
 static const char *const kinds[RAFT_MESSAGE_TYPE_END] = {
@@ -178,20 +180,33 @@ struct client *manual_client(struct world *world, uint32_t number)
     return &clients->list[number];
 }
 
-static void send(struct world *world, struct client *client, raft_id node)
+// Sends what the client asked last.
+static void send(struct world *world, const struct client *client, raft_id node)
+{
+    const struct request *last = pool_at(&world->pool, client->last);
+    struct request head = *last;
+    struct bytes words[REQUEST_WORDS_MAX];
+
+    request_words(last, words);
+    push_now(world, WORLD_REQUEST, node, request_make(&world->pool, &head, words), 0);
+}
+
+// Keeps what the client asks, so that it can be sent once more.
+static void keep_last(struct world *world, struct client *client)
 {
     const struct request *operation = pool_at(&world->pool, client->words);
     struct request head = *operation;
     struct bytes words[REQUEST_WORDS_MAX];
 
+    if (client->last != 0)
+        pool_give(&world->pool, client->last);
     request_words(operation, words);
-    head.client = client->id;
     head.operation = client->number;
-    if (!head.read && client->state == CLIENT_WAITING) {
+    if (!head.read && client->state == CLIENT_WAITING && client->session != 0) {
         head.session = client->session;
-        head.sequence = client->session == 0 ? 0 : client->sequence;
+        head.sequence = client->sequence;
     }
-    push_now(world, WORLD_REQUEST, node, request_make(&world->pool, &head, words), 0);
+    client->last = request_make(&world->pool, &head, words);
 }
 
 static void begin(struct world *world, struct client *client, enum client_state state,
@@ -212,11 +227,13 @@ void manual_ask(struct world *world, struct client *client, raft_id node,
                 const struct bytes *words, uint32_t count, bool read)
 {
     client->reads = read;
+    client->registers = false;
     begin(world, client, CLIENT_WAITING, words, count);
     client->sequence += !read && client->session != 0;
     client->recorded = workload_call(&world->history, client->id, words, count,
                                      world->now_us, &client->operation);
     world->clients.operations++;
+    keep_last(world, client);
     send(world, client, node);
 }
 
@@ -225,16 +242,30 @@ void manual_register(struct world *world, struct client *client, raft_id node)
     static const struct bytes word = {"RAFT.REGISTER", 13};
 
     client->reads = false;
+    client->registers = true;
     begin(world, client, CLIENT_REGISTERING, &word, 1);
     client->session = 0;
+    keep_last(world, client);
     send(world, client, node);
+}
+
+void manual_record(struct world *world, const struct bytes *words, uint32_t count)
+{
+    uint32_t operation;
+
+    // Each is by a client of its own, whom nobody answers.
+    workload_call(&world->history, PROPOSERS + world->ticket_count, words, count,
+                  world->now_us, &operation);
 }
 
 bool manual_repeat(struct world *world, struct client *client, raft_id node)
 {
-    if (client->words == 0)
+    const struct request *last =
+        client->last == 0 ? NULL : pool_at(&world->pool, client->last);
+
+    if (last == NULL)
         return false;
-    if (client->state == CLIENT_WAITING && !client->reads && client->session == 0)
+    if (!last->read && last->session == 0 && !client->registers)
         return false;
     world->clients.retries++;
     send(world, client, node);

@@ -62,8 +62,13 @@ void manual_ask(struct world *world, struct client *client, raft_id node,
 // Asks for a session.
 void manual_register(struct world *world, struct client *client, raft_id node);
 
-// Gives a node the client's unanswered request once more. False where there is none, or
-// where the store could not know it for the same.
+// Gives a node the client's last request once more, answered or not: a copy that the
+// network made, or another attempt. False where there is none, or where the store could
+// not know it for the same.
 bool manual_repeat(struct world *world, struct client *client, raft_id node);
+
+// A command that was proposed for nobody, for the history: it may take effect at any
+// time from now on, or never.
+void manual_record(struct world *world, const struct bytes *words, uint32_t count);
 
 #endif

@@ -43,6 +43,8 @@ static const struct command commands[] = {
      "cluster N [manual] [spare=K] [seed=S] [election_timeout=150ms] "
      "[election_spread=150ms] [heartbeat=50ms] [pre_vote=on|off] [check_quorum=on|off] "
      "[delay=MIN..MAX] [sync=MIN..MAX] [log_entries=N] [message_entries=N] "
+     "[message_bytes=B] [inflight=N] [inflight_bytes=B] [uncommitted_bytes=B] "
+     "[command_bytes=B] "
      "[clients=C] [keys=K] [lease=PERCENT] [clock=DURATION] [snapshot_entries=N] "
      "[snapshot_tail=N] [snapshot_chunk=BYTES] [segment=BYTES] [wire=json]"},
     {"run", language_world_run, TIMED, 2, 8,
@@ -60,10 +62,10 @@ static const struct command commands[] = {
     {"heal", language_faults_heal, 0, 1, 4, "heal | heal A B | heal A > B"},
     {"hold", language_faults_hold, TIMED, 3, 4, "hold A B | hold A > B"},
     {"release", language_faults_release, TIMED, 3, 4, "release A B | release A > B"},
-    {"drop", language_faults_drop, 0, 3, 4,
-     "drop A B | drop A > B; in a manual world: drop A B [K|KIND]"},
-    {"deliver", language_manual_deliver, MANUAL, 3, 4, "deliver A B [K|KIND]"},
-    {"again", language_manual_again, MANUAL, 3, 4, "again A B [K|KIND]"},
+    {"drop", language_faults_drop, 0, 3, 5,
+     "drop A B | drop A > B; in a manual world: drop A B [KIND] [K]"},
+    {"deliver", language_manual_deliver, MANUAL, 3, 5, "deliver A B [KIND] [K]"},
+    {"again", language_manual_again, MANUAL, 3, 5, "again A B [KIND] [K]"},
     {"flight", language_manual_flight, MANUAL, 1, 3, "flight [A B]"},
     {"sync", language_manual_sync, MANUAL, 2, 3, "sync N [COUNT]"},
     {"pass", language_manual_pass, MANUAL, 2, 2, "pass DURATION"},

@@ -315,7 +315,8 @@ bool language_faults_crash(struct language *language)
         uint64_t effects;
 
         if (!options_number(language_word(language, 3), 1, UINT32_MAX, &effects))
-            return language_fail(language, "inside wants a number of effects from 1 on");
+            return language_fail(language,
+                                 "inside wants a number of effects from 1 on");
         note(language);
         node->effects_left = (uint32_t)effects;
         return true;

@@ -19,23 +19,27 @@ static bool read_nodes(struct language *language, struct node **from, struct nod
     return *from != *to || language_fail(language, "a node has no link to itself");
 }
 
-// Reads "A B [K|KIND]" and finds that message.
+// Reads "A B [KIND] [K]" and finds that message.
 static bool find(struct language *language, uint32_t *place)
 {
     const struct world *world = language->world;
     const char *kind = NULL;
     uint64_t position = 1;
+    uint32_t at = 3;
     struct node *from, *to;
 
     if (!read_nodes(language, &from, &to))
         return false;
     if (language->count > 3 && manual_is_kind(language_word(language, 3)))
-        kind = language_word(language, 3);
-    else if (language->count > 3 &&
-             !options_number(language_word(language, 3), 1, UINT32_MAX, &position))
+        kind = language_word(language, at++);
+    if (language->count > at + 1)
+        return language_fail(language, "usage: %s A B [KIND] [K]",
+                             language_word(language, 0));
+    if (language->count > at &&
+        !options_number(language_word(language, at), 1, UINT32_MAX, &position))
         return language_fail(language,
                              "\"%s\" is neither a place from 1 nor a kind of message",
-                             language_word(language, 3));
+                             language_word(language, at));
     *place = manual_find(world, from->id, to->id, kind, position);
     if (*place != MANUAL_NONE)
         return true;
@@ -205,7 +209,7 @@ bool language_manual_client(struct language *language)
         manual_register(world, manual_client(world, (uint32_t)number), node->id);
     else if (!manual_repeat(world, manual_client(world, (uint32_t)number), node->id))
         return language_fail(language,
-                             "client %u waits for nothing that it may ask twice (a "
+                             "client %u asked nothing that may be asked twice (a "
                              "write needs a session)",
                              (unsigned)number);
     return true;

@@ -1,6 +1,7 @@
 #include "sim/language/language_store.h"
 
 #include "sim/json.h"
+#include "sim/manual.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -60,6 +61,8 @@ bool language_store_propose(struct language *language)
     if (ticket < 0)
         return language_fail(language, "node %u: %s", (unsigned)node->id,
                              raft_status_text(status));
+    if (world->manual)
+        manual_record(world, &language->words[first], language->count - first);
     json_number(language->out, "ticket", (uint64_t)ticket);
     json_number(language->out, "node", node->id);
     json_number(language->out, "index", world->tickets[ticket].index);

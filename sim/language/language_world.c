@@ -70,6 +70,34 @@ static bool read_election_setting(struct language *language, uint32_t at,
     return value != NULL;
 }
 
+// Bounds on what a leader sends and takes; false, and nothing said, where it is none.
+static bool read_bound(struct language *language, uint32_t at,
+                       struct world_config *config, bool *read)
+{
+    struct {
+        const char *name;
+        uint64_t *bytes;
+    } bounds[] = {{"message_bytes", &config->message_bytes_max},
+                  {"inflight_bytes", &config->inflight_bytes_max},
+                  {"uncommitted_bytes", &config->uncommitted_bytes_max},
+                  {"command_bytes", &config->command_bytes_max}};
+    const char *value = language_value(language, at, "inflight");
+
+    if (value != NULL) {
+        *read = read_count(language, value, RAFT_INFLIGHT_MAX, &config->inflight_max);
+        return true;
+    }
+    for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++) {
+        value = language_value(language, at, bounds[i].name);
+        if (value == NULL)
+            continue;
+        *read = options_number(value, 1, 1 << 30, bounds[i].bytes) ||
+                language_fail(language, "%s is a number of bytes", bounds[i].name);
+        return true;
+    }
+    return false;
+}
+
 // Settings of members, clocks and snapshots.
 static bool read_member_setting(struct language *language, uint32_t at,
                                 struct setup *setup)
@@ -121,7 +149,8 @@ static bool read_setting(struct language *language, uint32_t at, struct setup *s
         config->manual = true;
         return true;
     }
-    if (read_election_setting(language, at, config, &read))
+    if (read_election_setting(language, at, config, &read) ||
+        read_bound(language, at, config, &read))
         return read;
     if ((value = language_value(language, at, "seed")) != NULL)
         return options_number(value, 0, UINT64_MAX, &config->seed) ||

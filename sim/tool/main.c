@@ -55,6 +55,11 @@ static const struct command commands[] = {
      "  raftsim replay FLAGS     the same from the flags of a run\n"
      "    --until EVENT          stops there, and takes commands\n"
      "    --print                stops there, and prints the nodes' state\n"},
+    {"shrink", tool_shrink,
+     "  raftsim shrink FLAGS     a run that fails, shrunk to a short scenario\n"
+     "    --out FILE             where it is written (shrunk-SEED.scenario)\n"
+     "    --seconds S            at most so long (60)\n"
+     "    --cpu MS               a candidate that takes longer never ends (1000)\n"},
     {"repl", tool_repl,
      "  raftsim repl             commands, one a line; answers, one line of JSON "
      "each\n"},

@@ -17,6 +17,7 @@ enum { TOOL_USAGE = 2 };
 
 int tool_run(char **arguments);
 int tool_replay(char **arguments);
+int tool_shrink(char **arguments);
 int tool_repl(char **arguments);
 int tool_script(char **arguments);
 int tool_linearize(char **arguments);

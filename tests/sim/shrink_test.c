@@ -1,0 +1,310 @@
+// Schedules: written down from a run on the clock, played by hand, cut down.
+#include "sim/run.h"
+#include "sim/shrink/play.h"
+#include "sim/shrink/record.h"
+#include "sim/shrink/shrink.h"
+#include "sim/shrink/simplify.h"
+#include "tests/test.h"
+
+static struct schedule *new_schedule(void)
+{
+    struct schedule *schedule = calloc(1, sizeof(*schedule));
+
+    CHECK(schedule != NULL);
+    return schedule;
+}
+
+// A run of two seconds under these faults, written down.
+static struct schedule *record(uint64_t seed, uint32_t faults)
+{
+    struct schedule *schedule = new_schedule();
+    struct record *record = calloc(1, sizeof(*record));
+    struct run_options options;
+    struct run_result result;
+    struct world *world;
+
+    run_options_default(&options);
+    options.seed = seed;
+    options.nodes = 3;
+    options.faults = faults;
+    world = run_open(&options, &result);
+    CHECK(world != NULL && record != NULL);
+    record_begin(record, world, schedule);
+    CHECK(world_run_until(world, 2000000));
+    world_free(world);
+    free(record);
+    CHECK(!schedule->full && schedule->count > 100);
+    schedule->sync_manual = (1u << LINKS_NODES) - 2;
+    return schedule;
+}
+
+// Commands may be refused by a node, as they were on the clock.
+static uint32_t count_acts(const struct schedule *schedule)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < schedule->count; i++)
+        count += schedule->acts[i].kind != ACT_COMMAND;
+    return count;
+}
+
+static uint32_t play_count(const struct schedule *schedule, bool exact)
+{
+    struct play_options options = {.exact = exact};
+    struct schedule *played = new_schedule();
+    struct violation violation;
+    uint32_t count;
+
+    CHECK(!play_schedule(schedule, &options, played, &violation));
+    count = count_acts(played);
+    free(played);
+    return count;
+}
+
+TEST(a_run_on_the_clock_is_the_same_by_hand_act_for_act)
+{
+    static const uint32_t faults[] = {0, 1u << FAULT_CRASH,
+                                      1u << FAULT_LOSS | 1u << FAULT_DUPLICATE,
+                                      1u << FAULT_DELAY | 1u << FAULT_PARTITION};
+
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+        for (uint64_t seed = 1; seed <= 3; seed++) {
+            struct schedule *schedule = record(seed, faults[i]);
+
+            CHECK_EQ(play_count(schedule, true), count_acts(schedule));
+            free(schedule);
+        }
+}
+
+TEST(what_was_played_plays_again)
+{
+    struct schedule *schedule = record(4, 1u << FAULT_CRASH | 1u << FAULT_DELAY);
+    struct play_options options = {.exact = true};
+    struct schedule *played = new_schedule();
+    struct violation violation;
+
+    play_schedule(schedule, &options, played, &violation);
+    CHECK_EQ(play_count(played, false), count_acts(played));
+    free(schedule);
+    free(played);
+}
+
+// Whatever is cut out: what is left is played, and skips what does not apply.
+TEST(every_part_of_a_schedule_is_a_schedule)
+{
+    struct schedule *schedule = record(5, (1u << FAULT_COUNT) - 1);
+    struct schedule *part = new_schedule();
+    struct random random;
+
+    random_seed(&random, 1, 0);
+    for (int i = 0; i < 20; i++) {
+        uint32_t keep_ppm = (uint32_t)random_between(&random, 100000, 950000);
+
+        schedule_begin(part, &schedule->config, schedule);
+        for (uint32_t at = 0; at < schedule->count; at++)
+            if (random_chance(&random, keep_ppm))
+                schedule_add(part, &schedule->acts[at]);
+        CHECK(play_count(part, false) <= count_acts(part));
+    }
+    free(schedule);
+    free(part);
+}
+
+// ---- lines ----------------------------------------------------------------------
+
+static void check_line(const struct schedule *schedule, const struct act *act,
+                       const char *expected)
+{
+    struct buffer line = {0};
+
+    schedule_line(schedule, act, &line);
+    buffer_append(&line, "", 1);
+    CHECK_TEXT(line.data, expected);
+    buffer_free(&line);
+}
+
+static struct schedule *empty(void)
+{
+    struct schedule *schedule = new_schedule();
+    struct world_config config;
+
+    world_config_default(&config);
+    schedule_begin(schedule, &config, NULL);
+    return schedule;
+}
+
+TEST(an_act_is_written_as_a_command)
+{
+    struct schedule *schedule = empty();
+    struct act act = {.kind = ACT_TIMEOUT, .node = 2};
+
+    check_line(schedule, &act, "timeout 2");
+    act = (struct act){.kind = ACT_DELIVER, .from = 1, .node = 3, .letter = "append"};
+    check_line(schedule, &act, "deliver 1 3 append");
+    act.again = 1;
+    act.nth = 4;
+    check_line(schedule, &act, "again 1 3 append 4");
+    act = (struct act){.kind = ACT_SYNC, .node = 1};
+    check_line(schedule, &act, "sync 1 1");
+    act = (struct act){.kind = ACT_CLIENT, .node = 1, .client = 7};
+    act.text = schedule_text(schedule, "set x 1");
+    check_line(schedule, &act, "client 7 at 1 set x 1");
+    act.ask = ACT_REPEAT;
+    check_line(schedule, &act, "client 7 again at 1");
+    free(schedule);
+}
+
+TEST(nodes_get_other_names_in_every_command)
+{
+    static const struct {
+        const char *before;
+        const char *after;
+    } cases[] = {
+        {"crash 1 lose tail draw=1", "crash 3 lose tail draw=1"},
+        {"restart 2", "restart 1"},
+        {"propose at 1 set 1 2", "propose at 3 set 1 2"},
+        {"change joining 3 remove 1 at 2", "change joining 2 remove 3 at 1"},
+        {"transfer 3 at 1", "transfer 2 at 3"},
+        {"disk 3 full 100", "disk 2 full 100"},
+        {"get 1 at 2", "get 1 at 1"},
+    };
+    static const raft_id to[LINKS_NODES] = {0, 3, 1, 2};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct schedule *schedule = empty();
+        struct act act = {.kind = ACT_COMMAND};
+
+        act.text = schedule_text(schedule, cases[i].before);
+        schedule_add(schedule, &act);
+        schedule->sync_manual = 1u << 1;
+        schedule_rename(schedule, to);
+        check_line(schedule, &schedule->acts[0], cases[i].after);
+        CHECK_EQ(schedule->sync_manual, 1u << 3);
+        free(schedule);
+    }
+}
+
+// ---- cutting down ---------------------------------------------------------------
+
+// A schedule that "fails" where it holds these acts, in this order.
+static bool holds(const struct schedule *schedule, const uint32_t *needed,
+                  uint32_t count)
+{
+    uint32_t found = 0;
+
+    for (uint32_t i = 0; i < schedule->count && found < count; i++)
+        found += schedule->acts[i].client == needed[found];
+    return found == count;
+}
+
+// Shrinks acts 1 to 400; returns how many tests it took.
+static uint64_t shrink(const uint32_t *needed, uint32_t count, struct schedule *best)
+{
+    struct schedule *candidate = new_schedule();
+    struct world_config config;
+    struct shrink shrink;
+
+    world_config_default(&config);
+    schedule_begin(best, &config, NULL);
+    for (uint32_t i = 1; i <= 400; i++)
+        schedule_add(best, &(struct act){.kind = ACT_TIMEOUT, .node = 1, .client = i});
+    shrink_begin(&shrink, best, candidate, 0);
+    while (shrink_next(&shrink))
+        shrink_take(&shrink, holds(candidate, needed, count) ? candidate : NULL);
+    free(candidate);
+    return shrink.tests;
+}
+
+TEST(what_is_needed_is_what_is_left)
+{
+    static const uint32_t needed[] = {3, 77, 78, 201, 399};
+    struct schedule *best = new_schedule();
+
+    shrink(needed, 5, best);
+    CHECK_EQ(best->count, 5);
+    for (uint32_t i = 0; i < 5; i++)
+        CHECK_EQ(best->acts[i].client, needed[i]);
+    free(best);
+}
+
+TEST(the_same_schedule_shrinks_to_the_same_in_as_many_tests)
+{
+    static const uint32_t needed[] = {10, 300};
+    struct schedule *one = new_schedule(), *two = new_schedule();
+
+    CHECK_EQ(shrink(needed, 2, one), shrink(needed, 2, two));
+    CHECK(memcmp(one->acts, two->acts, one->count * sizeof(one->acts[0])) == 0);
+    free(one);
+    free(two);
+}
+
+// Two acts of which neither can go without the other.
+TEST(a_pair_goes_together)
+{
+    struct schedule *best = new_schedule(), *candidate = new_schedule();
+    struct world_config config;
+    struct shrink shrink;
+
+    world_config_default(&config);
+    schedule_begin(best, &config, NULL);
+    for (uint32_t i = 1; i <= 20; i++)
+        schedule_add(best, &(struct act){.kind = ACT_TIMEOUT, .node = 1, .client = i});
+    shrink_begin(&shrink, best, candidate, 0);
+    while (shrink_next(&shrink)) {
+        static const uint32_t seven[] = {7}, four[] = {4}, nine[] = {9};
+        bool fails = holds(candidate, seven, 1) &&
+                     holds(candidate, four, 1) == holds(candidate, nine, 1);
+
+        shrink_take(&shrink, fails ? candidate : NULL);
+    }
+    CHECK_EQ(best->count, 1);
+    CHECK_EQ(best->acts[0].client, 7);
+    free(best);
+    free(candidate);
+}
+
+TEST(work_has_a_bound)
+{
+    static const uint32_t needed[] = {1, 400};
+    struct schedule *best = new_schedule(), *candidate = new_schedule();
+    struct world_config config;
+    struct shrink shrink;
+
+    world_config_default(&config);
+    schedule_begin(best, &config, NULL);
+    for (uint32_t i = 1; i <= 400; i++)
+        schedule_add(best, &(struct act){.kind = ACT_TIMEOUT, .node = 1, .client = i});
+    shrink_begin(&shrink, best, candidate, 2000);
+    while (shrink_next(&shrink))
+        shrink_take(&shrink, holds(candidate, needed, 2) ? candidate : NULL);
+    CHECK(shrink.work < 3000 && shrink.phase != SHRINK_OVER);
+    free(best);
+    free(candidate);
+}
+
+TEST(a_cluster_gets_smaller_and_keeps_its_members_in_order)
+{
+    struct schedule *from = new_schedule(), *to = new_schedule();
+    struct world_config config;
+    uint32_t way = 0;
+
+    world_config_default(&config);
+    config.node_count = 5;
+    config.member_count = 3;
+    schedule_begin(from, &config, NULL);
+    schedule_add(from, &(struct act){.kind = ACT_TIMEOUT, .node = 3});
+    schedule_add(from, &(struct act){.kind = ACT_TIMEOUT, .node = 5});
+    for (; way < simplify_ways(); way++) {
+        schedule_begin(to, &from->config, from);
+        if (simplify_make(way, 1, from, to) && to->config.node_count == 4)
+            break;
+    }
+    CHECK(way < simplify_ways());
+    CHECK_EQ(to->config.member_count, 2); // node 2 is gone
+    CHECK_EQ(to->acts[0].node, 2);
+    CHECK_EQ(to->acts[1].node, 4);
+    free(from);
+    free(to);
+}
+
+TEST_MAIN
