@@ -4,6 +4,7 @@
 #include "sim/shrink/record.h"
 #include "sim/shrink/shrink.h"
 #include "sim/shrink/simplify.h"
+#include "sim/shrink/story.h"
 #include "tests/test.h"
 
 static struct schedule *new_schedule(void)
@@ -305,6 +306,12 @@ TEST(a_cluster_gets_smaller_and_keeps_its_members_in_order)
     CHECK_EQ(to->acts[1].node, 4);
     free(from);
     free(to);
+}
+
+TEST(every_rule_has_a_sentence)
+{
+    for (uint32_t rule = 0; rule < PROPERTY_COUNT; rule++)
+        CHECK(strcmp(story_rule((enum property)rule), "A rule of the checker.") != 0);
 }
 
 TEST_MAIN
