@@ -104,6 +104,17 @@ void manual_again(struct world *world, uint32_t place)
              held.from);
 }
 
+void manual_stray(struct world *world, uint32_t place)
+{
+    struct links_held held = world->links.held[place];
+    uint64_t packet = packet_copy(&world->pool, held.packet);
+    struct raft_message *message = pool_at(&world->pool, packet);
+
+    message->from = 0;
+    world->links.duplicated++;
+    push_now(world, WORLD_DELIVER, held.to, packet, held.from);
+}
+
 void manual_drop(struct world *world, uint32_t place)
 {
     struct links_held held = take(world, place);

@@ -34,6 +34,7 @@ const struct raft_message *manual_message(const struct world *world, uint32_t pl
 
 void manual_deliver(struct world *world, uint32_t place);
 void manual_again(struct world *world, uint32_t place); // it stays in flight, too
+void manual_stray(struct world *world, uint32_t place); // a copy without a sender
 void manual_drop(struct world *world, uint32_t place);
 
 // Ends the node's syncs under way in their order, and those that start meanwhile, up to

@@ -66,6 +66,7 @@ static const struct command commands[] = {
      "drop A B | drop A > B; in a manual world: drop A B [KIND] [K]"},
     {"deliver", language_manual_deliver, MANUAL, 3, 5, "deliver A B [KIND] [K]"},
     {"again", language_manual_again, MANUAL, 3, 5, "again A B [KIND] [K]"},
+    {"stray", language_manual_stray, MANUAL, 3, 5, "stray A B [KIND] [K]"},
     {"flight", language_manual_flight, MANUAL, 1, 3, "flight [A B]"},
     {"sync", language_manual_sync, MANUAL, 2, 3, "sync N [COUNT]"},
     {"pass", language_manual_pass, MANUAL, 2, 2, "pass DURATION"},

@@ -55,7 +55,8 @@ static void show_message(struct language *language, uint32_t place)
     json_string(language->out, "message", text);
 }
 
-static bool deliver(struct language *language, bool again)
+static bool deliver(struct language *language,
+                    void (*how)(struct world *world, uint32_t place))
 {
     struct world *world = language->world;
     struct node *to;
@@ -67,21 +68,23 @@ static bool deliver(struct language *language, bool again)
     if (!node_is_live(to))
         return language_fail(language, "node %u is not running", (unsigned)to->id);
     show_message(language, place);
-    if (again)
-        manual_again(world, place);
-    else
-        manual_deliver(world, place);
+    how(world, place);
     return true;
 }
 
 bool language_manual_deliver(struct language *language)
 {
-    return deliver(language, false);
+    return deliver(language, manual_deliver);
 }
 
 bool language_manual_again(struct language *language)
 {
-    return deliver(language, true);
+    return deliver(language, manual_again);
+}
+
+bool language_manual_stray(struct language *language)
+{
+    return deliver(language, manual_stray);
 }
 
 bool language_manual_drop(struct language *language)

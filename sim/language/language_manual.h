@@ -6,6 +6,7 @@
 
 bool language_manual_deliver(struct language *language);
 bool language_manual_again(struct language *language);
+bool language_manual_stray(struct language *language);
 bool language_manual_drop(struct language *language);
 bool language_manual_flight(struct language *language);
 bool language_manual_sync(struct language *language);

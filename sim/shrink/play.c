@@ -12,7 +12,7 @@ enum { LONG_ACTS = 1000, JUDGE_STEPS = 100000 };
 
 struct play {
     const struct play_options *options;
-    struct schedule *played;
+    struct tape *played;
     struct language language;
     struct world *world;
     bool fast;   // it is long: what stands first in flight does not matter yet
@@ -51,8 +51,7 @@ static void choose_fast(const struct world *world, const struct act *act,
     for (uint32_t place = world->links.held_count; place-- > 0;) {
         if (!is_candidate(world, place, act))
             continue;
-        if (act->print != 0 &&
-            schedule_print(manual_message(world, place)) == act->print) {
+        if (act->print != 0 && tape_print(manual_message(world, place)) == act->print) {
             found->alike = 1;
             found->chosen = place;
             found->rank = found->count++;
@@ -75,8 +74,7 @@ static void choose(const struct world *world, const struct act *act,
         if (!is_candidate(world, place, act))
             continue;
         found->count++;
-        if (act->print == 0 ||
-            schedule_print(manual_message(world, place)) != act->print)
+        if (act->print == 0 || tape_print(manual_message(world, place)) != act->print)
             continue;
         if (found->alike++ > 0)
             continue;
@@ -98,11 +96,27 @@ static void pass(struct play *play, const struct act *act)
                         (uint64_t)act->elapsed_ms * 1000);
 }
 
+// Finds out on which link the message is that a stray copy is of.
+static void find_link(const struct world *world, struct act *act)
+{
+    for (uint32_t place = 0; place < world->links.held_count; place++) {
+        const struct links_held *held = &world->links.held[place];
+
+        if (held->to == act->node &&
+            tape_print(manual_message(world, place)) == act->print) {
+            act->from = (uint8_t)held->from;
+            return;
+        }
+    }
+}
+
 static bool deliver(struct play *play, struct act *act, bool later)
 {
     struct world *world = play->world;
     struct candidates found;
 
+    if (act->from == 0)
+        find_link(world, act);
     if (play->fast)
         choose_fast(world, act, &found);
     else
@@ -112,10 +126,12 @@ static bool deliver(struct play *play, struct act *act, bool later)
     pass(play, act);
     act->rank = found.rank;
     act->nth = found.nth;
-    act->print = schedule_print(manual_message(world, found.chosen));
+    act->print = tape_print(manual_message(world, found.chosen));
     if (play->later != NULL)
         act->again = later && found.alike == 1;
-    if (act->again)
+    if (act->stray)
+        manual_stray(world, found.chosen);
+    else if (act->again)
         manual_again(world, found.chosen);
     else
         manual_deliver(world, found.chosen);
@@ -129,7 +145,7 @@ static bool say(struct play *play, const struct act *act)
 {
     buffer_clear(&play->line);
     buffer_clear(&play->answer);
-    schedule_line(play->played, act, &play->line);
+    tape_line(play->played, act, &play->line);
     return language_execute(&play->language, play->line.data, play->line.size,
                             &play->answer) ||
            world_violated(play->world);
@@ -245,7 +261,7 @@ static bool tell(struct play *play, struct act *act, bool later)
         if (act->elapsed_ms > 0)
             buffer_format(story, "clock %u jump=%" PRIu32 "ms\n", act->node,
                           act->elapsed_ms);
-        schedule_line(play->played, act, &line);
+        tape_line(play->played, act, &line);
         buffer_append(story, line.data, line.size);
         add_comment(story, act, trace, line.size);
         buffer_append_text(story, "\n");
@@ -255,14 +271,14 @@ static bool tell(struct play *play, struct act *act, bool later)
     return applied;
 }
 
-static void tell_world(const struct play *play, const struct schedule *schedule)
+static void tell_world(const struct play *play, const struct tape *tape)
 {
     struct buffer *story = play->options->story;
 
-    schedule_cluster(schedule, story);
+    tape_cluster(tape, story);
     buffer_append_text(story, "\n");
     for (raft_id id = 1; id < LINKS_NODES; id++)
-        if ((schedule->sync_manual >> id & 1) != 0)
+        if ((tape->sync_manual >> id & 1) != 0)
             buffer_format(story, "disk %u sync=manual\n", (unsigned)id);
 }
 
@@ -283,17 +299,17 @@ static int compare_seen(const void *left, const void *right)
 }
 
 // For each act whether a message with its print is delivered once more later.
-static bool *find_later(const struct schedule *schedule)
+static bool *find_later(const struct tape *tape)
 {
-    struct seen *seen = calloc(schedule->count + 1, sizeof(*seen));
-    bool *later = calloc(schedule->count + 1, sizeof(*later));
+    struct seen *seen = calloc(tape->count + 1, sizeof(*seen));
+    bool *later = calloc(tape->count + 1, sizeof(*later));
     uint32_t count = 0;
 
     if (seen == NULL || later == NULL)
         abort();
-    for (uint32_t i = 0; i < schedule->count; i++)
-        if (schedule->acts[i].kind == ACT_DELIVER)
-            seen[count++] = (struct seen){schedule->acts[i].print, i};
+    for (uint32_t i = 0; i < tape->count; i++)
+        if (tape->acts[i].kind == ACT_DELIVER)
+            seen[count++] = (struct seen){tape->acts[i].print, i};
     qsort(seen, count, sizeof(*seen), compare_seen);
     for (uint32_t i = 0; i + 1 < count; i++)
         later[seen[i].act] = seen[i].print == seen[i + 1].print;
@@ -307,7 +323,7 @@ static bool *find_later(const struct schedule *schedule)
 // the process.
 static void take(struct play *play, const struct act *act, bool later)
 {
-    struct schedule *played = play->played;
+    struct tape *played = play->played;
     uint32_t at = played->count;
     const struct node *node = &play->world->nodes[act->node];
     uint64_t snapshots = count_snapshots(node);
@@ -315,7 +331,7 @@ static void take(struct play *play, const struct act *act, bool later)
 
     if (!applies(play, act))
         return;
-    schedule_add(played, act);
+    tape_add(played, act);
     if (played->full)
         return;
     if (play->options->story != NULL)
@@ -333,15 +349,15 @@ static void take(struct play *play, const struct act *act, bool later)
         play->owed_ms[act->node] += act->elapsed_ms;
 }
 
-static void run(struct play *play, const struct schedule *schedule)
+static void run(struct play *play, const struct tape *tape)
 {
     struct world *world = play->world;
 
     manual_drain(world);
     for (raft_id id = 1; id <= world->config.node_count; id++)
-        world->nodes[id].sync_manual = (schedule->sync_manual >> id & 1) != 0;
-    for (uint32_t i = 0; i < schedule->count && !world_violated(world); i++)
-        take(play, &schedule->acts[i], play->later != NULL && play->later[i]);
+        world->nodes[id].sync_manual = (tape->sync_manual >> id & 1) != 0;
+    for (uint32_t i = 0; i < tape->count && !world_violated(world); i++)
+        take(play, &tape->acts[i], play->later != NULL && play->later[i]);
     if (play->options->linearize && !world_violated(world)) {
         run_linearize(world);
         if (play->options->story != NULL)
@@ -349,27 +365,27 @@ static void run(struct play *play, const struct schedule *schedule)
     }
 }
 
-bool play_schedule(const struct schedule *schedule, const struct play_options *options,
-                   struct schedule *played, struct violation *violation)
+bool play_tape(const struct tape *tape, const struct play_options *options,
+               struct tape *played, struct violation *violation)
 {
     struct play play = {.options = options, .played = played};
     char error[200];
     bool violated;
 
-    schedule_begin(played, &schedule->config, schedule);
+    tape_begin(played, &tape->config, tape);
     // A verdict that takes long is none: there are other candidates.
     played->config.judge_steps_max = JUDGE_STEPS;
     play.world = world_new(&played->config, error, sizeof(error));
     if (play.world == NULL)
         return false;
-    play.fast = options->story == NULL && schedule->count > LONG_ACTS;
+    play.fast = options->story == NULL && tape->count > LONG_ACTS;
     language_init(&play.language);
     play.language.world = play.world;
     if (options->exact)
-        play.later = find_later(schedule);
+        play.later = find_later(tape);
     if (options->story != NULL)
-        tell_world(&play, schedule);
-    run(&play, schedule);
+        tell_world(&play, tape);
+    run(&play, tape);
     violated = world_violated(play.world);
     if (violated)
         *violation = *checker_violation(play.world->checker, 0);

@@ -1,8 +1,8 @@
-// play.h: plays a schedule in a new world by hand, up to the first broken rule.
+// play.h: plays a tape in a new world by hand, up to the first broken rule.
 #ifndef SIM_SHRINK_PLAY_H
 #define SIM_SHRINK_PLAY_H
 
-#include "sim/shrink/schedule.h"
+#include "sim/shrink/tape.h"
 
 struct play_options {
     bool exact;     // a run that was recorded on the clock: equal messages are counted
@@ -12,7 +12,7 @@ struct play_options {
 
 // Writes what really happened to `played`, act by act, the one under way included. True
 // where a rule was broken.
-bool play_schedule(const struct schedule *schedule, const struct play_options *options,
-                   struct schedule *played, struct violation *violation);
+bool play_tape(const struct tape *tape, const struct play_options *options,
+               struct tape *played, struct violation *violation);
 
 #endif

@@ -59,8 +59,8 @@ static void add_late(struct record *record, const struct request *request,
     }
     buffer_append(&line, "", 1);
     act->kind = ACT_COMMAND;
-    act->text = schedule_text(record->schedule, line.data);
-    schedule_add(record->schedule, act);
+    act->text = tape_text(record->tape, line.data);
+    tape_add(record->tape, act);
     buffer_free(&line);
 }
 
@@ -88,17 +88,17 @@ static void add_request(struct record *record, const struct request *request,
         act->ask = ACT_ASK;
         quote_words(words, request->word_count, &line);
         buffer_append(&line, "", 1);
-        act->text = schedule_text(record->schedule, line.data);
+        act->text = tape_text(record->tape, line.data);
     }
     *newest = request->operation;
-    schedule_add(record->schedule, act);
+    tape_add(record->tape, act);
     buffer_free(&line);
 }
 
 static void write_down(void *context, struct world *world, const struct deed *deed)
 {
     struct record *record = context;
-    struct schedule *schedule = record->schedule;
+    struct tape *tape = record->tape;
     struct act act = {.node = (uint8_t)deed->node};
 
     if (deed->node != 0)
@@ -113,9 +113,10 @@ static void write_down(void *context, struct world *world, const struct deed *de
         break;
     case DEED_DELIVER:
         act.kind = ACT_DELIVER;
-        act.from = (uint8_t)deed->message->from;
+        act.from = (uint8_t)deed->message->from; // 0 where it is a stray copy
+        act.stray = deed->message->from == 0;
         act.letter = manual_kind(deed->message);
-        act.print = schedule_print(deed->message);
+        act.print = tape_print(deed->message);
         break;
     case DEED_SYNC:
         act.kind = ACT_SYNC;
@@ -125,17 +126,17 @@ static void write_down(void *context, struct world *world, const struct deed *de
         return;
     case DEED_COMMAND:
         act.kind = ACT_COMMAND;
-        act.text = schedule_text(schedule, deed->command);
+        act.text = tape_text(tape, deed->command);
         break;
     }
-    schedule_add(schedule, &act);
+    tape_add(tape, &act);
 }
 
-void record_begin(struct record *record, struct world *world, struct schedule *schedule)
+void record_begin(struct record *record, struct world *world, struct tape *tape)
 {
     memset(record, 0, sizeof(*record));
-    record->schedule = schedule;
-    schedule_begin(schedule, &world->config, NULL);
+    record->tape = tape;
+    tape_begin(tape, &world->config, NULL);
     for (raft_id id = 1; id <= world->config.node_count; id++)
         record->clocks_ms[id] = node_now_ms(&world->nodes[id]);
     world->watch.context = record;

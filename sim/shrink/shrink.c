@@ -24,8 +24,8 @@ static void begin_pieces(struct shrink *shrink, uint32_t size_min)
         shrink->size = 1;
 }
 
-void shrink_begin(struct shrink *shrink, struct schedule *best,
-                  struct schedule *candidate, uint64_t work_max)
+void shrink_begin(struct shrink *shrink, struct tape *best, struct tape *candidate,
+                  uint64_t work_max)
 {
     *shrink =
         (struct shrink){.best = best, .candidate = candidate, .work_max = work_max};
@@ -57,11 +57,11 @@ static void end_phase(struct shrink *shrink)
 
 static void leave_out(struct shrink *shrink, uint32_t from, uint32_t to, uint32_t other)
 {
-    const struct schedule *best = shrink->best;
+    const struct tape *best = shrink->best;
 
     for (uint32_t i = 0; i < best->count; i++)
         if ((i < from || i >= to) && i != other)
-            schedule_add(shrink->candidate, &best->acts[i]);
+            tape_add(shrink->candidate, &best->acts[i]);
 }
 
 // Each returns false where its phase has no more candidates.
@@ -93,7 +93,7 @@ static bool next_pair(struct shrink *shrink)
 static bool next_way(struct shrink *shrink)
 {
     for (; shrink->way < simplify_ways(); shrink->way++, shrink->which = 0) {
-        schedule_begin(shrink->candidate, &shrink->best->config, shrink->best);
+        tape_begin(shrink->candidate, &shrink->best->config, shrink->best);
         if (simplify_make(shrink->way, shrink->which, shrink->best, shrink->candidate))
             return true;
     }
@@ -107,7 +107,7 @@ bool shrink_next(struct shrink *shrink)
     while (shrink->phase != SHRINK_OVER) {
         bool made;
 
-        schedule_begin(shrink->candidate, &shrink->best->config, shrink->best);
+        tape_begin(shrink->candidate, &shrink->best->config, shrink->best);
         if (shrink->phase == SHRINK_PIECES)
             made = next_piece(shrink);
         else if (shrink->phase == SHRINK_PAIRS)
@@ -123,19 +123,19 @@ bool shrink_next(struct shrink *shrink)
 
 // ---- results --------------------------------------------------------------------
 
-bool shrink_is_better(const struct shrink *shrink, const struct schedule *played)
+bool shrink_is_better(const struct shrink *shrink, const struct tape *played)
 {
-    return schedule_cost(played) < schedule_cost(shrink->best);
+    return tape_cost(played) < tape_cost(shrink->best);
 }
 
-void shrink_take(struct shrink *shrink, const struct schedule *played)
+void shrink_take(struct shrink *shrink, const struct tape *played)
 {
     bool better = played != NULL && shrink_is_better(shrink, played);
 
     shrink->tests++;
     shrink->work += shrink->candidate->count + WORLD_WORK;
     if (better) {
-        schedule_copy(shrink->best, played);
+        tape_copy(shrink->best, played);
         shrink->any = true;
     }
     if (shrink->phase == SHRINK_SIMPLIFY)

@@ -4,16 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void copy_acts(const struct schedule *from, struct schedule *to)
+static void copy_acts(const struct tape *from, struct tape *to)
 {
     for (uint32_t i = 0; i < from->count; i++)
-        schedule_add(to, &from->acts[i]);
+        tape_add(to, &from->acts[i]);
 }
 
-static bool is_command(const struct schedule *schedule, const struct act *act,
-                       const char *name)
+static bool is_command(const struct tape *tape, const struct act *act, const char *name)
 {
-    const char *text = schedule->texts + act->text;
+    const char *text = tape->texts + act->text;
     size_t size = strlen(name);
 
     return act->kind == ACT_COMMAND && strncmp(text, name, size) == 0 &&
@@ -23,8 +22,7 @@ static bool is_command(const struct schedule *schedule, const struct act *act,
 // ---- leaving out all of a kind --------------------------------------------------
 
 // All disks, then one after another.
-static bool sync_at_once(uint32_t which, const struct schedule *from,
-                         struct schedule *to)
+static bool sync_at_once(uint32_t which, const struct tape *from, struct tape *to)
 {
     if (which >= LINKS_NODES)
         return false;
@@ -34,8 +32,7 @@ static bool sync_at_once(uint32_t which, const struct schedule *from,
 }
 
 // No time passes: at all; for timeouts; for a node.
-static bool stop_clocks(uint32_t which, const struct schedule *from,
-                        struct schedule *to)
+static bool stop_clocks(uint32_t which, const struct tape *from, struct tape *to)
 {
     if (which >= LINKS_NODES + 2)
         return false;
@@ -50,19 +47,17 @@ static bool stop_clocks(uint32_t which, const struct schedule *from,
     return true;
 }
 
-static bool without_node(uint32_t which, const struct schedule *from,
-                         struct schedule *to)
+static bool without_node(uint32_t which, const struct tape *from, struct tape *to)
 {
     if (++which >= LINKS_NODES)
         return false;
     for (uint32_t i = 0; i < from->count; i++)
         if (from->acts[i].node != which && from->acts[i].from != which)
-            schedule_add(to, &from->acts[i]);
+            tape_add(to, &from->acts[i]);
     return true;
 }
 
-static bool without_client(uint32_t which, const struct schedule *from,
-                           struct schedule *to)
+static bool without_client(uint32_t which, const struct tape *from, struct tape *to)
 {
     uint32_t last = 0;
 
@@ -73,12 +68,11 @@ static bool without_client(uint32_t which, const struct schedule *from,
         return false;
     for (uint32_t i = 0; i < from->count; i++)
         if (from->acts[i].client != which)
-            schedule_add(to, &from->acts[i]);
+            tape_add(to, &from->acts[i]);
     return true;
 }
 
-static bool without_kind(uint32_t which, const struct schedule *from,
-                         struct schedule *to)
+static bool without_kind(uint32_t which, const struct tape *from, struct tape *to)
 {
     static const char *const names[] = {"disk",    "snapshot", "transfer", "change",
                                         "propose", "get",      "crash",    "restart"};
@@ -94,15 +88,14 @@ static bool without_kind(uint32_t which, const struct schedule *from,
                                act->ask == (which == NAMES ? ACT_REGISTER : ACT_REPEAT);
 
         if (!leave)
-            schedule_add(to, act);
+            tape_add(to, act);
     }
     return true;
 }
 
 // ---- single acts made simpler ---------------------------------------------------
 
-static bool stop_one_clock(uint32_t which, const struct schedule *from,
-                           struct schedule *to)
+static bool stop_one_clock(uint32_t which, const struct tape *from, struct tape *to)
 {
     if (which >= from->count)
         return false;
@@ -111,19 +104,17 @@ static bool stop_one_clock(uint32_t which, const struct schedule *from,
     return true;
 }
 
-static bool deliver_once(uint32_t which, const struct schedule *from,
-                         struct schedule *to)
+static bool deliver_once(uint32_t which, const struct tape *from, struct tape *to)
 {
     if (which >= from->count)
         return false;
     copy_acts(from, to);
-    to->acts[which].again = 0;
+    to->acts[which].again = to->acts[which].stray = 0;
     return true;
 }
 
 // The oldest message of its kind.
-static bool deliver_first(uint32_t which, const struct schedule *from,
-                          struct schedule *to)
+static bool deliver_first(uint32_t which, const struct tape *from, struct tape *to)
 {
     if (which >= from->count)
         return false;
@@ -134,8 +125,7 @@ static bool deliver_first(uint32_t which, const struct schedule *from,
 }
 
 // A crash that loses all that was not synced, or nothing.
-static bool crash_plainly(uint32_t which, const struct schedule *from,
-                          struct schedule *to)
+static bool crash_plainly(uint32_t which, const struct tape *from, struct tape *to)
 {
     struct act *act;
     char line[40];
@@ -147,7 +137,7 @@ static bool crash_plainly(uint32_t which, const struct schedule *from,
     if (is_command(from, act, "crash")) {
         snprintf(line, sizeof(line), "crash %u lose %s", act->node,
                  which % 2 == 0 ? "all" : "nothing");
-        act->text = schedule_text(to, line);
+        act->text = tape_text(to, line);
     }
     return true;
 }
@@ -155,8 +145,7 @@ static bool crash_plainly(uint32_t which, const struct schedule *from,
 // ---- the cluster ----------------------------------------------------------------
 
 // One node fewer; those behind it move up.
-static bool fewer_nodes(uint32_t which, const struct schedule *from,
-                        struct schedule *to)
+static bool fewer_nodes(uint32_t which, const struct tape *from, struct tape *to)
 {
     raft_id names[LINKS_NODES] = {0};
 
@@ -170,14 +159,14 @@ static bool fewer_nodes(uint32_t which, const struct schedule *from,
     to->sync_manual &= ~(1u << which);
     for (raft_id id = 1; id < LINKS_NODES; id++)
         names[id] = id > which ? id - 1 : id;
-    schedule_rename(to, names);
+    tape_rename(to, names);
     to->config.node_count--;
     to->config.member_count -= which <= from->config.member_count;
     return true;
 }
 
 // Nodes in the order in which they act first; members stay members.
-static bool in_order(uint32_t which, const struct schedule *from, struct schedule *to)
+static bool in_order(uint32_t which, const struct tape *from, struct tape *to)
 {
     raft_id names[LINKS_NODES] = {0};
     raft_id member = 1, spare = from->config.member_count + 1;
@@ -197,12 +186,11 @@ static bool in_order(uint32_t which, const struct schedule *from, struct schedul
                 continue;
             names[id] = id <= from->config.member_count ? member++ : spare++;
         }
-    schedule_rename(to, names);
+    tape_rename(to, names);
     return true;
 }
 
-static bool usual_setting(uint32_t which, const struct schedule *from,
-                          struct schedule *to)
+static bool usual_setting(uint32_t which, const struct tape *from, struct tape *to)
 {
     struct world_config *config = &to->config;
     struct world_config usual;
@@ -281,7 +269,7 @@ static bool is_read(const char *words)
 }
 
 // Writes of small numbers to one key, and reads of it; then writes as proposals.
-static bool ask_simply(uint32_t which, const struct schedule *from, struct schedule *to)
+static bool ask_simply(uint32_t which, const struct tape *from, struct tape *to)
 {
     uint32_t number = 0;
     char line[40];
@@ -295,22 +283,22 @@ static bool ask_simply(uint32_t which, const struct schedule *from, struct sched
         bool proposes = is_command(from, act, "propose");
 
         if (asks && is_read(from->texts + act->text)) {
-            act->text = schedule_text(to, "get x");
+            act->text = tape_text(to, "get x");
         } else if (proposes || (asks && which == 1)) {
             snprintf(line, sizeof(line), "propose at %u set x %u", act->node,
                      (unsigned)++number);
             act->kind = ACT_COMMAND;
             act->client = 0;
-            act->text = schedule_text(to, line);
+            act->text = tape_text(to, line);
         } else if (asks) {
             snprintf(line, sizeof(line), "set x %u", (unsigned)++number);
-            act->text = schedule_text(to, line);
+            act->text = tape_text(to, line);
         }
     }
     return true;
 }
 
-static bool (*const ways[])(uint32_t, const struct schedule *, struct schedule *) = {
+static bool (*const ways[])(uint32_t, const struct tape *, struct tape *) = {
     sync_at_once,  stop_clocks,   without_node, without_client, without_kind,
     fewer_nodes,   usual_setting, ask_simply,   stop_one_clock, deliver_once,
     deliver_first, crash_plainly, in_order,
@@ -321,13 +309,13 @@ uint32_t simplify_ways(void)
     return sizeof(ways) / sizeof(ways[0]);
 }
 
-bool simplify_make(uint32_t way, uint32_t which, const struct schedule *from,
-                   struct schedule *to)
+bool simplify_make(uint32_t way, uint32_t which, const struct tape *from,
+                   struct tape *to)
 {
     return ways[way](which, from, to);
 }
 
-bool simplify_say_snapshots(const struct schedule *from, struct schedule *to)
+bool simplify_say_snapshots(const struct tape *from, struct tape *to)
 {
     bool any = false;
 
@@ -336,12 +324,12 @@ bool simplify_say_snapshots(const struct schedule *from, struct schedule *to)
         struct act act = {.kind = ACT_COMMAND, .node = from->acts[i].node};
         char line[24];
 
-        schedule_add(to, &from->acts[i]);
+        tape_add(to, &from->acts[i]);
         if (!from->acts[i].snapshot)
             continue;
         snprintf(line, sizeof(line), "snapshot %u", act.node);
-        act.text = schedule_text(to, line);
-        schedule_add(to, &act);
+        act.text = tape_text(to, line);
+        tape_add(to, &act);
         any = true;
     }
     return any;

@@ -77,6 +77,8 @@ static const char *const rules[PROPERTY_COUNT] = {
         "A pre-vote is no news of a leader, nor a reason to wait (dissertation 9.6).",
     [PROPERTY_VOTE_KEPT] =
         "A vote that was given is given again to who asks again (5.2).",
+    [PROPERTY_LEASE] =
+        "While a leader holds a lease, nobody else is elected (dissertation 6.4.1).",
     [PROPERTY_LINEARIZABILITY] =
         "Some order of the clients' operations explains all their answers.",
 };

@@ -1,9 +1,9 @@
-// story.h: a schedule written as a scenario that a human reads.
+// story.h: a tape written as a scenario that a human reads.
 #ifndef SIM_SHRINK_STORY_H
 #define SIM_SHRINK_STORY_H
 
 #include "sim/checker/checker.h"
-#include "sim/shrink/schedule.h"
+#include "sim/shrink/tape.h"
 
 // What a rule says, in one sentence.
 const char *story_rule(enum property property);

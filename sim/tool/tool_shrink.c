@@ -40,11 +40,11 @@ enum {
 
 // What children and parent share.
 struct shared {
-    struct schedule trial;  // a run on the clock
-    struct schedule played; // by hand
-    uint64_t events;        // of the run under way
-    uint64_t events_spent;  // on looking for a shorter one
-    uint32_t variant;       // of the run
+    struct tape trial;     // a run on the clock
+    struct tape played;    // by hand
+    uint64_t events;       // of the run under way
+    uint64_t events_spent; // on looking for a shorter one
+    uint32_t variant;      // of the run
     struct shrink shrink;
     bool found;     // what was run, or played, is better
     bool over;      // no candidates are left
@@ -66,13 +66,13 @@ struct tool {
     uint32_t test_ms;
 
     struct shared *shared;
-    struct schedule *recorded; // the shortest run so far
-    struct run_options run;    // its flags
-    uint64_t events;           // and events
+    struct tape *recorded;  // the shortest run so far
+    struct run_options run; // its flags
+    uint64_t events;        // and events
     struct failure wanted;
     bool by_hand; // the recorded run fails there, too
     struct play_options play;
-    const struct schedule *schedule; // to be played
+    const struct tape *tape; // to be played
 };
 
 static bool enough(const struct tool *tool)
@@ -82,7 +82,7 @@ static bool enough(const struct tool *tool)
 
 // ---- runs on the clock ----------------------------------------------------------
 
-struct tape {
+struct taping {
     struct record record; // first: it is the watch's context, too
     struct shared *shared;
     uint64_t events_max;
@@ -91,27 +91,27 @@ struct tape {
 static bool stop_late(void *context, struct world *world,
                       const struct heap_event *event)
 {
-    struct tape *tape = context;
+    struct taping *taping = context;
 
     (void)event;
-    tape->shared->events = world->event_count;
-    return world->event_count < tape->events_max;
+    taping->shared->events = world->event_count;
+    return world->event_count < taping->events_max;
 }
 
 // One run up to so many events, written down; true where a rule was broken.
-static bool tape_run(struct tool *tool, const struct run_options *options,
-                     uint64_t events_max, struct violation *violation)
+static bool run_taped(struct tool *tool, const struct run_options *options,
+                      uint64_t events_max, struct violation *violation)
 {
-    struct tape *tape = calloc(1, sizeof(*tape));
+    struct taping *taping = calloc(1, sizeof(*taping));
     struct run_result result;
     struct world *world = run_open(options, &result);
     bool violated;
 
-    if (tape == NULL || world == NULL)
+    if (taping == NULL || world == NULL)
         abort();
-    tape->shared = tool->shared;
-    tape->events_max = events_max;
-    record_begin(&tape->record, world, &tool->shared->trial);
+    taping->shared = tool->shared;
+    taping->events_max = events_max;
+    record_begin(&taping->record, world, &tool->shared->trial);
     world->watch.seen = stop_late;
     run_finish(world, options, &result);
     if (world->halted && !result.violated && tool->play.linearize)
@@ -120,7 +120,7 @@ static bool tape_run(struct tool *tool, const struct run_options *options,
     if (violated)
         *violation = *checker_violation(world->checker, 0);
     world_free(world);
-    free(tape);
+    free(taping);
     return violated;
 }
 
@@ -129,7 +129,7 @@ static void run_first(void *context)
     struct tool *tool = context;
     struct violation violation;
 
-    if (tape_run(tool, &tool->run, UINT64_MAX, &violation))
+    if (run_taped(tool, &tool->run, UINT64_MAX, &violation))
         sandbox_violated(&violation);
 }
 
@@ -140,22 +140,22 @@ static void play_once(void *context)
     struct tool *tool = context;
     struct violation violation;
 
-    if (play_schedule(tool->schedule, &tool->play, &tool->shared->played, &violation))
+    if (play_tape(tool->tape, &tool->play, &tool->shared->played, &violation))
         sandbox_violated(&violation);
 }
 
-// Plays a recorded run by hand; true where it fails in the same way. `schedule` is used
+// Plays a recorded run by hand; true where it fails in the same way. `tape` is used
 // for it.
-static bool play_by_hand(struct tool *tool, const struct schedule *recorded,
-                         struct schedule *schedule)
+static bool play_by_hand(struct tool *tool, const struct tape *recorded,
+                         struct tape *tape)
 {
     struct failure failure;
 
-    schedule_copy(schedule, recorded);
-    schedule->sync_manual = (1u << LINKS_NODES) - 2;
-    if (schedule->config.log_entries_max > LOG_ENTRIES_MAX)
-        schedule->config.log_entries_max = LOG_ENTRIES_MAX;
-    tool->schedule = schedule;
+    tape_copy(tape, recorded);
+    tape->sync_manual = (1u << LINKS_NODES) - 2;
+    if (tape->config.log_entries_max > LOG_ENTRIES_MAX)
+        tape->config.log_entries_max = LOG_ENTRIES_MAX;
+    tool->tape = tape;
     tool->play.exact = true;
     sandbox_run(play_once, tool, tool->run_ms, &failure);
     tool->play.exact = false;
@@ -194,7 +194,7 @@ static void seek(void *context)
         if (shared->events_spent >= SEEK_EVENTS || enough(tool))
             break;
         sandbox_limit(tool->run_ms);
-        violated = tape_run(tool, &options, tool->events * 3 / 4, &violation);
+        violated = run_taped(tool, &options, tool->events * 3 / 4, &violation);
         shared->events_spent += shared->events;
         if (violated && !shared->trial.full && tool->wanted.kind == FAILURE_RULE &&
             violation.property == tool->wanted.property) {
@@ -206,23 +206,21 @@ static void seek(void *context)
 }
 
 // The run that was found, if it fails by hand, too.
-static void take_shorter(struct tool *tool, struct schedule *best,
-                         struct schedule *scratch)
+static void take_shorter(struct tool *tool, struct tape *best, struct tape *scratch)
 {
     struct shared *shared = tool->shared;
     uint64_t events = shared->events;
 
     if (!play_by_hand(tool, &shared->trial, scratch))
         return;
-    schedule_copy(tool->recorded, &shared->trial);
-    schedule_copy(best, &shared->played);
+    tape_copy(tool->recorded, &shared->trial);
+    tape_copy(best, &shared->played);
     tool->run = make_variant(tool, shared->variant);
     tool->events = events;
     tool->by_hand = true;
 }
 
-static void seek_shorter(struct tool *tool, struct schedule *best,
-                         struct schedule *scratch)
+static void seek_shorter(struct tool *tool, struct tape *best, struct tape *scratch)
 {
     struct shared *shared = tool->shared;
 
@@ -245,18 +243,17 @@ static void seek_shorter(struct tool *tool, struct schedule *best,
 // ---- cutting down --------------------------------------------------------------
 
 // Snapshots by command, if it fails with those, too.
-static void say_snapshots(struct tool *tool, struct schedule *best,
-                          struct schedule *candidate)
+static void say_snapshots(struct tool *tool, struct tape *best, struct tape *candidate)
 {
     struct failure failure;
 
-    schedule_begin(candidate, &best->config, best);
+    tape_begin(candidate, &best->config, best);
     if (!simplify_say_snapshots(best, candidate))
         return;
-    tool->schedule = candidate;
+    tool->tape = candidate;
     sandbox_run(play_once, tool, tool->run_ms, &failure);
     if (sandbox_same(&failure, &tool->wanted) && !tool->shared->played.full)
-        schedule_copy(best, &tool->shared->played);
+        tape_copy(best, &tool->shared->played);
 }
 
 // Goes on until a candidate fails in the same way, or none is left. The state lies in
@@ -271,8 +268,7 @@ static void search(void *context)
     shared->found = false;
     while (!enough(tool) && shrink_next(shrink)) {
         sandbox_limit(tool->test_ms * (1 + shrink->candidate->count / TEST_ACTS));
-        if (play_schedule(shrink->candidate, &tool->play, &shared->played,
-                          &violation) &&
+        if (play_tape(shrink->candidate, &tool->play, &shared->played, &violation) &&
             tool->wanted.kind == FAILURE_RULE &&
             violation.property == tool->wanted.property && !shared->played.full &&
             shrink_is_better(shrink, &shared->played)) {
@@ -284,7 +280,7 @@ static void search(void *context)
     shared->over = true;
 }
 
-static void shrink_schedule(struct tool *tool)
+static void cut_down(struct tool *tool)
 {
     struct shared *shared = tool->shared;
 
@@ -310,7 +306,7 @@ static void tell(void *context)
 {
     struct tool *tool = context;
     struct shared *shared = tool->shared;
-    struct schedule *best = shared->shrink.best;
+    struct tape *best = shared->shrink.best;
     bool crash = tool->wanted.kind != FAILURE_RULE;
     struct buffer story = {0};
     struct violation violation;
@@ -318,7 +314,7 @@ static void tell(void *context)
     tool->play.story = &story;
     best->count -= crash && best->count > 0;
     violation.text[0] = '\0';
-    play_schedule(best, &tool->play, &shared->played, &violation);
+    play_tape(best, &tool->play, &shared->played, &violation);
     snprintf(shared->text, sizeof(shared->text), "%s", violation.text);
     if (crash) {
         const struct act *last = &best->acts[best->count];
@@ -326,7 +322,7 @@ static void tell(void *context)
         if (last->elapsed_ms > 0)
             buffer_format(&story, "clock %u jump=%" PRIu32 "ms\n", last->node,
                           last->elapsed_ms);
-        schedule_line(best, &best->acts[best->count], &story);
+        tape_line(best, &best->acts[best->count], &story);
         buffer_append_text(&story, "\n");
     }
     if (story.size >= STORY_BYTES)
@@ -358,7 +354,7 @@ static void write_head(const struct tool *tool, struct buffer *out)
                   " nodes to %" PRIu32 " commands. It holds where the rule is broken, "
                   "and only there.",
                   tool->recorded->count, tool->run.seed, tool->run.nodes,
-                  schedule_commands(tool->shared->shrink.best));
+                  tape_commands(tool->shared->shrink.best));
     buffer_append(&line, "", 1);
     story_comment(out, line.data);
     buffer_free(&line);
@@ -451,13 +447,13 @@ static bool read_arguments(struct tool *tool, char **arguments)
     return true;
 }
 
-static struct schedule *new_schedule(void)
+static struct tape *new_tape(void)
 {
-    struct schedule *schedule = sandbox_memory(sizeof(*schedule));
+    struct tape *tape = sandbox_memory(sizeof(*tape));
 
-    if (schedule == NULL)
+    if (tape == NULL)
         abort();
-    return schedule;
+    return tape;
 }
 
 static void report(struct tool *tool, bool replayed)
@@ -471,7 +467,7 @@ static void report(struct tool *tool, bool replayed)
     json_number(&out, "seed", tool->options.run.seed);
     json_string(&out, "rule", name);
     json_string(&out, "text", tool->wanted.text);
-    json_number(&out, "commands", schedule_commands(shared->shrink.best));
+    json_number(&out, "commands", tape_commands(shared->shrink.best));
     json_number(&out, "nodes", shared->shrink.best->config.node_count);
     json_number(&out, "acts", tool->recorded->count);
     json_number(&out, "from_seed", tool->run.seed);
@@ -494,7 +490,7 @@ static bool fail_first(struct tool *tool)
         tool_complain("that run breaks no rule");
         return false;
     }
-    schedule_copy(tool->recorded, &tool->shared->trial);
+    tape_copy(tool->recorded, &tool->shared->trial);
     tool->events = tool->shared->events;
     tool->play.linearize = tool->wanted.kind == FAILURE_RULE &&
                            tool->wanted.property == PROPERTY_LINEARIZABILITY;
@@ -504,27 +500,27 @@ static bool fail_first(struct tool *tool)
 int tool_shrink(char **arguments)
 {
     struct tool *tool = calloc(1, sizeof(*tool));
-    struct schedule *best = new_schedule(), *candidate = new_schedule();
+    struct tape *best = new_tape(), *candidate = new_tape();
     bool replayed;
 
     if (tool == NULL)
         abort();
     tool->start_ms = tool_now_ms();
     tool->shared = sandbox_memory(sizeof(*tool->shared));
-    tool->recorded = new_schedule();
+    tool->recorded = new_tape();
     if (tool->shared == NULL)
         abort();
     if (!read_arguments(tool, arguments) || !fail_first(tool))
         return TOOL_USAGE;
     tool->by_hand = play_by_hand(tool, tool->recorded, candidate);
     if (tool->by_hand)
-        schedule_copy(best, &tool->shared->played);
+        tape_copy(best, &tool->shared->played);
     seek_shorter(tool, best, candidate);
     if (!tool->by_hand)
         return tool_complain("it fails on the clock, but not by hand");
     say_snapshots(tool, best, candidate);
     shrink_begin(&tool->shared->shrink, best, candidate, WORK_MAX);
-    shrink_schedule(tool);
+    cut_down(tool);
     if (!write_scenario(tool))
         return TOOL_USAGE;
     replayed = replays(tool);

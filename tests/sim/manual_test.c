@@ -101,6 +101,18 @@ TEST(a_message_can_come_twice_or_never)
     REFUSE("drop 1 3 vote", "no such message");
 }
 
+TEST(a_stray_copy_names_no_sender_and_is_not_believed)
+{
+    SAY("cluster 3 manual");
+    SAY("timeout 1");
+    SAY("stray 1 2 pre-vote");
+    SAY("flight 2 1");
+    ANSWERS("\"messages\":[]");
+    SAY("deliver 1 2 pre-vote");
+    SAY("flight 2 1");
+    ANSWERS("PreVoteReply n2>n1");
+}
+
 // The entries of a message are copied with it.
 TEST(a_message_with_entries_comes_twice)
 {

@@ -1,4 +1,4 @@
-// Schedules: written down from a run on the clock, played by hand, cut down.
+// Tapes: written down from a run on the clock, played by hand, cut down.
 #include "sim/run.h"
 #include "sim/shrink/play.h"
 #include "sim/shrink/record.h"
@@ -7,18 +7,18 @@
 #include "sim/shrink/story.h"
 #include "tests/test.h"
 
-static struct schedule *new_schedule(void)
+static struct tape *new_tape(void)
 {
-    struct schedule *schedule = calloc(1, sizeof(*schedule));
+    struct tape *tape = calloc(1, sizeof(*tape));
 
-    CHECK(schedule != NULL);
-    return schedule;
+    CHECK(tape != NULL);
+    return tape;
 }
 
 // A run of two seconds under these faults, written down.
-static struct schedule *record(uint64_t seed, uint32_t faults)
+static struct tape *record(uint64_t seed, uint32_t faults)
 {
-    struct schedule *schedule = new_schedule();
+    struct tape *tape = new_tape();
     struct record *record = calloc(1, sizeof(*record));
     struct run_options options;
     struct run_result result;
@@ -30,33 +30,33 @@ static struct schedule *record(uint64_t seed, uint32_t faults)
     options.faults = faults;
     world = run_open(&options, &result);
     CHECK(world != NULL && record != NULL);
-    record_begin(record, world, schedule);
+    record_begin(record, world, tape);
     CHECK(world_run_until(world, 2000000));
     world_free(world);
     free(record);
-    CHECK(!schedule->full && schedule->count > 100);
-    schedule->sync_manual = (1u << LINKS_NODES) - 2;
-    return schedule;
+    CHECK(!tape->full && tape->count > 100);
+    tape->sync_manual = (1u << LINKS_NODES) - 2;
+    return tape;
 }
 
 // Commands may be refused by a node, as they were on the clock.
-static uint32_t count_acts(const struct schedule *schedule)
+static uint32_t count_acts(const struct tape *tape)
 {
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < schedule->count; i++)
-        count += schedule->acts[i].kind != ACT_COMMAND;
+    for (uint32_t i = 0; i < tape->count; i++)
+        count += tape->acts[i].kind != ACT_COMMAND;
     return count;
 }
 
-static uint32_t play_count(const struct schedule *schedule, bool exact)
+static uint32_t play_count(const struct tape *tape, bool exact)
 {
     struct play_options options = {.exact = exact};
-    struct schedule *played = new_schedule();
+    struct tape *played = new_tape();
     struct violation violation;
     uint32_t count;
 
-    CHECK(!play_schedule(schedule, &options, played, &violation));
+    CHECK(!play_tape(tape, &options, played, &violation));
     count = count_acts(played);
     free(played);
     return count;
@@ -70,89 +70,89 @@ TEST(a_run_on_the_clock_is_the_same_by_hand_act_for_act)
 
     for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
         for (uint64_t seed = 1; seed <= 3; seed++) {
-            struct schedule *schedule = record(seed, faults[i]);
+            struct tape *tape = record(seed, faults[i]);
 
-            CHECK_EQ(play_count(schedule, true), count_acts(schedule));
-            free(schedule);
+            CHECK_EQ(play_count(tape, true), count_acts(tape));
+            free(tape);
         }
 }
 
 TEST(what_was_played_plays_again)
 {
-    struct schedule *schedule = record(4, 1u << FAULT_CRASH | 1u << FAULT_DELAY);
+    struct tape *tape = record(4, 1u << FAULT_CRASH | 1u << FAULT_DELAY);
     struct play_options options = {.exact = true};
-    struct schedule *played = new_schedule();
+    struct tape *played = new_tape();
     struct violation violation;
 
-    play_schedule(schedule, &options, played, &violation);
+    play_tape(tape, &options, played, &violation);
     CHECK_EQ(play_count(played, false), count_acts(played));
-    free(schedule);
+    free(tape);
     free(played);
 }
 
 // Whatever is cut out: what is left is played, and skips what does not apply.
-TEST(every_part_of_a_schedule_is_a_schedule)
+TEST(every_part_of_a_tape_is_a_tape)
 {
-    struct schedule *schedule = record(5, (1u << FAULT_COUNT) - 1);
-    struct schedule *part = new_schedule();
+    struct tape *tape = record(5, (1u << FAULT_COUNT) - 1);
+    struct tape *part = new_tape();
     struct random random;
 
     random_seed(&random, 1, 0);
     for (int i = 0; i < 20; i++) {
         uint32_t keep_ppm = (uint32_t)random_between(&random, 100000, 950000);
 
-        schedule_begin(part, &schedule->config, schedule);
-        for (uint32_t at = 0; at < schedule->count; at++)
+        tape_begin(part, &tape->config, tape);
+        for (uint32_t at = 0; at < tape->count; at++)
             if (random_chance(&random, keep_ppm))
-                schedule_add(part, &schedule->acts[at]);
+                tape_add(part, &tape->acts[at]);
         CHECK(play_count(part, false) <= count_acts(part));
     }
-    free(schedule);
+    free(tape);
     free(part);
 }
 
 // ---- lines ----------------------------------------------------------------------
 
-static void check_line(const struct schedule *schedule, const struct act *act,
+static void check_line(const struct tape *tape, const struct act *act,
                        const char *expected)
 {
     struct buffer line = {0};
 
-    schedule_line(schedule, act, &line);
+    tape_line(tape, act, &line);
     buffer_append(&line, "", 1);
     CHECK_TEXT(line.data, expected);
     buffer_free(&line);
 }
 
-static struct schedule *empty(void)
+static struct tape *empty(void)
 {
-    struct schedule *schedule = new_schedule();
+    struct tape *tape = new_tape();
     struct world_config config;
 
     world_config_default(&config);
-    schedule_begin(schedule, &config, NULL);
-    return schedule;
+    tape_begin(tape, &config, NULL);
+    return tape;
 }
 
 TEST(an_act_is_written_as_a_command)
 {
-    struct schedule *schedule = empty();
+    struct tape *tape = empty();
     struct act act = {.kind = ACT_TIMEOUT, .node = 2};
 
-    check_line(schedule, &act, "timeout 2");
+    check_line(tape, &act, "timeout 2");
     act = (struct act){.kind = ACT_DELIVER, .from = 1, .node = 3, .letter = "append"};
-    check_line(schedule, &act, "deliver 1 3 append");
+    check_line(tape, &act, "deliver 1 3 append");
     act.again = 1;
     act.nth = 4;
-    check_line(schedule, &act, "again 1 3 append 4");
+    check_line(tape, &act, "again 1 3 append 4");
     act = (struct act){.kind = ACT_SYNC, .node = 1};
-    check_line(schedule, &act, "sync 1 1");
+    check_line(tape, &act, "sync 1 1");
     act = (struct act){.kind = ACT_CLIENT, .node = 1, .client = 7};
-    act.text = schedule_text(schedule, "set x 1");
-    check_line(schedule, &act, "client 7 at 1 set x 1");
+    act.text = tape_text(tape, "set x 1");
+    check_line(tape, &act, "client 7 at 1 set x 1");
     act.ask = ACT_REPEAT;
-    check_line(schedule, &act, "client 7 again at 1");
-    free(schedule);
+    check_line(tape, &act, "client 7 again at 1");
+    free(tape);
 }
 
 TEST(nodes_get_other_names_in_every_command)
@@ -172,43 +172,42 @@ TEST(nodes_get_other_names_in_every_command)
     static const raft_id to[LINKS_NODES] = {0, 3, 1, 2};
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct schedule *schedule = empty();
+        struct tape *tape = empty();
         struct act act = {.kind = ACT_COMMAND};
 
-        act.text = schedule_text(schedule, cases[i].before);
-        schedule_add(schedule, &act);
-        schedule->sync_manual = 1u << 1;
-        schedule_rename(schedule, to);
-        check_line(schedule, &schedule->acts[0], cases[i].after);
-        CHECK_EQ(schedule->sync_manual, 1u << 3);
-        free(schedule);
+        act.text = tape_text(tape, cases[i].before);
+        tape_add(tape, &act);
+        tape->sync_manual = 1u << 1;
+        tape_rename(tape, to);
+        check_line(tape, &tape->acts[0], cases[i].after);
+        CHECK_EQ(tape->sync_manual, 1u << 3);
+        free(tape);
     }
 }
 
 // ---- cutting down ---------------------------------------------------------------
 
-// A schedule that "fails" where it holds these acts, in this order.
-static bool holds(const struct schedule *schedule, const uint32_t *needed,
-                  uint32_t count)
+// A tape that "fails" where it holds these acts, in this order.
+static bool holds(const struct tape *tape, const uint32_t *needed, uint32_t count)
 {
     uint32_t found = 0;
 
-    for (uint32_t i = 0; i < schedule->count && found < count; i++)
-        found += schedule->acts[i].client == needed[found];
+    for (uint32_t i = 0; i < tape->count && found < count; i++)
+        found += tape->acts[i].client == needed[found];
     return found == count;
 }
 
 // Shrinks acts 1 to 400; returns how many tests it took.
-static uint64_t shrink(const uint32_t *needed, uint32_t count, struct schedule *best)
+static uint64_t shrink(const uint32_t *needed, uint32_t count, struct tape *best)
 {
-    struct schedule *candidate = new_schedule();
+    struct tape *candidate = new_tape();
     struct world_config config;
     struct shrink shrink;
 
     world_config_default(&config);
-    schedule_begin(best, &config, NULL);
+    tape_begin(best, &config, NULL);
     for (uint32_t i = 1; i <= 400; i++)
-        schedule_add(best, &(struct act){.kind = ACT_TIMEOUT, .node = 1, .client = i});
+        tape_add(best, &(struct act){.kind = ACT_TIMEOUT, .node = 1, .client = i});
     shrink_begin(&shrink, best, candidate, 0);
     while (shrink_next(&shrink))
         shrink_take(&shrink, holds(candidate, needed, count) ? candidate : NULL);
@@ -219,7 +218,7 @@ static uint64_t shrink(const uint32_t *needed, uint32_t count, struct schedule *
 TEST(what_is_needed_is_what_is_left)
 {
     static const uint32_t needed[] = {3, 77, 78, 201, 399};
-    struct schedule *best = new_schedule();
+    struct tape *best = new_tape();
 
     shrink(needed, 5, best);
     CHECK_EQ(best->count, 5);
@@ -228,10 +227,10 @@ TEST(what_is_needed_is_what_is_left)
     free(best);
 }
 
-TEST(the_same_schedule_shrinks_to_the_same_in_as_many_tests)
+TEST(the_same_tape_shrinks_to_the_same_in_as_many_tests)
 {
     static const uint32_t needed[] = {10, 300};
-    struct schedule *one = new_schedule(), *two = new_schedule();
+    struct tape *one = new_tape(), *two = new_tape();
 
     CHECK_EQ(shrink(needed, 2, one), shrink(needed, 2, two));
     CHECK(memcmp(one->acts, two->acts, one->count * sizeof(one->acts[0])) == 0);
@@ -242,14 +241,14 @@ TEST(the_same_schedule_shrinks_to_the_same_in_as_many_tests)
 // Two acts of which neither can go without the other.
 TEST(a_pair_goes_together)
 {
-    struct schedule *best = new_schedule(), *candidate = new_schedule();
+    struct tape *best = new_tape(), *candidate = new_tape();
     struct world_config config;
     struct shrink shrink;
 
     world_config_default(&config);
-    schedule_begin(best, &config, NULL);
+    tape_begin(best, &config, NULL);
     for (uint32_t i = 1; i <= 20; i++)
-        schedule_add(best, &(struct act){.kind = ACT_TIMEOUT, .node = 1, .client = i});
+        tape_add(best, &(struct act){.kind = ACT_TIMEOUT, .node = 1, .client = i});
     shrink_begin(&shrink, best, candidate, 0);
     while (shrink_next(&shrink)) {
         static const uint32_t seven[] = {7}, four[] = {4}, nine[] = {9};
@@ -267,14 +266,14 @@ TEST(a_pair_goes_together)
 TEST(work_has_a_bound)
 {
     static const uint32_t needed[] = {1, 400};
-    struct schedule *best = new_schedule(), *candidate = new_schedule();
+    struct tape *best = new_tape(), *candidate = new_tape();
     struct world_config config;
     struct shrink shrink;
 
     world_config_default(&config);
-    schedule_begin(best, &config, NULL);
+    tape_begin(best, &config, NULL);
     for (uint32_t i = 1; i <= 400; i++)
-        schedule_add(best, &(struct act){.kind = ACT_TIMEOUT, .node = 1, .client = i});
+        tape_add(best, &(struct act){.kind = ACT_TIMEOUT, .node = 1, .client = i});
     shrink_begin(&shrink, best, candidate, 2000);
     while (shrink_next(&shrink))
         shrink_take(&shrink, holds(candidate, needed, 2) ? candidate : NULL);
@@ -285,18 +284,18 @@ TEST(work_has_a_bound)
 
 TEST(a_cluster_gets_smaller_and_keeps_its_members_in_order)
 {
-    struct schedule *from = new_schedule(), *to = new_schedule();
+    struct tape *from = new_tape(), *to = new_tape();
     struct world_config config;
     uint32_t way = 0;
 
     world_config_default(&config);
     config.node_count = 5;
     config.member_count = 3;
-    schedule_begin(from, &config, NULL);
-    schedule_add(from, &(struct act){.kind = ACT_TIMEOUT, .node = 3});
-    schedule_add(from, &(struct act){.kind = ACT_TIMEOUT, .node = 5});
+    tape_begin(from, &config, NULL);
+    tape_add(from, &(struct act){.kind = ACT_TIMEOUT, .node = 3});
+    tape_add(from, &(struct act){.kind = ACT_TIMEOUT, .node = 5});
     for (; way < simplify_ways(); way++) {
-        schedule_begin(to, &from->config, from);
+        tape_begin(to, &from->config, from);
         if (simplify_make(way, 1, from, to) && to->config.node_count == 4)
             break;
     }

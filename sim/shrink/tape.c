@@ -1,4 +1,4 @@
-#include "sim/shrink/schedule.h"
+#include "sim/shrink/tape.h"
 
 #include "sim/fold.h"
 
@@ -9,53 +9,53 @@
 
 // ---- building -------------------------------------------------------------------
 
-void schedule_begin(struct schedule *schedule, const struct world_config *config,
-                    const struct schedule *like)
+void tape_begin(struct tape *tape, const struct world_config *config,
+                const struct tape *like)
 {
-    schedule->config = *config;
-    schedule->config.manual = true;
-    memset(schedule->config.clock_ahead_ms, 0, sizeof(config->clock_ahead_ms));
-    schedule->sync_manual = 0;
-    schedule->count = 0;
-    schedule->full = false;
-    schedule->text_size = 0;
+    tape->config = *config;
+    tape->config.manual = true;
+    memset(tape->config.clock_ahead_ms, 0, sizeof(config->clock_ahead_ms));
+    tape->sync_manual = 0;
+    tape->count = 0;
+    tape->full = false;
+    tape->text_size = 0;
     if (like == NULL)
         return;
-    schedule->sync_manual = like->sync_manual;
-    schedule->text_size = like->text_size;
-    memcpy(schedule->texts, like->texts, like->text_size);
+    tape->sync_manual = like->sync_manual;
+    tape->text_size = like->text_size;
+    memcpy(tape->texts, like->texts, like->text_size);
 }
 
-void schedule_add(struct schedule *schedule, const struct act *act)
+void tape_add(struct tape *tape, const struct act *act)
 {
-    if (schedule->count < SCHEDULE_ACTS_MAX)
-        schedule->acts[schedule->count++] = *act;
+    if (tape->count < TAPE_ACTS_MAX)
+        tape->acts[tape->count++] = *act;
     else
-        schedule->full = true;
+        tape->full = true;
 }
 
-uint32_t schedule_text(struct schedule *schedule, const char *text)
+uint32_t tape_text(struct tape *tape, const char *text)
 {
     size_t size = strlen(text) + 1;
-    uint32_t at = schedule->text_size;
+    uint32_t at = tape->text_size;
 
-    if (size > SCHEDULE_TEXT_BYTES - at) {
-        schedule->full = true;
+    if (size > TAPE_TEXT_BYTES - at) {
+        tape->full = true;
         return 0;
     }
-    memcpy(schedule->texts + at, text, size);
-    schedule->text_size += (uint32_t)size;
+    memcpy(tape->texts + at, text, size);
+    tape->text_size += (uint32_t)size;
     return at;
 }
 
-uint32_t schedule_commands(const struct schedule *schedule)
+uint32_t tape_commands(const struct tape *tape)
 {
     uint32_t commands = 0;
 
     for (raft_id id = 1; id < LINKS_NODES; id++)
-        commands += schedule->sync_manual >> id & 1;
-    for (uint32_t i = 0; i < schedule->count; i++)
-        commands += 1 + (schedule->acts[i].elapsed_ms > 0);
+        commands += tape->sync_manual >> id & 1;
+    for (uint32_t i = 0; i < tape->count; i++)
+        commands += 1 + (tape->acts[i].elapsed_ms > 0);
     return commands;
 }
 
@@ -76,29 +76,29 @@ static uint64_t count_settings(const struct world_config *config)
            (config->snapshot_chunk_bytes != 0) + (config->segment_bytes_max != 0);
 }
 
-uint64_t schedule_cost(const struct schedule *schedule)
+uint64_t tape_cost(const struct tape *tape)
 {
-    uint64_t odd = 100 * count_settings(&schedule->config);
+    uint64_t odd = 100 * count_settings(&tape->config);
     raft_id highest = 0;
 
-    for (uint32_t i = 0; i < schedule->count; i++) {
-        const struct act *act = &schedule->acts[i];
+    for (uint32_t i = 0; i < tape->count; i++) {
+        const struct act *act = &tape->acts[i];
 
-        odd += 20 * (act->again + (act->nth > 1));
+        odd += 20 * (act->again + act->stray + (act->nth > 1));
         if (act->kind == ACT_CLIENT || act->kind == ACT_COMMAND)
-            odd += strlen(schedule->texts + act->text);
+            odd += strlen(tape->texts + act->text);
         // A node that acts before lower ones is out of order.
         if (act->node > highest) {
             odd += 10 * (act->node - highest - 1);
             highest = act->node;
         }
     }
-    return (uint64_t)schedule_commands(schedule) << 32 | (odd & UINT32_MAX);
+    return (uint64_t)tape_commands(tape) << 32 | (odd & UINT32_MAX);
 }
 
-void schedule_copy(struct schedule *to, const struct schedule *from)
+void tape_copy(struct tape *to, const struct tape *from)
 {
-    schedule_begin(to, &from->config, from);
+    tape_begin(to, &from->config, from);
     to->count = from->count;
     to->full = from->full;
     memcpy(to->acts, from->acts, from->count * sizeof(from->acts[0]));
@@ -126,11 +126,11 @@ static uint64_t print_append_reply(uint64_t hash,
     return fold_u64(hash, reply->conflict_index);
 }
 
-uint64_t schedule_print(const struct raft_message *message)
+uint64_t tape_print(const struct raft_message *message)
 {
     uint64_t hash = fold_u64(message->term, (uint64_t)message->type);
 
-    hash = fold_u64(hash, (uint64_t)message->from << 32 | message->to);
+    hash = fold_u64(hash, message->to);
     switch (message->type) {
     case RAFT_REQUEST_VOTE:
         hash = fold_u64(hash, message->request_vote.last_log_index);
@@ -168,18 +168,20 @@ static void client_line(const struct act *act, const char *words, struct buffer 
         buffer_format(line, " %s", words);
 }
 
-void schedule_line(const struct schedule *schedule, const struct act *act,
-                   struct buffer *line)
+void tape_line(const struct tape *tape, const struct act *act, struct buffer *line)
 {
-    const char *text = schedule->texts + act->text;
+    const char *text = tape->texts + act->text;
 
     switch ((enum act_kind)act->kind) {
     case ACT_TIMEOUT:
         buffer_format(line, "timeout %u", act->node);
         break;
     case ACT_DELIVER:
-        buffer_format(line, "%s %u %u %s", act->again ? "again" : "deliver", act->from,
-                      act->node, act->letter);
+        buffer_format(line, "%s %u %u %s",
+                      act->stray   ? "stray"
+                      : act->again ? "again"
+                                   : "deliver",
+                      act->from, act->node, act->letter);
         if (act->nth > 1)
             buffer_format(line, " %" PRIu32, act->nth);
         break;
@@ -202,9 +204,9 @@ static void setting(struct buffer *line, const char *name, uint64_t value,
         buffer_format(line, " %s=%" PRIu64 "%s", name, value, unit);
 }
 
-void schedule_cluster(const struct schedule *schedule, struct buffer *line)
+void tape_cluster(const struct tape *tape, struct buffer *line)
 {
-    const struct world_config *config = &schedule->config;
+    const struct world_config *config = &tape->config;
     struct world_config usual;
 
     world_config_default(&usual);
@@ -283,16 +285,16 @@ static void rename_text(const char *text, const raft_id to[LINKS_NODES],
     buffer_append(out, "", 1);
 }
 
-void schedule_rename(struct schedule *schedule, const raft_id to[LINKS_NODES])
+void tape_rename(struct tape *tape, const raft_id to[LINKS_NODES])
 {
     struct buffer line = {0};
     uint32_t manual = 0;
 
     for (raft_id id = 1; id < LINKS_NODES; id++)
-        manual |= (schedule->sync_manual >> id & 1) << to[id];
-    schedule->sync_manual = manual;
-    for (uint32_t i = 0; i < schedule->count; i++) {
-        struct act *act = &schedule->acts[i];
+        manual |= (tape->sync_manual >> id & 1) << to[id];
+    tape->sync_manual = manual;
+    for (uint32_t i = 0; i < tape->count; i++) {
+        struct act *act = &tape->acts[i];
 
         act->node = (uint8_t)to[act->node];
         act->from = (uint8_t)to[act->from];
@@ -300,8 +302,8 @@ void schedule_rename(struct schedule *schedule, const raft_id to[LINKS_NODES])
         if (act->kind != ACT_COMMAND)
             continue;
         buffer_clear(&line);
-        rename_text(schedule->texts + act->text, to, &line);
-        act->text = schedule_text(schedule, line.data);
+        rename_text(tape->texts + act->text, to, &line);
+        act->text = tape_text(tape, line.data);
     }
     buffer_free(&line);
 }

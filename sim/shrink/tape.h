@@ -1,4 +1,4 @@
-// schedule.h: a run as a list of acts in a world by hand, which can be cut and
+// tape.h: a run as a list of acts in a world by hand, which can be cut and
 // replayed.
 //
 // An act is one command of the language: a node looks at its clock, a message is
@@ -6,9 +6,9 @@
 // known by its kind and its *print*, a hash of what it says (but for the commands'
 // bytes); where no message with that print is in flight, as after earlier acts were cut
 // out, the one that is as far from the newest of its kind takes its place. What applies
-// to nothing is skipped, so that every part of a schedule is a schedule.
-#ifndef SIM_SHRINK_SCHEDULE_H
-#define SIM_SHRINK_SCHEDULE_H
+// to nothing is skipped, so that every part of a tape is a tape.
+#ifndef SIM_SHRINK_TAPE_H
+#define SIM_SHRINK_TAPE_H
 
 #include "sim/world.h"
 
@@ -27,6 +27,7 @@ struct act {
     uint8_t node;        // who is acted on; 0: nobody alone
     uint8_t from;        // DELIVER
     uint8_t again;       // DELIVER: the message stays in flight
+    uint8_t stray;       // DELIVER: a copy without a sender
     uint8_t ask;         // CLIENT
     uint8_t snapshot;    // the node began one by itself
     const char *letter;  // DELIVER: the message's kind (manual_kind())
@@ -35,50 +36,50 @@ struct act {
     uint32_t nth;        // ...and its place among those, from 1; 0: not played yet
     uint32_t elapsed_ms; // first the node's clock jumps so far
     uint32_t client;
-    uint32_t text; // an offset in the schedule's texts
+    uint32_t text; // an offset in the tape's texts
 };
 
 // Bounded, and in one piece of memory, so that a process may fill it for another one.
-enum { SCHEDULE_ACTS_MAX = 1 << 18, SCHEDULE_TEXT_BYTES = 1 << 23 };
+enum { TAPE_ACTS_MAX = 1 << 18, TAPE_TEXT_BYTES = 1 << 23 };
 
-struct schedule {
+struct tape {
     struct world_config config; // of a manual world
     uint32_t sync_manual;       // bits of the nodes whose disks are by hand
     uint32_t count;
     uint32_t text_size;
     bool full; // something was left out
-    struct act acts[SCHEDULE_ACTS_MAX];
-    char texts[SCHEDULE_TEXT_BYTES];
+    struct act acts[TAPE_ACTS_MAX];
+    char texts[TAPE_TEXT_BYTES];
 };
 
-// A schedule without acts; the texts of `like` (NULL: none) are its own, too.
-void schedule_begin(struct schedule *schedule, const struct world_config *config,
-                    const struct schedule *like);
+// A tape without acts; the texts of `like` (NULL: none) are its own, too.
+void tape_begin(struct tape *tape, const struct world_config *config,
+                const struct tape *like);
 
 // Adds an act; its text is kept as it is.
-void schedule_add(struct schedule *schedule, const struct act *act);
+void tape_add(struct tape *tape, const struct act *act);
 
 // Keeps a text; returns its offset.
-uint32_t schedule_text(struct schedule *schedule, const char *text);
+uint32_t tape_text(struct tape *tape, const char *text);
 
-void schedule_copy(struct schedule *to, const struct schedule *from);
+void tape_copy(struct tape *to, const struct tape *from);
 
 // What it takes to read it: commands first, then how odd they are.
-uint64_t schedule_cost(const struct schedule *schedule);
+uint64_t tape_cost(const struct tape *tape);
 
 // How many commands it is written with, the first one not counted.
-uint32_t schedule_commands(const struct schedule *schedule);
+uint32_t tape_commands(const struct tape *tape);
 
-uint64_t schedule_print(const struct raft_message *message);
+// Whoever sent it: a stray copy does not say.
+uint64_t tape_print(const struct raft_message *message);
 
 // The line without its end, for an act as it stands.
-void schedule_line(const struct schedule *schedule, const struct act *act,
-                   struct buffer *line);
+void tape_line(const struct tape *tape, const struct act *act, struct buffer *line);
 
 // The line "cluster ..." of its world.
-void schedule_cluster(const struct schedule *schedule, struct buffer *line);
+void tape_cluster(const struct tape *tape, struct buffer *line);
 
 // Gives the nodes other numbers: to[i] for node i, in acts and texts.
-void schedule_rename(struct schedule *schedule, const raft_id to[LINKS_NODES]);
+void tape_rename(struct tape *tape, const raft_id to[LINKS_NODES]);
 
 #endif
