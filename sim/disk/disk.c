@@ -166,6 +166,11 @@ static int64_t disk_read(void *context, const char *name, uint64_t offset, void 
     }
     uint64_t left = file->size - offset;
     uint64_t given = size < left ? size : left;
+    // A read may return less than was asked for; here it ends with its block.
+    uint64_t block = SIM_DISK_SECTOR_BYTES - offset % SIM_DISK_SECTOR_BYTES;
+    if (given > block) {
+        given = block;
+    }
     memcpy(data, file->data + offset, given);
     int status =
         disk_files_apply_damage(&disk->files, entry->file, offset, data, given);
