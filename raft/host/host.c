@@ -336,19 +336,36 @@ static bool open_log(struct host *host, const struct disk *disk,
     return true;
 }
 
+// A snapshot has its name only once it is whole and durable, and may have been
+// acknowledged from then on: where it is damaged, log and older snapshot have to reach
+// as far, or the node has forgotten what a majority counts on.
+static bool reaches_newest(const struct raft *raft, struct log_recovery *recovery,
+                           const struct snapshot_found *found)
+{
+    struct raft_view view;
+    raft_observe(raft, &view);
+    if (view.last_index >= found->newest)
+        return true;
+    snprintf(recovery->error, recovery->error_size,
+             "the log ends at %llu, before a snapshot that cannot be used: remove this "
+             "node, and add it anew with an empty directory (%s)",
+             (unsigned long long)view.last_index, found->damage);
+    return false;
+}
+
 // The core and the state machine on top of what was found.
 static bool open_state(struct host *host, const struct host_io *io,
                        struct log_recovery *recovery,
-                       const struct raft_snapshot_meta *meta)
+                       const struct snapshot_found *found)
 {
     struct raft *raft = raft_init(host_core(host), &host->config.raft,
-                                  &recovery->found.hard_state, meta);
+                                  &recovery->found.hard_state, &found->meta);
     host->core_offset = (uint64_t)((uintptr_t)raft - (uintptr_t)host);
     int status = host_snapshot_load(host, io);
     if (status != 0)
         return refuse(recovery, "the snapshot cannot be restored", status);
     struct log_loader loader = {.context = raft, .load = load};
-    return log_recover_load(recovery, &loader);
+    return log_recover_load(recovery, &loader) && reaches_newest(raft, recovery, found);
 }
 
 static void lay_out(struct host *host, const struct host_config *config,
@@ -383,7 +400,7 @@ struct host *host_open(void *memory, const struct host_config *config,
     struct snapshot_found found;
     bool opened = open_snapshots(host, &io->disk, &recovery, &found) &&
                   open_log(host, &io->disk, &recovery, &found) &&
-                  open_state(host, io, &recovery, &found.meta);
+                  open_state(host, io, &recovery, &found);
     host->counters.torn_bytes = recovery.torn_bytes;
     log_recover_release(&recovery);
     return opened ? host : NULL;

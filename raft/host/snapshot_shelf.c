@@ -45,6 +45,8 @@ static int find_good(struct snapshot_shelf *shelf, const struct disk *disk,
                      const struct snapshot_listing *listing,
                      struct snapshot_found *found)
 {
+    if (listing->count > 0)
+        found->newest = listing->files[0].index;
     for (uint32_t i = 0; i < listing->count; i++) {
         struct snapshot_reader reader;
         if (snapshot_file_check(&reader, disk, &listing->files[i], shelf->cluster_id)) {

@@ -30,6 +30,7 @@ struct snapshot_shelf {
 struct snapshot_found {
     struct raft_snapshot_meta meta; // of the newest good one; index 0: there is none
     uint32_t damaged;               // newer ones that are not
+    raft_index newest;              // the newest by its name, good or not; 0: none
     char damage[400];               // their names, and what is wrong with each
 };
 

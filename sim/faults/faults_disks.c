@@ -75,8 +75,10 @@ static void damage_snapshot(struct node *node, struct random *random)
         faults_disks_damage_received(node);
         return;
     }
+    // And the log behind the one before has to fit into memory at the restart.
     if (shelf.count < 2 || shelf.second < node->restored_index ||
-        shelf.newest_size == 0)
+        shelf.newest_size == 0 ||
+        node->view.last_index - shelf.second >= node->world->config.log_entries_max)
         return;
     trace_note(&node->world->trace, node->world->now_us, "%s is damaged at n%" PRIu32,
                shelf.newest_name, node->id);

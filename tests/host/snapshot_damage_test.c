@@ -136,13 +136,25 @@ TEST(where_both_are_damaged_and_the_log_is_whole_nothing_is_lost)
 
 TEST(many_damaged_snapshots_are_told_of_as_far_as_there_is_room)
 {
-    start_with_two();
-    for (raft_index index = 1000; index < 1012; index++) {
+    cluster_start(1, 1);
+    cluster_propose(60);
+    cluster_run(1000);
+    for (int i = 0; i < 24; i++) {
+        CHECK_EQ(node_snapshots(node, indices), 2);
+        if (cluster.applied_index >= indices[0] + 8)
+            break;
+        cluster_propose(1);
+        cluster_run(100);
+    }
+    node_crash(node, 0);
+    raft_index last = cluster.applied_index;
+    CHECK(last >= indices[0] + 8); // more than there is room for
+    for (raft_index index = indices[0] + 1; index <= last; index++) {
         struct disk *disk = &node->io.disk;
         CHECK_EQ(disk->append(disk->context, name_of(index), "no snapshot", 11), 0);
     }
     node_open(node);
-    CHECK(strstr(host_warning(node->host), name_of(1011)) != NULL);
+    CHECK(strstr(host_warning(node->host), name_of(last)) != NULL);
     CHECK_EQ(node->machine.state.index, indices[0]);
 }
 
@@ -157,6 +169,19 @@ TEST(a_snapshot_without_any_log_is_refused)
     }
     CHECK(!node_try_open(node));
     CHECK(node->error[0] != '\0');
+}
+
+// Its name was durable, and maybe acknowledged, when the node crashed before its log
+// was begun anew behind it.
+TEST(a_log_that_ends_before_a_damaged_snapshot_is_refused_by_the_snapshots_name)
+{
+    start_with_two();
+    raft_index beyond = cluster.applied_index + 100;
+    const struct memory_content *newest = node_snapshot(node, indices[0]);
+    struct disk *disk = &node->io.disk;
+    CHECK_EQ(disk->append(disk->context, name_of(beyond), newest->bytes, newest->size),
+             0);
+    check_refused(name_of(beyond), "the log ends at");
 }
 
 // Rule 6 of log_recover.h. Here the log was begun anew behind the damaged one.
