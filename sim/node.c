@@ -87,6 +87,12 @@ static void observe_step(void *context, const struct raft *raft,
     if (checker_is_on(world->checker))
         step.broken = raft_check(raft);
     node->snapshots_taken += event->type == RAFT_EVENT_SNAPSHOT_TAKEN;
+    if (world->ndjson.file != NULL) {
+        struct raft_view before = node->view;
+
+        raft_observe(raft, &node->view);
+        ndjson_step(world, &before, &node->view, event, output);
+    }
     raft_observe(raft, &node->view);
     for (int i = 0; i < RAFT_REACHED_WORDS; i++)
         world->reached[i] |= output->reached[i];
@@ -323,6 +329,7 @@ bool node_start(struct node *node)
     node->up = true;
     node->clock_set = false;
     show_log(node);
+    ndjson_start(world, &node->view);
     // Whether the log reaches back behind this one is not known here.
     node->restored_index = node->view.snapshot_index;
     node->tick_us = world->now_us;

@@ -141,6 +141,7 @@ struct world *run_open(const struct run_options *options, struct run_result *res
     if (world == NULL)
         return NULL;
     world->trace.file = options->trace;
+    ndjson_begin(world, options->ndjson);
     clients_start(world, settings.clients, settings.keys);
     world->faults.fixed = options->fixed_mix;
     faults_start(world, options->faults);

@@ -39,6 +39,7 @@ struct run_options {
     uint32_t keys;                 // or RUN_DRAWN
     bool unchecked;           // nothing is checked, and so nothing is well: to measure
     uint64_t judge_steps_max; // for the history; 0: the default
+    FILE *ndjson;             // NULL: none
     FILE *trace;              // NULL: none
     FILE *history;            // NULL: none
     FILE *explain;            // why a history is not linearizable; NULL: not told

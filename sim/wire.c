@@ -135,7 +135,9 @@ uint64_t wire_packet(struct world *world, const struct raft_message *message)
     size_t size;
     bool damaged, taken;
 
-    if (wire->codec == NULL)
+    // A message from nobody is no line that a node could write; it goes on as it is, so
+    // that the run stays the same.
+    if (wire->codec == NULL || message->from == 0)
         return packet_make(&world->pool, message);
     damaged = wire->damage_ppm > 0 && random_chance(&wire->random, wire->damage_ppm);
     if (!wire->codec->encode(wire->codec->context, message, &line, &size))

@@ -21,6 +21,7 @@
 #include "sim/heap.h"
 #include "sim/history/history.h"
 #include "sim/links.h"
+#include "sim/ndjson.h"
 #include "sim/node.h"
 #include "sim/pool.h"
 #include "sim/random.h"
@@ -142,6 +143,7 @@ struct world {
     struct history history;
     struct checker *checker;
     struct trace trace;
+    struct ndjson ndjson;
     uint64_t reached[RAFT_REACHED_WORDS]; // bits of enum raft_mark, of all nodes
     struct world_ticket *tickets;
     uint32_t ticket_count;

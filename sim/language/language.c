@@ -54,7 +54,7 @@ static const struct command commands[] = {
     {"clients", language_world_clients, TIMED, 2, 4,
      "clients start COUNT [keys=K] | clients stop"},
     {"settle", language_world_settle, TIMED, 1, 1, "settle"},
-    {"trace", language_world_trace, ANYWHERE, 2, 2, "trace FILE | trace off"},
+    {"trace", language_world_trace, ANYWHERE, 2, 3, "trace FILE [ndjson] | trace off"},
     {"partition", language_faults_partition, 0, 2, ANY, "partition 1 2 | 3 4 5"},
     {"star", language_faults_star, 0, 3, ANY, "star HUB LEAF..."},
     {"isolate", language_faults_isolate, 0, 2, 2, "isolate N"},

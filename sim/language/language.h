@@ -21,6 +21,7 @@ struct language {
     struct world *world; // NULL before the first `cluster`
     bool quit;
     FILE *trace;
+    bool ndjson;        // it is written in that schema
     struct buffer text; // the words of this line, each ended by a zero
     struct bytes words[LANGUAGE_WORDS_MAX];
     uint32_t count;

@@ -174,6 +174,15 @@ static bool read_setting(struct language *language, uint32_t at, struct setup *s
     return read_member_setting(language, at, setup);
 }
 
+// The world writes its trace where the language keeps it.
+static void lead_trace(struct language *language)
+{
+    struct world *world = language->world;
+
+    world->trace.file = language->ndjson ? NULL : language->trace;
+    ndjson_begin(world, language->ndjson ? language->trace : NULL);
+}
+
 bool language_world_cluster(struct language *language)
 {
     struct setup setup = {.clients = 0, .keys = 6};
@@ -199,7 +208,7 @@ bool language_world_cluster(struct language *language)
     world_free(language->world);
     language->world = world;
     language->replied = false;
-    world->trace.file = language->trace;
+    lead_trace(language);
     if (setup.clients > 0)
         clients_start(world, (uint32_t)setup.clients, (uint32_t)setup.keys);
     json_number(language->out, "nodes", nodes);
@@ -433,6 +442,8 @@ bool language_world_trace(struct language *language)
 {
     FILE *file = NULL;
 
+    if (language->count == 3 && !language_is(language, 2, "ndjson"))
+        return language_fail(language, "usage: trace FILE [ndjson] | trace off");
     if (!language_is(language, 1, "off")) {
         file = fopen(language_word(language, 1), "w");
         if (file == NULL)
@@ -442,7 +453,8 @@ bool language_world_trace(struct language *language)
     if (language->trace != NULL)
         fclose(language->trace);
     language->trace = file;
+    language->ndjson = language->count == 3;
     if (language->world != NULL)
-        language->world->trace.file = file;
+        lead_trace(language);
     return true;
 }

@@ -111,6 +111,22 @@ bool options_wire(const char *text, const struct wire_codec **codec)
     return *codec != NULL || strcmp(text, "none") == 0;
 }
 
+// A flag that names a file.
+static bool read_file(struct options_run *options, const char *flag, const char *value)
+{
+    const char **name = NULL;
+
+    if (strcmp(flag, "--ndjson") == 0)
+        name = &options->ndjson;
+    if (strcmp(flag, "--trace") == 0)
+        name = &options->trace;
+    if (strcmp(flag, "--history") == 0)
+        name = &options->history;
+    if (name != NULL)
+        *name = value;
+    return name != NULL;
+}
+
 // One flag with its value; NULL where all is well, else what is expected instead.
 static const char *read_flag(struct options_run *options, const char *flag,
                              const char *value)
@@ -169,15 +185,7 @@ static const char *read_flag(struct options_run *options, const char *flag,
     if (strcmp(flag, "--wire") == 0)
         return options_wire(value, &run->wire) ? NULL
                                                : "none, or json where it is known";
-    if (strcmp(flag, "--trace") == 0) {
-        options->trace = value;
-        return NULL;
-    }
-    if (strcmp(flag, "--history") == 0) {
-        options->history = value;
-        return NULL;
-    }
-    return "";
+    return read_file(options, flag, value) ? NULL : "";
 }
 
 // "--seed 7" takes two arguments, "--seed=7" one.
@@ -206,7 +214,7 @@ bool options_read_run(struct options_run *options, char **arguments, char *error
                       size_t size)
 {
     run_options_default(&options->run);
-    options->trace = options->history = NULL;
+    options->trace = options->history = options->ndjson = NULL;
     for (char **at = arguments; *at != NULL; at++) {
         if (!read_argument(options, at, error, size))
             return false;

@@ -26,6 +26,7 @@ struct options_run {
     struct run_options run;
     const char *trace;   // a file's name, or NULL
     const char *history; // a file's name, or NULL
+    const char *ndjson;  // a file's name, or NULL
 };
 
 // Reads the flags of `raftsim run`, up to a NULL; false, with one clear line, where one

@@ -39,6 +39,8 @@ static const struct command commands[] = {
      "    --wire json            messages pass as bytes, through the codec of real "
      "nodes\n"
      "    --trace FILE           one line for each step of each node\n"
+     "    --ndjson FILE          the same for the TLA+ trace specification of "
+     "etcd-io/raft\n"
      "    --history FILE         what the clients saw\n"
      "    --check                runs twice, and names the first event that differs\n"},
     {"sweep", tool_sweep,

@@ -15,8 +15,9 @@ static void write_head(FILE *trace, char **arguments)
     fputs("# raftsim run", trace);
     for (char **at = arguments; *at != NULL; at++) {
         bool one = strchr(*at, '=') != NULL;
-        bool names_file =
-            strncmp(*at, "--trace", 7) == 0 || strncmp(*at, "--history", 9) == 0;
+        bool names_file = strncmp(*at, "--trace", 7) == 0 ||
+                          strncmp(*at, "--history", 9) == 0 ||
+                          strncmp(*at, "--ndjson", 8) == 0;
 
         if (!names_file)
             fprintf(trace, one ? " %s" : " %s %s", at[0], at[1]);
@@ -53,6 +54,7 @@ int tool_run(char **arguments)
     if (!options_read_run(&options, arguments, error, sizeof(error)))
         return tool_complain("%s", error);
     if (!tool_create(options.trace, &options.run.trace) ||
+        !tool_create(options.ndjson, &options.run.ndjson) ||
         !tool_create(options.history, &options.run.history))
         return TOOL_USAGE;
     options.run.explain = stderr;
@@ -67,6 +69,8 @@ int tool_run(char **arguments)
     tool_print(&out);
     if (options.run.trace != NULL)
         fclose(options.run.trace);
+    if (options.run.ndjson != NULL)
+        fclose(options.run.ndjson);
     if (options.run.history != NULL)
         fclose(options.run.history);
     buffer_free(&out);
