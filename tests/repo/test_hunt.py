@@ -1,4 +1,4 @@
-"""make hunt: known bugs, found by the simulator."""
+"""make hunt: known bugs, found by the simulator; docs/hunt.md has a row for each."""
 
 import itertools
 import re
@@ -7,10 +7,51 @@ import sys
 
 import pytest
 
-from raftlab import build
+from raftlab import build, tree
 
 sys.path.insert(0, str(build.ROOT / "labs" / "mutants"))
 import hunt  # noqa: E402
+import run as mutants  # noqa: E402
+
+ROW = re.compile(
+    r"^\| (\d+) \| `([a-z0-9-]+)` \| (sweep|explore|\*\*not found\*\*) \| (.+?) \| (.*?) \|"
+    r" (\d*) \| (.*?) \|$",
+    re.MULTILINE,
+)
+
+
+def document() -> str:
+    return tree.read(hunt.DOCUMENT.relative_to(build.ROOT))
+
+
+def test_every_mutant_of_the_core_and_the_host_has_its_row() -> None:
+    rows = [(int(bug), name) for bug, name, *_ in ROW.findall(document())]
+    loaded = (mutants.load(mutants.HERE / f"{name}.toml") for name in hunt.core_names())
+    assert rows == [(mutant.bug, mutant.name) for mutant in loaded]
+    assert len(rows) >= 40
+
+
+def test_a_row_tells_what_was_found_or_that_nothing_was() -> None:
+    for _, name, by, after, rule, events, _ in ROW.findall(document()):
+        if by == "**not found**":
+            assert re.fullmatch(r"not in \d+ seeds", after) and not rule and not events, name
+        else:
+            assert re.fullmatch(r"\d+ (seeds?|states), \d+\.\d s", after) and rule, name
+
+
+def test_what_is_said_above_the_table_is_what_it_shows() -> None:
+    rows = ROW.findall(document())
+    found = sum(by != "**not found**" for _, _, by, *_ in rows)
+    assert f"swarm: {found} of {len(rows)} found within" in document()
+    assert found >= 0.85 * len(rows)
+
+
+def test_each_bug_that_is_not_found_is_explained() -> None:
+    text = document().partition("## Those that are not found")[2]
+    told = set(re.findall(r"^- `([a-z0-9-]+)`: \S", text, re.MULTILINE))
+    missing = {name for _, name, by, *_ in ROW.findall(document()) if by == "**not found**"}
+    assert told == missing
+
 
 def test_slices_give_each_size_of_cluster_every_seed_once() -> None:
     taken = list(itertools.islice(hunt.slices(), 5 * len(hunt.NODES)))
