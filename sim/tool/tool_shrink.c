@@ -20,6 +20,7 @@
 #include "sim/shrink/simplify.h"
 #include "sim/shrink/story.h"
 #include "sim/tool/sandbox.h"
+#include "sim/tool/shrink_flags.h"
 
 enum {
     FLAGS_MAX = 64,
@@ -481,6 +482,54 @@ static void report(struct tool *tool, bool replayed)
     buffer_free(&out);
 }
 
+// ---- on the clock ---------------------------------------------------------------
+
+static bool still_fails(void *context, const struct run_options *options)
+{
+    struct tool *tool = context;
+    struct failure failure;
+
+    if (enough(tool))
+        return false;
+    tool->run = *options;
+    sandbox_run(run_first, tool, tool->run_ms, &failure);
+    return sandbox_same(&failure, &tool->wanted);
+}
+
+// What does not fail by hand is told as a run with smaller flags.
+static int report_flags(struct tool *tool)
+{
+    struct run_options smaller = tool->options.run;
+    struct buffer out = {0}, command = {0};
+    uint32_t runs = shrink_flags_reduce(&smaller, still_fails, tool);
+    char name[100];
+
+    buffer_append_text(&command, "raftsim run");
+    for (uint32_t i = 0; i < tool->flag_count; i++)
+        buffer_format(&command, " %s", tool->flags[i]);
+    shrink_flags_write(&smaller, &tool->options.run, &command);
+    sandbox_name(&tool->wanted, name, sizeof(name));
+    json_open(&out);
+    json_number(&out, "seed", tool->options.run.seed);
+    json_string(&out, "rule", name);
+    json_string(&out, "text", tool->wanted.text);
+    json_number(&out, "tests", runs);
+    json_bytes(&out, "command", command.data, command.size);
+    json_number(&out, "wall_ms", tool_now_ms() - tool->start_ms);
+    json_close(&out);
+    tool_print(&out);
+    buffer_free(&out);
+    buffer_free(&command);
+    return EXIT_SUCCESS;
+}
+
+// Whether it is something that happens, and not something that does not.
+static bool can_happen_by_hand(const struct failure *failure)
+{
+    return failure->kind != FAILURE_RULE || (failure->property != PROPERTY_LIVENESS &&
+                                             failure->property != PROPERTY_REST);
+}
+
 // The first run, whose failure is the one that is looked for.
 static bool fail_first(struct tool *tool)
 {
@@ -512,12 +561,14 @@ int tool_shrink(char **arguments)
         abort();
     if (!read_arguments(tool, arguments) || !fail_first(tool))
         return TOOL_USAGE;
+    if (!can_happen_by_hand(&tool->wanted))
+        return report_flags(tool);
     tool->by_hand = play_by_hand(tool, tool->recorded, candidate);
     if (tool->by_hand)
         tape_copy(best, &tool->shared->played);
     seek_shorter(tool, best, candidate);
     if (!tool->by_hand)
-        return tool_complain("it fails on the clock, but not by hand");
+        return report_flags(tool);
     say_snapshots(tool, best, candidate);
     shrink_begin(&tool->shared->shrink, best, candidate, WORK_MAX);
     cut_down(tool);

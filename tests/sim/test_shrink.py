@@ -191,6 +191,25 @@ def test_stale_reads_are_shrunk_with_their_clients(tmp_path: pathlib.Path) -> No
     assert any(line.startswith("client ") for line in told)
 
 
+def test_what_fails_only_on_the_clock_becomes_a_smaller_run(tmp_path: pathlib.Path) -> None:
+    """Acknowledged bytes stay counted: nothing happens, and that is the bug."""
+    program = with_bug(
+        tmp_path,
+        "raft/progress.c",
+        "progress->inflight_bytes -= progress->inflight[progress->inflight_first].bytes;",
+        "",
+    )
+    flags = ("--seed", 1, "--nodes", 5, "--duration", "4s", "--faults", "loss,delay")
+    done = ask(program, "shrink", *flags, "--out", tmp_path / "none")
+    report = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert report["rule"] == "nothing under way at rest"
+    assert report["command"].startswith("raftsim run " + " ".join(map(str, flags)))
+    assert " --nodes 2 " in report["command"] and "--faults none" in report["command"]
+    again = json.loads(ask(program, *report["command"].split()[1:]).stdout)
+    assert again["violations"][0]["property"] == report["rule"]
+
+
 def test_a_run_that_breaks_no_rule_is_not_shrunk(tmp_path: pathlib.Path) -> None:
     out = tmp_path / "nothing"
     done = ask(build.program("raftsim"), "shrink", "--seed", 1, "--duration", "1s", "--out", out)
