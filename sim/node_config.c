@@ -35,6 +35,8 @@ void node_config_make(struct node *node, struct host_config *config)
         config->snapshot_chunk_bytes = world->snapshot_chunk_bytes;
     raft->id = node->id;
     raft->seed = random_u64(&node->seeds);
+    if (world->equal_seeds)
+        raft->seed = world->seed;
     raft->start_ms = node_now_ms(node);
     raft->election_timeout_ms = world->election_timeout_ms;
     raft->election_spread_ms = world->election_spread_ms;

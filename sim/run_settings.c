@@ -208,6 +208,8 @@ void run_settings_draw(struct run_settings *settings, const struct run_options *
         draw_tuning(&random, config);
     }
     draw_end(options, &random, settings);
+    config->equal_seeds = has(options, FAULT_SETTINGS) && random_chance(&random, 50000);
+    config->full_disks = has(options, FAULT_DISK) && random_chance(&random, 50000);
     config->log_bytes_max =
         LOG_BYTES_MIN + (uint64_t)config->log_entries_max * ENTRY_BYTES;
 }

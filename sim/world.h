@@ -66,6 +66,8 @@ struct world_config {
     uint32_t election_timeout_ms;
     uint32_t election_spread_ms; // 0: the core's default
     uint32_t heartbeat_ms;
+    bool equal_seeds; // all cores draw from the same one, as raft.h lets them
+    bool full_disks;  // the swarm is one of full disks, cut-off leaders and crashes
     bool pre_vote;
     bool check_quorum;
     bool ordered_links;

@@ -147,6 +147,19 @@ static void draw_mix(struct world *world)
     faults->aim_ppm = aims_ppm[random_below(random, 3)];
 }
 
+// A few kinds that matter to a disk that is full, and seldom come together by chance:
+// what waits for space is replaced by another leader, or by a snapshot.
+static void draw_full_disks(struct faults *faults)
+{
+    static const enum fault kinds[] = {FAULT_PARTITION, FAULT_ONEWAY, FAULT_CRASH,
+                                       FAULT_SNAPSHOT};
+
+    memset(faults->weights, 0, sizeof(faults->weights));
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        faults->weights[kinds[i]] = 1;
+    faults->weights[FAULT_DISK] = 3;
+}
+
 void faults_start(struct world *world, uint32_t enabled)
 {
     struct faults *faults = &world->faults;
@@ -161,6 +174,8 @@ void faults_start(struct world *world, uint32_t enabled)
         fix_mix(faults);
     else
         draw_mix(world);
+    if (world->config.full_disks && !faults->fixed)
+        draw_full_disks(faults);
     enabled &= ~(1u << FAULT_SETTINGS);
     for (uint32_t kind = 0; kind < FAULT_COUNT; kind++) {
         if ((enabled >> kind & 1) == 0)

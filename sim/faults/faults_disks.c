@@ -186,6 +186,8 @@ void faults_disks_strike(struct node *node, struct random *random)
     uint64_t room = random_below(random, most);
     struct sim_disk_counters counters;
 
+    if (node->world->config.full_disks)
+        how = 3;
     trace_note(&node->world->trace, node->world->now_us,
                "disk n%" PRIu32 " fault %" PRIu64, node->id, how);
     if (how <= 1) {
