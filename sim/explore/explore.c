@@ -21,13 +21,13 @@ void explore_options_init(struct explore_options *options)
     options->states_max = UINT64_MAX;
 }
 
-const char *explore_end_text(enum search_end end)
+const char *explore_end_text(enum bfs_end end)
 {
     static const char *const texts[] = {
-        [SEARCH_EXHAUSTED] = "exhausted", [SEARCH_VIOLATION] = "violation",
-        [SEARCH_GOAL] = "goal",           [SEARCH_DEPTH] = "depth",
-        [SEARCH_STATES] = "states",       [SEARCH_STALE] = "stale",
-        [SEARCH_STOPPED] = "stopped",
+        [BFS_EXHAUSTED] = "exhausted", [BFS_VIOLATION] = "violation",
+        [BFS_GOAL] = "goal",           [BFS_DEPTH] = "depth",
+        [BFS_STATES] = "states",       [BFS_STALE] = "stale",
+        [BFS_STOPPED] = "stopped",
     };
 
     return texts[end];
@@ -121,7 +121,7 @@ static void release(struct roots *roots)
 }
 
 // The commands that led to a state, and, where `action` says so, one more.
-static void retrace(const struct explore_options *options, const struct search *search,
+static void retrace(const struct explore_options *options, const struct bfs *search,
                     const struct roots *roots, uint32_t number, const uint16_t *action,
                     struct schedule *schedule)
 {
@@ -131,7 +131,7 @@ static void retrace(const struct explore_options *options, const struct search *
 
     if (actions == NULL)
         abort();
-    count = search_path(search, number, actions, &root);
+    count = bfs_path(search, number, actions, &root);
     if (action != NULL)
         actions[count++] = *action;
     schedule_copy(schedule, &roots->at[root]);
@@ -140,10 +140,10 @@ static void retrace(const struct explore_options *options, const struct search *
     free(actions);
 }
 
-static void begin(struct search *search, const struct explore_options *options,
+static void begin(struct bfs *search, const struct explore_options *options,
                   struct model *model, const struct roots *roots, uint32_t stage)
 {
-    search_init(search, model, &options->bounds);
+    bfs_init(search, model, &options->bounds);
     if (options->crew.both != NULL)
         search->crew = options->crew;
     search->depth_max = options->depth_max;
@@ -158,16 +158,16 @@ static void begin(struct search *search, const struct explore_options *options,
         struct global global;
 
         schedule_state(&roots->at[i], &global);
-        search_root(search, &global);
+        bfs_root(search, &global);
     }
 }
 
-static void report(const struct search *search, struct explore_result *result)
+static void report(const struct bfs *search, struct explore_result *result)
 {
     const struct model *model = search->model;
 
-    result->states = search_states(search);
-    result->orbits = search_orbits(search);
+    result->states = bfs_states(search);
+    result->orbits = bfs_orbits(search);
     result->transitions = search->transitions;
     result->layer_max = search->layer_max;
     result->bytes_max = search->bytes_max;
@@ -179,7 +179,7 @@ static void report(const struct search *search, struct explore_result *result)
 }
 
 static void write_scenario(const struct explore_options *options,
-                           const struct search *search, const struct roots *roots,
+                           const struct bfs *search, const struct roots *roots,
                            struct explore_result *result)
 {
     struct schedule schedule;
@@ -196,7 +196,7 @@ static void write_scenario(const struct explore_options *options,
 }
 
 // The nearest states that reached the goal become the next stage's roots.
-static void advance(const struct explore_options *options, const struct search *search,
+static void advance(const struct explore_options *options, const struct bfs *search,
                     struct roots *roots)
 {
     struct roots *next = malloc(sizeof(*next));
@@ -212,23 +212,23 @@ static void advance(const struct explore_options *options, const struct search *
     free(next);
 }
 
-static enum search_end take_stage(const struct explore_options *options,
-                                  struct model *model, struct roots *roots,
-                                  struct explore_result *result)
+static enum bfs_end take_stage(const struct explore_options *options,
+                               struct model *model, struct roots *roots,
+                               struct explore_result *result)
 {
-    struct search *search = malloc(sizeof(*search));
-    enum search_end end;
+    struct bfs *search = malloc(sizeof(*search));
+    enum bfs_end end;
 
     if (search == NULL)
         abort();
     begin(search, options, model, roots, result->stage);
-    end = search_run(search);
+    end = bfs_run(search);
     report(search, result);
-    if (end == SEARCH_VIOLATION)
+    if (end == BFS_VIOLATION)
         write_scenario(options, search, roots, result);
-    else if (end == SEARCH_GOAL)
+    else if (end == BFS_GOAL)
         advance(options, search, roots);
-    search_release(search);
+    bfs_release(search);
     free(search);
     return end;
 }
@@ -267,7 +267,7 @@ static void run_once(const struct explore_options *options,
     if (read_start(options, &roots->at[0], result)) {
         do
             result->end = take_stage(options, model, roots, result);
-        while (result->end == SEARCH_GOAL && ++result->stage <= options->goal_count);
+        while (result->end == BFS_GOAL && ++result->stage <= options->goal_count);
     }
     release(roots);
     model_release(model);
@@ -279,7 +279,7 @@ void explore_run(const struct explore_options *options, struct explore_result *r
 {
     memset(result, 0, sizeof(*result));
     run_once(options, result);
-    if (result->failed || result->end != SEARCH_STALE)
+    if (result->failed || result->end != BFS_STALE)
         return;
     struct explore_options careful = *options;
 

@@ -8,7 +8,7 @@
 #ifndef SIM_EXPLORE_EXPLORE_H
 #define SIM_EXPLORE_EXPLORE_H
 
-#include "sim/explore/search.h"
+#include "sim/explore/bfs.h"
 
 enum {
     EXPLORE_GOALS_MAX = 8,
@@ -35,9 +35,9 @@ struct explore_options {
     uint64_t states_max;
     struct explore_goal goals[EXPLORE_GOALS_MAX];
     uint32_t goal_count;
-    const char *from;        // commands, one a line; NULL: empty nodes
-    struct search_crew crew; // .both is NULL: nobody helps
-    bool (*go_on)(void *context, const struct search *search); // NULL: always
+    const char *from;     // commands, one a line; NULL: empty nodes
+    struct bfs_crew crew; // .both is NULL: nobody helps
+    bool (*go_on)(void *context, const struct bfs *search); // NULL: always
     void *go_on_context;
 };
 
@@ -51,7 +51,7 @@ bool explore_read_goal(struct explore_options *options, const char *text);
 const char *explore_problem(const struct explore_options *options);
 
 struct explore_result {
-    enum search_end end;
+    enum bfs_end end;
     bool failed; // `error` says why; nothing was explored
     char error[200];
     uint32_t stage; // of the goals, and then the last
@@ -68,6 +68,6 @@ struct explore_result {
 void explore_run(const struct explore_options *options, struct explore_result *result);
 
 // "exhausted"; never NULL.
-const char *explore_end_text(enum search_end end);
+const char *explore_end_text(enum bfs_end end);
 
 #endif

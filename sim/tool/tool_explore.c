@@ -184,7 +184,7 @@ struct progress_line {
     bool terminal;
 };
 
-static bool go_on(void *context, const struct search *search)
+static bool go_on(void *context, const struct bfs *search)
 {
     struct progress_line *line = context;
     uint64_t now_ms = tool_now_ms();
@@ -193,8 +193,8 @@ static bool go_on(void *context, const struct search *search)
         uint64_t ms = now_ms - line->start_ms;
 
         fprintf(stderr, "\rdepth %u: %llu states, %llu a second, %llu MB  ",
-                (unsigned)search->depth, (unsigned long long)search_states(search),
-                (unsigned long long)(search_states(search) * 1000 / ms),
+                (unsigned)search->depth, (unsigned long long)bfs_states(search),
+                (unsigned long long)(bfs_states(search) * 1000 / ms),
                 (unsigned long long)(search->bytes_max >> 20));
         line->shown_ms = now_ms;
     }
@@ -257,7 +257,7 @@ static bool start_helper(struct helper *helper, struct explore_options *options)
     memset(helper, 0, sizeof(*helper));
     pthread_mutex_init(&helper->lock, NULL);
     pthread_cond_init(&helper->changed, NULL);
-    options->crew = (struct search_crew){helper, both, true};
+    options->crew = (struct bfs_crew){helper, both, true};
     return pthread_create(&helper->thread, NULL, help, helper) == 0;
 }
 
@@ -280,7 +280,7 @@ static void print_result(const struct asked *asked, const struct explore_result 
 
     json_open(&out);
     json_string(&out, "result", explore_end_text(result->end));
-    json_bool(&out, "exhausted", result->end == SEARCH_EXHAUSTED);
+    json_bool(&out, "exhausted", result->end == BFS_EXHAUSTED);
     if (asked->options.goal_count > 0)
         json_number(&out, "goals_reached", result->stage);
     json_number(&out, "states", result->states);
@@ -299,12 +299,12 @@ static void print_result(const struct asked *asked, const struct explore_result 
     json_number(&out, "cpu_ms", cpu_ms);
     json_number(&out, "states_a_cpu_second",
                 cpu_ms == 0 ? 0 : result->states * 1000 / cpu_ms);
-    if (result->end == SEARCH_VIOLATION) {
+    if (result->end == BFS_VIOLATION) {
         json_string(&out, "rule", checker_property_text(result->finding.broken));
         json_number(&out, "node", result->finding.node);
         json_number(&out, "commands", result->length);
     }
-    json_bool(&out, "ok", result->end != SEARCH_VIOLATION);
+    json_bool(&out, "ok", result->end != BFS_VIOLATION);
     json_close(&out);
     tool_print(&out);
     buffer_free(&out);
@@ -316,7 +316,7 @@ static int write_out(const struct asked *asked, char **arguments,
 {
     FILE *file;
 
-    if (result->end != SEARCH_VIOLATION)
+    if (result->end != BFS_VIOLATION)
         return EXIT_SUCCESS;
     if (!tool_create(asked->out, &file))
         return TOOL_USAGE;

@@ -193,7 +193,7 @@ TEST(small_spaces_have_the_sizes_that_they_have)
 
         options.cluster.sync_by_hand = spaces[i].by_hand;
         result = explore(&options);
-        CHECK_EQ(result.end, SEARCH_EXHAUSTED);
+        CHECK_EQ(result.end, BFS_EXHAUSTED);
         CHECK_EQ(result.states, spaces[i].states);
         CHECK_EQ(result.orbits, spaces[i].orbits);
         CHECK_EQ(result.depth, spaces[i].depth);
@@ -226,7 +226,7 @@ TEST(spares_and_changes_of_members_keep_their_symmetry)
     reduced = explore(&options);
     options.symmetry = false;
     whole = explore(&options);
-    CHECK_EQ(reduced.end, SEARCH_EXHAUSTED);
+    CHECK_EQ(reduced.end, BFS_EXHAUSTED);
     CHECK_EQ(whole.states, reduced.orbits);
     CHECK(whole.states > reduced.states);
 }
@@ -242,7 +242,7 @@ TEST(the_reductions_lose_no_state_of_a_node)
     options.bounds.reduction = options.bounds.drop_stale = false;
     options.bounds.used[BOOK_LOSS] = 1;
     whole = explore(&options);
-    CHECK_EQ(whole.end, SEARCH_EXHAUSTED);
+    CHECK_EQ(whole.end, BFS_EXHAUSTED);
     CHECK_EQ(whole.node_states, reduced.node_states);
     CHECK_EQ(whole.messages, reduced.messages);
     CHECK(whole.states > 5 * reduced.states);
@@ -257,7 +257,7 @@ TEST(any_number_of_duplicates_makes_no_node_state_that_some_do_not)
     once = explore(&options);
     options.bounds.used[BOOK_DUPLICATE] = MOVES_ANY;
     any = explore(&options);
-    CHECK_EQ(any.end, SEARCH_EXHAUSTED);
+    CHECK_EQ(any.end, BFS_EXHAUSTED);
     CHECK(any.node_states >= once.node_states);
     CHECK(any.states < once.states);
 }
@@ -349,7 +349,7 @@ TEST(a_crew_that_works_in_another_order_finds_the_same)
     struct explore_result again = explore(&options);
     struct explore_result crew;
 
-    options.crew = (struct search_crew){NULL, backwards, true};
+    options.crew = (struct bfs_crew){NULL, backwards, true};
     crew = explore(&options);
     CHECK_EQ(again.states, alone.states);
     CHECK_EQ(crew.states, alone.states);
@@ -380,11 +380,11 @@ TEST(a_goal_is_gone_on_from)
     CHECK(!explore_read_goal(&options, "peace"));
     CHECK(!explore_read_goal(&options, "term"));
     result = explore(&options);
-    CHECK_EQ(result.end, SEARCH_EXHAUSTED);
+    CHECK_EQ(result.end, BFS_EXHAUSTED);
     CHECK_EQ(result.stage, 2);
     options.goals[1].number = 7;
     result = explore(&options);
-    CHECK_EQ(result.end, SEARCH_EXHAUSTED);
+    CHECK_EQ(result.end, BFS_EXHAUSTED);
     CHECK_EQ(result.stage, 1);
 }
 

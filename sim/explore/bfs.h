@@ -1,4 +1,4 @@
-// search.h: all states within the bounds, breadth first, so that the first violation
+// bfs.h: all states within the bounds, breadth first, so that the first violation
 // found is one of the shortest.
 //
 // States are taken in chunks. The two halves of a chunk are expanded apart, and what
@@ -7,45 +7,45 @@
 // and numbers, counts and the violation found are the same. A state that was seen keeps
 // its name (visited.h), where it came from, and by what: 4 + 2 bytes; what it is stands
 // in the layer until it is expanded, and can be made again from the root.
-#ifndef SIM_EXPLORE_SEARCH_H
-#define SIM_EXPLORE_SEARCH_H
+#ifndef SIM_EXPLORE_BFS_H
+#define SIM_EXPLORE_BFS_H
 
 #include "sim/explore/layer.h"
 #include "sim/explore/moves.h"
 #include "sim/explore/visited.h"
 
 enum {
-    SEARCH_PARTS = 2,
-    SEARCH_HALF = 1024, // states of half a chunk
+    BFS_PARTS = 2,
+    BFS_HALF = 1024, // states of half a chunk
 };
 
-enum search_end {
-    SEARCH_EXHAUSTED, // there are no more states within the bounds
-    SEARCH_VIOLATION,
-    SEARCH_GOAL,
-    SEARCH_DEPTH,
-    SEARCH_STATES,
-    SEARCH_STALE,   // the core takes stale replies: they must be kept
-    SEARCH_STOPPED, // the caller wanted so
+enum bfs_end {
+    BFS_EXHAUSTED, // there are no more states within the bounds
+    BFS_VIOLATION,
+    BFS_GOAL,
+    BFS_DEPTH,
+    BFS_STATES,
+    BFS_STALE,   // the core takes stale replies: they must be kept
+    BFS_STOPPED, // the caller wanted so
 };
 
 // Does work(argument, 0) and work(argument, 1), in whatever order or at once, and
 // returns when both are done.
-struct search_crew {
+struct bfs_crew {
     void *context;
     void (*both)(void *context, void (*work)(void *argument, uint32_t part),
                  void *argument);
     bool at_once;
 };
 
-struct search_links {
+struct bfs_links {
     uint32_t *parents;
     uint16_t *actions;
     uint64_t count;
     uint64_t capacity;
 };
 
-struct search_miss {
+struct bfs_miss {
     uint32_t node;
     uint32_t event;
     uint32_t use;
@@ -53,17 +53,17 @@ struct search_miss {
 };
 
 // One half of a chunk, and what one thread finds there.
-struct search_part {
-    struct search *search;
+struct bfs_part {
+    struct bfs *search;
     struct moves moves;
-    const uint8_t *packed[SEARCH_HALF];
-    uint32_t numbers[SEARCH_HALF];
+    const uint8_t *packed[BFS_HALF];
+    uint32_t numbers[BFS_HALF];
     uint32_t count;
-    uint32_t done;                     // of them
-    uint32_t number;                   // of the state under way
-    struct buffer found[SEARCH_PARTS]; // by shard
-    size_t kept[SEARCH_PARTS];         // sizes when the state under way began
-    struct search_miss *misses;
+    uint32_t done;                  // of them
+    uint32_t number;                // of the state under way
+    struct buffer found[BFS_PARTS]; // by shard
+    size_t kept[BFS_PARTS];         // sizes when the state under way began
+    struct bfs_miss *misses;
     uint32_t miss_count, miss_capacity;
     uint64_t transitions;
     uint64_t kept_transitions;
@@ -73,31 +73,31 @@ struct search_part {
     uint16_t finding_action;
 };
 
-struct search_shard {
+struct bfs_shard {
     struct visited visited;
-    struct search_links links;
+    struct bfs_links links;
     struct layer layers[2]; // this one, and the next
     uint64_t orbits;        // states, were all of each orbit counted
     uint64_t goals;
 };
 
-struct search {
+struct bfs {
     struct model *model;
     const struct moves_bounds *bounds;
-    struct search_crew crew;
+    struct bfs_crew crew;
     uint32_t depth_max;
     uint64_t states_max;
     bool (*is_goal)(void *context, const struct model *model,
                     const struct global *global);
     void *goal_context;
-    bool (*go_on)(void *context, const struct search *search);
+    bool (*go_on)(void *context, const struct bfs *search);
     void *go_on_context;
 
-    struct search_shard shards[SEARCH_PARTS];
-    struct search_part parts[SEARCH_PARTS];
-    uint32_t layer;               // which of the two is expanded
-    uint32_t first[SEARCH_PARTS]; // number within its shard of the next state to expand
-    uint32_t depth;               // of the states that are expanded
+    struct bfs_shard shards[BFS_PARTS];
+    struct bfs_part parts[BFS_PARTS];
+    uint32_t layer;            // which of the two is expanded
+    uint32_t first[BFS_PARTS]; // number within its shard of the next state to expand
+    uint32_t depth;            // of the states that are expanded
     uint32_t root_count;
     uint64_t transitions;
     uint64_t layer_max; // states in the widest layer
@@ -112,22 +112,22 @@ struct search {
 };
 
 // The fields up to go_on_context are the caller's, and are set after this.
-void search_init(struct search *search, struct model *model,
-                 const struct moves_bounds *bounds);
-void search_release(struct search *search);
+void bfs_init(struct bfs *search, struct model *model,
+              const struct moves_bounds *bounds);
+void bfs_release(struct bfs *search);
 
 // A state to begin with.
-void search_root(struct search *search, const struct global *global);
+void bfs_root(struct bfs *search, const struct global *global);
 
-enum search_end search_run(struct search *search);
+enum bfs_end bfs_run(struct bfs *search);
 
-uint64_t search_states(const struct search *search);
-uint64_t search_orbits(const struct search *search);
-uint64_t search_bytes(const struct search *search);
+uint64_t bfs_states(const struct bfs *search);
+uint64_t bfs_orbits(const struct bfs *search);
+uint64_t bfs_bytes(const struct bfs *search);
 
 // The actions that led from a root to a state, first to last, into `actions` (room for
 // search->depth of them); returns how many. *root is which root, as they were given.
-uint32_t search_path(const struct search *search, uint32_t number, uint16_t *actions,
-                     uint32_t *root);
+uint32_t bfs_path(const struct bfs *search, uint32_t number, uint16_t *actions,
+                  uint32_t *root);
 
 #endif

@@ -1,4 +1,4 @@
-#include "sim/explore/search.h"
+#include "sim/explore/bfs.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,12 +27,12 @@ static void one_after_another(void *context,
                               void *argument)
 {
     (void)context;
-    for (uint32_t part = 0; part < SEARCH_PARTS; part++)
+    for (uint32_t part = 0; part < BFS_PARTS; part++)
         work(argument, part);
 }
 
-void search_init(struct search *search, struct model *model,
-                 const struct moves_bounds *bounds)
+void bfs_init(struct bfs *search, struct model *model,
+              const struct moves_bounds *bounds)
 {
     memset(search, 0, sizeof(*search));
     search->model = model;
@@ -40,8 +40,8 @@ void search_init(struct search *search, struct model *model,
     search->crew.both = one_after_another;
     search->depth_max = UINT32_MAX;
     search->states_max = UINT64_MAX;
-    for (uint32_t i = 0; i < SEARCH_PARTS; i++) {
-        struct search_part *part = &search->parts[i];
+    for (uint32_t i = 0; i < BFS_PARTS; i++) {
+        struct bfs_part *part = &search->parts[i];
 
         visited_init(&search->shards[i].visited);
         part->search = search;
@@ -53,11 +53,11 @@ void search_init(struct search *search, struct model *model,
     }
 }
 
-void search_release(struct search *search)
+void bfs_release(struct bfs *search)
 {
-    for (uint32_t i = 0; i < SEARCH_PARTS; i++) {
-        struct search_shard *shard = &search->shards[i];
-        struct search_part *part = &search->parts[i];
+    for (uint32_t i = 0; i < BFS_PARTS; i++) {
+        struct bfs_shard *shard = &search->shards[i];
+        struct bfs_part *part = &search->parts[i];
 
         visited_release(&shard->visited);
         free(shard->links.parents);
@@ -71,22 +71,22 @@ void search_release(struct search *search)
     free(search->goals);
 }
 
-uint64_t search_states(const struct search *search)
+uint64_t bfs_states(const struct bfs *search)
 {
     return search->shards[0].visited.count + search->shards[1].visited.count;
 }
 
-uint64_t search_orbits(const struct search *search)
+uint64_t bfs_orbits(const struct bfs *search)
 {
     return search->shards[0].orbits + search->shards[1].orbits;
 }
 
-uint64_t search_bytes(const struct search *search)
+uint64_t bfs_bytes(const struct bfs *search)
 {
     uint64_t bytes = model_bytes(search->model) + sizeof(*search);
 
-    for (uint32_t i = 0; i < SEARCH_PARTS; i++) {
-        const struct search_shard *shard = &search->shards[i];
+    for (uint32_t i = 0; i < BFS_PARTS; i++) {
+        const struct bfs_shard *shard = &search->shards[i];
 
         bytes += visited_bytes(&shard->visited) + shard->links.capacity * 6 +
                  shard->layers[0].bytes + shard->layers[1].bytes +
@@ -101,7 +101,7 @@ uint64_t search_bytes(const struct search *search)
 static void missed(void *context, uint32_t node, uint32_t event, bool page,
                    uint32_t use)
 {
-    struct search_part *part = context;
+    struct bfs_part *part = context;
 
     if (part->miss_count == part->miss_capacity) {
         part->miss_capacity = part->miss_capacity == 0 ? 64 : 2 * part->miss_capacity;
@@ -110,12 +110,12 @@ static void missed(void *context, uint32_t node, uint32_t event, bool page,
         if (part->misses == NULL)
             abort();
     }
-    part->misses[part->miss_count++] = (struct search_miss){node, event, use, page};
+    part->misses[part->miss_count++] = (struct bfs_miss){node, event, use, page};
 }
 
 static bool found(void *context, const struct moves_next *next)
 {
-    struct search_part *part = context;
+    struct bfs_part *part = context;
     struct candidate candidate = {.name = next->name.name,
                                   .parent = part->number,
                                   .orbit = next->name.orbit,
@@ -142,7 +142,7 @@ static bool found(void *context, const struct moves_next *next)
 }
 
 // Takes back what was found of a state that could not be finished.
-static void take_back(struct search_part *part)
+static void take_back(struct bfs_part *part)
 {
     part->found[0].size = part->kept[0];
     part->found[1].size = part->kept[1];
@@ -152,8 +152,8 @@ static void take_back(struct search_part *part)
 
 static void expand(void *argument, uint32_t index)
 {
-    struct search *search = argument;
-    struct search_part *part = &search->parts[index];
+    struct bfs *search = argument;
+    struct bfs_part *part = &search->parts[index];
     struct global global;
 
     part->moves.may_compute = !search->crew.at_once;
@@ -176,16 +176,16 @@ static void expand(void *argument, uint32_t index)
 }
 
 // One thread computes what the halves have missed. False where they missed nothing.
-static bool compute_misses(struct search *search)
+static bool compute_misses(struct bfs *search)
 {
     bool any = false;
 
-    for (uint32_t i = 0; i < SEARCH_PARTS; i++) {
-        struct search_part *part = &search->parts[i];
+    for (uint32_t i = 0; i < BFS_PARTS; i++) {
+        struct bfs_part *part = &search->parts[i];
 
         any = any || part->miss_count > 0;
         for (uint32_t at = 0; at < part->miss_count; at++) {
-            const struct search_miss *miss = &part->misses[at];
+            const struct bfs_miss *miss = &part->misses[at];
 
             if (miss->page)
                 model_compute_page(search->model, miss->node, miss->event,
@@ -200,7 +200,7 @@ static bool compute_misses(struct search *search)
 
 // ---- what is new ----------------------------------------------------------------
 
-static void link_add(struct search_links *links, uint32_t parent, uint16_t action)
+static void link_add(struct bfs_links *links, uint32_t parent, uint16_t action)
 {
     if (links->count == links->capacity) {
         links->capacity += links->capacity < 4096 ? 4096 : links->capacity / 8;
@@ -215,10 +215,10 @@ static void link_add(struct search_links *links, uint32_t parent, uint16_t actio
     links->actions[links->count++] = action;
 }
 
-static void take(struct search *search, uint32_t index,
-                 const struct candidate *candidate, const char *packed)
+static void take(struct bfs *search, uint32_t index, const struct candidate *candidate,
+                 const char *packed)
 {
-    struct search_shard *shard = &search->shards[index];
+    struct bfs_shard *shard = &search->shards[index];
 
     if (!visited_add(&shard->visited, candidate->name))
         return;
@@ -231,9 +231,9 @@ static void take(struct search *search, uint32_t index,
 // Names are asked for some candidates ahead of their turn.
 static void insert(void *argument, uint32_t index)
 {
-    struct search *search = argument;
+    struct bfs *search = argument;
 
-    for (uint32_t i = 0; i < SEARCH_PARTS; i++) {
+    for (uint32_t i = 0; i < BFS_PARTS; i++) {
         const struct buffer *from = &search->parts[i].found[index];
         struct candidate candidate;
         size_t ahead = 0;
@@ -254,7 +254,7 @@ static void insert(void *argument, uint32_t index)
 
 // ---- chunks and layers ----------------------------------------------------------
 
-static void note_goal(struct search *search, uint32_t number)
+static void note_goal(struct bfs *search, uint32_t number)
 {
     if (search->goal_count == search->goal_capacity) {
         search->goal_capacity =
@@ -268,20 +268,20 @@ static void note_goal(struct search *search, uint32_t number)
 }
 
 // The next state of this layer; false where it is done.
-static bool next_state(struct search *search, const uint8_t **packed, uint32_t *number)
+static bool next_state(struct bfs *search, const uint8_t **packed, uint32_t *number)
 {
-    for (uint32_t i = 0; i < SEARCH_PARTS; i++) {
+    for (uint32_t i = 0; i < BFS_PARTS; i++) {
         uint32_t size;
 
         if (!layer_read(&search->shards[i].layers[search->layer], packed, &size))
             continue;
-        *number = search->first[i]++ * SEARCH_PARTS + i;
+        *number = search->first[i]++ * BFS_PARTS + i;
         return true;
     }
     return false;
 }
 
-static bool is_goal(const struct search *search, const uint8_t *packed)
+static bool is_goal(const struct bfs *search, const uint8_t *packed)
 {
     struct global global;
 
@@ -291,12 +291,12 @@ static bool is_goal(const struct search *search, const uint8_t *packed)
     return search->is_goal(search->goal_context, search->model, &global);
 }
 
-static uint32_t read_chunk(struct search *search)
+static uint32_t read_chunk(struct bfs *search)
 {
     uint32_t total = 0;
 
-    for (uint32_t i = 0; i < SEARCH_PARTS; i++) {
-        struct search_part *part = &search->parts[i];
+    for (uint32_t i = 0; i < BFS_PARTS; i++) {
+        struct bfs_part *part = &search->parts[i];
         const uint8_t *packed;
 
         part->count = 0;
@@ -304,7 +304,7 @@ static uint32_t read_chunk(struct search *search)
         part->finding.broken = PROPERTY_COUNT;
         buffer_clear(&part->found[0]);
         buffer_clear(&part->found[1]);
-        while (part->count < SEARCH_HALF &&
+        while (part->count < BFS_HALF &&
                next_state(search, &packed, &part->numbers[part->count])) {
             total++;
             if (is_goal(search, packed))
@@ -316,16 +316,16 @@ static uint32_t read_chunk(struct search *search)
     return total;
 }
 
-static void note_memory(struct search *search)
+static void note_memory(struct bfs *search)
 {
-    uint64_t bytes = search_bytes(search);
+    uint64_t bytes = bfs_bytes(search);
 
     if (bytes > search->bytes_max)
         search->bytes_max = bytes;
 }
 
 // False where the layer has no more states.
-static bool take_chunk(struct search *search)
+static bool take_chunk(struct bfs *search)
 {
     if (read_chunk(search) == 0)
         return false;
@@ -333,8 +333,8 @@ static bool take_chunk(struct search *search)
         search->crew.both(search->crew.context, expand, search);
     while (compute_misses(search));
     search->crew.both(search->crew.context, insert, search);
-    for (uint32_t i = 0; i < SEARCH_PARTS; i++) {
-        struct search_part *part = &search->parts[i];
+    for (uint32_t i = 0; i < BFS_PARTS; i++) {
+        struct bfs_part *part = &search->parts[i];
 
         search->transitions += part->transitions;
         part->transitions = 0;
@@ -349,28 +349,28 @@ static bool take_chunk(struct search *search)
     return true;
 }
 
-static uint64_t waiting(const struct search *search, uint32_t layer)
+static uint64_t waiting(const struct bfs *search, uint32_t layer)
 {
     return search->shards[0].layers[layer].count +
            search->shards[1].layers[layer].count;
 }
 
-// One layer. SEARCH_EXHAUSTED: nothing has ended the search.
-static enum search_end take_layer(struct search *search)
+// One layer. BFS_EXHAUSTED: nothing has ended the search.
+static enum bfs_end take_layer(struct bfs *search)
 {
     while (take_chunk(search)) {
         if (search->finding.broken != PROPERTY_COUNT)
-            return SEARCH_VIOLATION;
+            return BFS_VIOLATION;
         note_memory(search);
-        if (search_states(search) >= search->states_max)
-            return SEARCH_STATES;
+        if (bfs_states(search) >= search->states_max)
+            return BFS_STATES;
         if (search->go_on != NULL && !search->go_on(search->go_on_context, search))
-            return SEARCH_STOPPED;
+            return BFS_STOPPED;
     }
-    return search->goal_count > 0 ? SEARCH_GOAL : SEARCH_EXHAUSTED;
+    return search->goal_count > 0 ? BFS_GOAL : BFS_EXHAUSTED;
 }
 
-void search_root(struct search *search, const struct global *global)
+void bfs_root(struct bfs *search, const struct global *global)
 {
     uint64_t sums[PERMUTATION_COUNT_MAX];
     uint8_t packed[GLOBAL_BYTES_MAX];
@@ -387,9 +387,9 @@ void search_root(struct search *search, const struct global *global)
     take(search, name.name & 1, &candidate, (const char *)packed);
 }
 
-enum search_end search_run(struct search *search)
+enum bfs_end bfs_run(struct bfs *search)
 {
-    enum search_end end = SEARCH_EXHAUSTED;
+    enum bfs_end end = BFS_EXHAUSTED;
 
     search->finding.broken = PROPERTY_COUNT;
     search->layer = 1;
@@ -397,31 +397,31 @@ enum search_end search_run(struct search *search)
         uint64_t width = waiting(search, search->layer);
 
         if (width == 0)
-            return SEARCH_EXHAUSTED;
+            return BFS_EXHAUSTED;
         if (width > search->layer_max)
             search->layer_max = width;
         if (search->depth >= search->depth_max)
-            return SEARCH_DEPTH;
+            return BFS_DEPTH;
         end = take_layer(search);
         if (search->bounds->drop_stale)
             model_check_stale(search->model);
-        if (end != SEARCH_EXHAUSTED)
+        if (end != BFS_EXHAUSTED)
             return end;
         if (search->model->stale_acts && search->bounds->drop_stale)
-            return SEARCH_STALE;
+            return BFS_STALE;
         search->layer = 1 - search->layer;
     }
 }
 
-uint32_t search_path(const struct search *search, uint32_t number, uint16_t *actions,
-                     uint32_t *root)
+uint32_t bfs_path(const struct bfs *search, uint32_t number, uint16_t *actions,
+                  uint32_t *root)
 {
     uint32_t count = 0;
 
     for (;;) {
-        const struct search_links *links = &search->shards[number % SEARCH_PARTS].links;
-        uint32_t parent = links->parents[number / SEARCH_PARTS];
-        uint16_t action = links->actions[number / SEARCH_PARTS];
+        const struct bfs_links *links = &search->shards[number % BFS_PARTS].links;
+        uint32_t parent = links->parents[number / BFS_PARTS];
+        uint16_t action = links->actions[number / BFS_PARTS];
 
         if (parent == ROOT) {
             *root = action;
