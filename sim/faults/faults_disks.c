@@ -49,6 +49,7 @@ void faults_disks_damage_received(struct node *node)
 {
     struct random *random = &node->world->faults.random;
     struct shelf shelf = {0};
+    uint64_t where;
 
     node->io.disk.list(node->io.disk.context, see_file, &shelf);
     if (shelf.receiving_size == 0)
@@ -57,8 +58,11 @@ void faults_disks_damage_received(struct node *node)
                "a received chunk is damaged at n%" PRIu32, node->id);
     node->damage_waits = false;
     node->disk_faulty = true; // it may be damaged after it was found to be whole
-    sim_disk_damage(node->disk, "snapshot.receiving",
-                    random_below(random, shelf.receiving_size), 1, SIM_DISK_FLIP);
+    where = random_below(random, shelf.receiving_size);
+    world_tell_command(node->world, node->id,
+                       "disk %" PRIu32 " damage snapshot.receiving %" PRIu64, node->id,
+                       where);
+    sim_disk_damage(node->disk, "snapshot.receiving", where, 1, SIM_DISK_FLIP);
 }
 
 // Damages what can be replaced: a chunk that was received, or the newest snapshot where
@@ -160,6 +164,13 @@ static void damage_log(struct node *node, struct random *random)
                "%s is damaged at n%" PRIu32 " from byte %" PRIu64, logs.at[chosen].name,
                node->id, from);
     node->disk_faulty = true;
+    world_tell_command(node->world, node->id,
+                       "disk %" PRIu32 " damage %s %" PRIu64 " %s bytes=%" PRIu64,
+                       node->id, logs.at[chosen].name, from,
+                       damage == SIM_DISK_FLIP   ? "flip"
+                       : damage == SIM_DISK_ZERO ? "zero"
+                                                 : "unreadable",
+                       to - from);
     sim_disk_damage(node->disk, logs.at[chosen].name, from, to - from, damage);
 }
 

@@ -83,10 +83,9 @@ static const struct command commands[] = {
     {"restart", language_faults_restart, 0, 2, 2, "restart N"},
     {"pause", language_faults_pause, 0, 2, 2, "pause N"},
     {"resume", language_faults_resume, 0, 2, 2, "resume N"},
-    {"disk", language_faults_disk, 0, 3, 6,
+    {"disk", language_faults_disk, 0, 3, 7,
      "disk N sync=MIN..MAX|manual | fail sync | full [BYTES] | damage FILE OFFSET "
-     "[flip|zero|"
-     "unreadable] | lost | ok | files"},
+     "[flip|zero|unreadable] [bytes=N] | lost | ok | files"},
     {"clock", language_faults_clock, 0, 3, 5,
      "clock N [skew=[-]DURATION] [drift=[-]PERCENT] [jump=DURATION]"},
     {"faults", language_faults_random, TIMED, 2, 2, "faults all|LIST|off"},

@@ -440,12 +440,16 @@ static void list_file(void *argument, const char *name, uint64_t size)
 
 static bool damage_disk(struct language *language, struct node *node)
 {
+    const char *bytes = language_value(language, language->count - 1, "bytes");
     enum sim_disk_damage damage = SIM_DISK_FLIP;
-    uint64_t offset;
+    uint64_t offset, size = 1;
 
+    if (bytes != NULL && !options_number(bytes, 1, UINT32_MAX, &size))
+        return language_fail(language, "\"%s\" is no number of bytes", bytes);
+    language->count -= bytes != NULL;
     if (language->count < 5)
         return language_fail(language, "expected: disk N damage FILE OFFSET "
-                                       "[flip|zero|unreadable]");
+                                       "[flip|zero|unreadable] [bytes=N]");
     if (!language_number(language, 4, &offset))
         return false;
     if (language_is(language, 5, "zero"))
@@ -454,7 +458,7 @@ static bool damage_disk(struct language *language, struct node *node)
         damage = SIM_DISK_UNREADABLE;
     else if (language->count > 5 && !language_is(language, 5, "flip"))
         return language_fail(language, "damage is flip, zero or unreadable");
-    if (!sim_disk_damage(node->disk, language_word(language, 3), offset, 1, damage))
+    if (!sim_disk_damage(node->disk, language_word(language, 3), offset, size, damage))
         return language_fail(language, "there is no byte %" PRIu64 " in a file %s",
                              offset, language_word(language, 3));
     node->disk_faulty = true;

@@ -187,6 +187,20 @@ TEST(a_crash_before_the_sync_loses_the_write)
     ANSWERS("\"term\":1");
 }
 
+TEST(so_many_bytes_of_a_file_read_wrongly)
+{
+    elect("cluster 3 manual");
+    SAY("disk 1 files");
+    ANSWERS("\"00000000000000000001.log\":");
+    SAY("crash 1 lose nothing");
+    REFUSE("disk 1 damage 00000000000000000001.log 30 zero bytes=none", "no number");
+    REFUSE("disk 1 damage 00000000000000000001.log 30 zero bytes=99999", "no byte");
+    SAY("disk 1 damage 00000000000000000001.log 0 zero bytes=16");
+    REFUSE("restart 1", "node 1 does not start");
+    SAY("disk 1 ok");
+    SAY("restart 1");
+}
+
 TEST(syncs_end_one_by_one_where_a_number_says_so)
 {
     elect("cluster 3 manual");
