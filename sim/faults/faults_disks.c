@@ -79,9 +79,10 @@ static void damage_snapshot(struct node *node, struct random *random)
         faults_disks_damage_received(node);
         return;
     }
-    // And the log behind the one before has to fit into memory at the restart.
-    if (shelf.count < 2 || shelf.second < node->restored_index ||
-        shelf.newest_size == 0 ||
+    // The log has to reach back to the one before, and to fit into memory at the
+    // restart.
+    if (!node->up || shelf.count < 2 || shelf.second < node->restored_index ||
+        node->view.first_index > shelf.second + 1 || shelf.newest_size == 0 ||
         node->view.last_index - shelf.second >= node->world->config.log_entries_max)
         return;
     trace_note(&node->world->trace, node->world->now_us, "%s is damaged at n%" PRIu32,
@@ -90,8 +91,7 @@ static void damage_snapshot(struct node *node, struct random *random)
                     SIM_DISK_FLIP);
     world_tell_command(node->world, node->id, "disk %" PRIu32 " damage %s %" PRIu64,
                        node->id, shelf.newest_name, where % shelf.newest_size);
-    if (node->up)
-        faults_nodes_crash(node->world, node->id);
+    faults_nodes_crash(node->world, node->id);
 }
 
 // A running node does not know that it cannot read its newest snapshot, until a
