@@ -176,7 +176,8 @@ def shrink(raftsim: Raftsim, catch: Catch) -> None:
         )
     except (mutants.Broken, json.JSONDecodeError):
         return
-    catch.events = answer.get("events")
+    if answer.get("replays"):
+        catch.events = answer["commands"]
     if path.exists():
         catch.scenario = path.read_text()
 
