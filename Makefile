@@ -47,6 +47,7 @@ RPC_SRC := $(wildcard rpc/*.c)
 SERVER_SRC := $(filter-out kvserver/main.c,$(wildcard kvserver/*.c))
 SIM_SRC := $(filter-out sim/tool/%,$(wildcard sim/*.c sim/*/*.c))
 TOOL_SRC := $(wildcard sim/tool/*.c)
+MAELSTROM_SRC := $(wildcard kvserver/maelstrom/*.c)
 
 objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 LIBS := $(OUT)/libsim.a $(OUT)/libserver.a $(OUT)/librpc.a $(OUT)/libservice.a \
@@ -60,7 +61,7 @@ FUZZ_BIN := $(patsubst tests/%.c,$(OUT)/tests/%,$(FUZZ_SRC))
 BENCH_SRC := $(wildcard tests/bench/*_bench.c)
 BENCH_BIN := $(patsubst tests/%.c,$(OUT)/tests/%,$(BENCH_SRC))
 
-all: $(OUT)/raftkv $(OUT)/raftsim ## build everything (variants: CC=clang SAN=address,undefined OUT=dir)
+all: $(OUT)/raftkv $(OUT)/raftsim $(OUT)/raft-maelstrom ## build everything (variants: CC=clang SAN=address,undefined OUT=dir)
 
 # ---- libraries and programs ----------------------------------------------------------
 
@@ -79,6 +80,10 @@ $(LIBS): $(OUT)/.sources
 $(OUT)/raftkv: $(OUT)/obj/kvserver/main.o $(filter-out %/libsim.a,$(LIBS))
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lpthread -lm
+$(OUT)/raft-maelstrom: $(call objects,$(MAELSTROM_SRC)) $(OUT)/librpc.a \
+                       $(OUT)/libservice.a $(OUT)/libposix.a $(OUT)/libhost.a $(OUT)/libcore.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lpthread
 $(OUT)/raftsim: $(call objects,$(TOOL_SRC)) $(OUT)/libsim.a $(OUT)/libservice.a \
                 $(OUT)/librpc.a $(OUT)/libhost.a $(OUT)/libcore.a
 	$(call say,LINK,$@)
@@ -275,7 +280,7 @@ fuzz: ## feed parsers and readers with bytes that reach new code (SECONDS=600 TA
 fuzz-keep: ## what `make fuzz` has found to reach new code becomes the corpus, minimised
 	@for target in $(TARGET); do \
 	    rm -rf $(FUZZ_OUT)/least && mkdir -p $(FUZZ_OUT)/least; \
-	    $(FUZZ_OUT)/tests/fuzz/$${target}_fuzz -merge=1 -max_len=2048 $(FUZZ_OUT)/least \
+	    $(FUZZ_OUT)/tests/fuzz/$${target}_fuzz -merge=1 -max_len=900 $(FUZZ_OUT)/least \
 	        tests/fuzz/corpus/$$target $(FUZZ_OUT)/found/$$target 2>/dev/null && \
 	    rm -f tests/fuzz/corpus/$$target/*.bin || exit 1; \
 	    for file in $(FUZZ_OUT)/least/*; do \
