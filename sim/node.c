@@ -229,8 +229,9 @@ void node_settle(struct node *node)
     }
     if (stopped != NULL) {
         snprintf(node->stopped, sizeof(node->stopped), "%s", stopped);
-        trace_note(&node->world->trace, node->world->now_us, "n%" PRIu32 " stops: %s",
-                   node->id, stopped);
+        trace_note(&node->world->trace, node->world->now_us, "n%" PRIu32 " stops",
+                   node->id);
+        trace_reason(&node->world->trace, stopped);
         if (!node->disk_faulty)
             checker_violate(node->world->checker, PROPERTY_NODE_STOPPED, node->id, 0,
                             "%s", stopped);
@@ -267,8 +268,8 @@ static void refuse_start(struct node *node)
     struct world *world = node->world;
 
     node_machine_stop(node);
-    trace_note(&world->trace, world->now_us, "n%" PRIu32 " does not start: %s",
-               node->id, node->stopped);
+    trace_note(&world->trace, world->now_us, "n%" PRIu32 " does not start", node->id);
+    trace_reason(&world->trace, node->stopped);
     if (!node->disk_faulty && !node->disk_full)
         checker_violate(world->checker, PROPERTY_NODE_STOPPED, node->id, 0, "%s",
                         node->stopped);

@@ -153,3 +153,9 @@ void trace_note(struct trace *trace, uint64_t now_us, const char *format, ...)
     if (trace->file != NULL)
         fprintf(trace->file, "[%6" PRIu64 "] -- %s\n", now_us / 1000, line);
 }
+
+void trace_reason(const struct trace *trace, const char *words)
+{
+    if (trace->file != NULL)
+        fprintf(trace->file, "--   because: %s\n", words);
+}

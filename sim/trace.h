@@ -30,4 +30,7 @@ void trace_apply(struct trace *trace, raft_id id, raft_index index, uint64_t sta
 void trace_note(struct trace *trace, uint64_t now_us, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+// Why it was done, for the reader alone: the C library words its errors as it likes.
+void trace_reason(const struct trace *trace, const char *words);
+
 #endif
