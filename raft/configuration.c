@@ -14,12 +14,12 @@ configuration_find(const struct raft_configuration *configuration, raft_id id)
 
 bool configuration_counts_in_new(enum raft_member_role role)
 {
-    return role == RAFT_VOTER || role == RAFT_STAYING;
+    return (CONFIGURATION_NEW_VOTERS >> role & 1) != 0;
 }
 
 bool configuration_counts_in_old(enum raft_member_role role)
 {
-    return role == RAFT_LEAVING || role == RAFT_STAYING;
+    return (CONFIGURATION_OLD_VOTERS >> role & 1) != 0;
 }
 
 bool configuration_counts(enum raft_member_role role)

@@ -10,6 +10,12 @@
 
 #include "raft/raft.h"
 
+// The roles that count in the new majority and in the old, as bits.
+enum {
+    CONFIGURATION_NEW_VOTERS = 1u << RAFT_VOTER | 1u << RAFT_STAYING,
+    CONFIGURATION_OLD_VOTERS = 1u << RAFT_LEAVING | 1u << RAFT_STAYING,
+};
+
 // Member `id`, or NULL.
 const struct raft_member *
 configuration_find(const struct raft_configuration *configuration, raft_id id);

@@ -2,12 +2,6 @@
 
 #include "raft/configuration.h"
 
-// The roles that count, as bits.
-enum {
-    NEW_VOTERS = 1u << RAFT_VOTER | 1u << RAFT_STAYING,
-    OLD_VOTERS = 1u << RAFT_LEAVING | 1u << RAFT_STAYING,
-};
-
 // The value that a majority of those who count has reached; UINT64_MAX of no one.
 static uint64_t majority_value(const struct raft_configuration *configuration,
                                const uint64_t values[RAFT_MEMBERS_MAX], uint32_t roles)
@@ -28,8 +22,8 @@ static uint64_t majority_value(const struct raft_configuration *configuration,
 uint64_t quorum_value(const struct raft_configuration *configuration,
                       const uint64_t values[RAFT_MEMBERS_MAX])
 {
-    uint64_t in_new = majority_value(configuration, values, NEW_VOTERS);
-    uint64_t in_old = majority_value(configuration, values, OLD_VOTERS);
+    uint64_t in_new = majority_value(configuration, values, CONFIGURATION_NEW_VOTERS);
+    uint64_t in_old = majority_value(configuration, values, CONFIGURATION_OLD_VOTERS);
     if (in_new == UINT64_MAX) // nobody votes, so nothing is agreed
         return 0;
     return in_new < in_old ? in_new : in_old;

@@ -36,7 +36,7 @@ void node_config_make(struct node *node, struct host_config *config)
     raft->id = node->id;
     raft->seed = random_u64(&node->seeds);
     if (world->equal_seeds)
-        raft->seed = world->seed;
+        raft->seed = world->seed + node->incarnation; // not that of the last start
     raft->start_ms = node_now_ms(node);
     raft->election_timeout_ms = world->election_timeout_ms;
     raft->election_spread_ms = world->election_spread_ms;

@@ -9,19 +9,21 @@ enum {
 
 // ---- who ------------------------------------------------------------------------
 
-// Whether they are a majority also once who joins has become a voter: a leader promotes
-// who has caught up, and may not know yet that it is not heard any more.
+// Whether they are a majority also where just those joiners become voters that they do
+// not hear: a leader promotes who has caught up, and may not know yet who is gone.
 static bool outlasts_joining(const struct raft_configuration *members, uint32_t nodes)
 {
     uint32_t voters = 0, heard = 0;
 
     for (uint32_t i = 0; i < members->count; i++) {
         const struct raft_member *member = &members->members[i];
+        bool is_heard = (nodes >> member->id & 1) != 0;
 
-        if (member->role == RAFT_LEARNER || member->role == RAFT_LEAVING)
+        if (member->role == RAFT_LEARNER || member->role == RAFT_LEAVING ||
+            (member->role == RAFT_JOINING && is_heard))
             continue;
         voters++;
-        heard += nodes >> member->id & 1;
+        heard += is_heard;
     }
     return 2 * heard > voters || voters == 0;
 }
@@ -30,7 +32,7 @@ static bool outlasts_joining(const struct raft_configuration *members, uint32_t 
 static bool can_decide(const struct world *world, uint32_t nodes)
 {
     for (raft_id id = 1; id <= world->config.node_count; id++)
-        if (node_is_live(&world->nodes[id]) &&
+        if (world->nodes[id].view.configuration != NULL &&
             !outlasts_joining(world->nodes[id].view.configuration, nodes))
             return false;
     return checker_is_quorum(world->checker, nodes);

@@ -70,6 +70,31 @@ TEST(reads_that_come_after_the_question_wait_for_the_next_one)
     node_stop(&node);
 }
 
+// The answer to a question of long ago names what was committed then. The follower has
+// asked, given up, and follows the same leader again: what it asks now has another
+// name.
+TEST(a_late_answer_says_nothing_to_who_asks_again_after_giving_up)
+{
+    struct node node;
+    start_follower(&node);
+    node_read(&node, 1);
+    uint64_t first = asked_id(&node);
+    node_time_out(&node);
+    CHECK_EQ(node.view.role, RAFT_PRE_CANDIDATE);
+    CHECK_EQ(node.read_count, 1); // refused
+    CHECK_EQ(node.reads[0].status, RAFT_NOT_LEADER);
+    node_receive(&node, an_append(1, 2, 1, 1, 1, 1, NULL));
+    CHECK_EQ(node.view.role, RAFT_FOLLOWER);
+    node_forget_sent(&node);
+    node_read(&node, 2);
+    CHECK(asked_id(&node) != first);
+    node_receive(&node, an_answer(1, 2, 1, first, 1, true));
+    CHECK_EQ(node.read_count, 1);
+    node_receive(&node, an_answer(1, 2, 1, asked_id(&node), 1, true));
+    CHECK_EQ(node.read_count, 2);
+    node_stop(&node);
+}
+
 TEST(a_lost_question_is_asked_again)
 {
     struct node node;
