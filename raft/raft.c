@@ -14,6 +14,7 @@
 #include "raft/invariants.h"
 #include "raft/membership.h"
 #include "raft/prevote.h"
+#include "raft/propose.h"
 #include "raft/read_index.h"
 #include "raft/request_vote.h"
 #include "raft/role.h"
@@ -23,7 +24,6 @@
 
 enum {
     ALIGNMENT = 16,
-    LOG_SLOTS_RESERVED_MIN = 16,
     LOG_ENTRIES_MIN = 64,
     VIEWS_PER_STEP = 4, // persist, apply, and two batches for peers that lag
 };
@@ -270,63 +270,6 @@ static void tick(struct raft *raft, struct raft_output *output)
     }
 }
 
-static uint64_t bytes_of(const struct raft_command *commands, uint32_t count)
-{
-    uint64_t bytes = 0;
-    for (uint32_t i = 0; i < count; i++)
-        bytes += commands[i].size;
-    return bytes;
-}
-
-// Kept free of proposals, so that the no-ops of new leaders and changes of members fit:
-// a log that is full of what is not committed can be committed by a no-op alone.
-static uint64_t slots_reserved(const struct raft *raft)
-{
-    uint64_t some = raft->log.slot_count / 64;
-    return some < LOG_SLOTS_RESERVED_MIN ? LOG_SLOTS_RESERVED_MIN : some;
-}
-
-static bool backlog_is_full(const struct raft *raft,
-                            const struct raft_command *commands, uint32_t count)
-{
-    uint64_t backlog = log_bytes_after(&raft->log, raft->commit_index);
-    return backlog > 0 &&
-           backlog + bytes_of(commands, count) > raft->config.uncommitted_bytes_max;
-}
-
-static enum raft_status propose(struct raft *raft, const struct raft_command *commands,
-                                uint32_t count, struct raft_output *output)
-{
-    if (raft->role != RAFT_LEADER)
-        return RAFT_NOT_LEADER;
-    if (count == 0)
-        return RAFT_INVALID;
-    if (count > raft->config.message_entries_max)
-        return RAFT_TOO_LARGE;
-    for (uint32_t i = 0; i < count; i++) {
-        if (commands[i].size > raft->config.command_bytes_max)
-            return RAFT_TOO_LARGE;
-    }
-    if (raft->transfer_to != 0) {
-        state_reach(raft, RAFT_MARK_TRANSFER_PROPOSAL);
-        return RAFT_TRANSFERRING;
-    }
-    if (backlog_is_full(raft, commands, count))
-        return RAFT_BACKLOG_FULL;
-    uint64_t used = raft->log.last_index - raft->log.base_index;
-    if (used + count + slots_reserved(raft) > raft->log.slot_count ||
-        !log_has_room(&raft->log, commands, count))
-        return RAFT_LOG_FULL;
-    output->proposed_index = raft->log.last_index + 1;
-    output->proposed_term = raft->hard_state.current_term;
-    for (uint32_t i = 0; i < count; i++) // LEAD-2
-        log_append(&raft->log, raft->hard_state.current_term, RAFT_ENTRY_COMMAND,
-                   commands[i].data, commands[i].size);
-    state_persist_entries(raft, output->proposed_index);
-    state_reach(raft, RAFT_MARK_LEAD_2);
-    return RAFT_OK;
-}
-
 // Whether a message's term is the sender's own. That of a pre-vote, and of its grant,
 // is one that nobody has yet.
 static bool tells_a_term(const struct raft_message *message)
@@ -434,7 +377,8 @@ static enum raft_status handle(struct raft *raft, const struct raft_event *event
     case RAFT_EVENT_MESSAGE:
         return receive(raft, event->message, output);
     case RAFT_EVENT_PROPOSE:
-        return propose(raft, event->propose.commands, event->propose.count, output);
+        return propose_receive(raft, event->propose.commands, event->propose.count,
+                               output);
     case RAFT_EVENT_READ:
         return read_index_ask(raft, event->read.id);
     case RAFT_EVENT_PERSISTED:
@@ -461,7 +405,7 @@ static enum raft_status handle(struct raft *raft, const struct raft_event *event
 static void give_out(struct raft *raft, struct raft_output *output)
 {
     if (raft->role == RAFT_LEADER) {
-        role_begin_term(raft);
+        propose_begin_term(raft);
         commit_advance(raft, output);
         membership_advance(raft, output);
     }

@@ -3,6 +3,7 @@
 #include "raft/configuration.h"
 #include "raft/durability.h"
 #include "raft/membership.h"
+#include "raft/propose.h"
 #include "raft/read_index.h"
 #include "raft/state.h"
 #include "raft/timer.h"
@@ -87,14 +88,6 @@ void role_become_candidate(struct raft *raft, struct raft_output *output)
         state_reach(raft, RAFT_MARK_CAMPAIGN_LEAVING);
 }
 
-void role_begin_term(struct raft *raft)
-{
-    // An entry of its own term lets it commit what it inherited (dissertation 6.4).
-    if (raft->term_start_index > raft->log.last_index &&
-        log_append(&raft->log, raft->hard_state.current_term, RAFT_ENTRY_NOOP, NULL, 0))
-        state_persist_entries(raft, raft->term_start_index);
-}
-
 void role_become_leader(struct raft *raft, struct raft_output *output)
 {
     assert(raft->role == RAFT_CANDIDATE);
@@ -105,7 +98,7 @@ void role_become_leader(struct raft *raft, struct raft_output *output)
                        raft->now_ms); // STATE-6, STATE-7, LEAD-1
     read_index_reset(raft);
     raft->term_start_index = raft->log.last_index + 1;
-    role_begin_term(raft);
+    propose_begin_term(raft);
     state_note(output, "-> leader");
     state_reach(raft, RAFT_MARK_CAND_2);
     if (configuration_is_joint(&raft->configuration))

@@ -28,8 +28,6 @@ bool role_may_campaign_again(const struct raft *raft);
 void role_become_pre_candidate(struct raft *raft);
 
 void role_become_candidate(struct raft *raft, struct raft_output *output);
-// As leader: appends the no-op of its term where the log had no room for it before.
-void role_begin_term(struct raft *raft);
 void role_become_leader(struct raft *raft, struct raft_output *output);
 
 #endif
