@@ -49,7 +49,34 @@ SIM_SRC := $(filter-out sim/tool/%,$(wildcard sim/*.c sim/*/*.c))
 TOOL_SRC := $(wildcard sim/tool/*.c)
 MAELSTROM_SRC := $(wildcard kvserver/maelstrom/*.c)
 
-objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
+# A lab (LAB=1; OWN=1: the labs before it, too) puts a student's files in the place of
+# the reference's of the same name, and adds what has other names. Programs go into a
+# directory of their own, objects of the rest are shared.
+LAB ?=
+OWN ?=
+OBJ := $(OUT)/obj
+ifneq ($(LAB),)
+LAB_DIRS := $(foreach n,$(if $(OWN),$(shell seq 0 $(LAB)),$(LAB)),$(wildcard labs/$(n)-*))
+OVERLAY := $(foreach d,$(LAB_DIRS),$(wildcard $(d)/*.c))
+ifeq ($(LAB_DIRS),)
+$(error there is no lab $(LAB): see labs/README.md)
+endif
+override OUT := $(OUT)/lab$(LAB)
+replaced = $(foreach o,$(OVERLAY),$(filter %/$(notdir $(o)),$(1)))
+standing_in = $(foreach o,$(OVERLAY),$(if $(filter %/$(notdir $(o)),$(1)),$(o)))
+LAYERS := CORE_SRC HOST_SRC SERVICE_SRC
+$(foreach l,$(LAYERS),$(eval NEW_$(l) := $(call standing_in,$($(l)))))
+$(foreach l,$(LAYERS),$(eval $(l) := $(filter-out $(call replaced,$($(l))),$($(l))) $(NEW_$(l))))
+# Files of the student's own belong where the others are that were replaced.
+OWN_LAYER := $(firstword $(foreach l,$(LAYERS),$(if $(NEW_$(l)),$(l))) CORE_SRC)
+$(OWN_LAYER) += $(filter-out $(foreach l,$(LAYERS),$(NEW_$(l))),$(OVERLAY))
+endif
+# What an unwritten function calls; in a class archive the tree itself has some.
+ifneq ($(LAB)$(wildcard labs/dist),)
+CORE_SRC += labs/todo.c
+endif
+
+objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 LIBS := $(OUT)/libsim.a $(OUT)/libserver.a $(OUT)/librpc.a $(OUT)/libservice.a \
         $(OUT)/libposix.a $(OUT)/libhost.a $(OUT)/libcore.a
 
@@ -77,7 +104,7 @@ $(LIBS): $(OUT)/.sources
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $(filter %.o,$^)
 
-$(OUT)/raftkv: $(OUT)/obj/kvserver/main.o $(filter-out %/libsim.a,$(LIBS))
+$(OUT)/raftkv: $(OBJ)/kvserver/main.o $(filter-out %/libsim.a,$(LIBS))
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lpthread -lm
 $(OUT)/raft-maelstrom: $(call objects,$(MAELSTROM_SRC)) $(OUT)/librpc.a \
@@ -91,7 +118,7 @@ $(OUT)/raftsim: $(call objects,$(TOOL_SRC)) $(OUT)/libsim.a $(OUT)/libservice.a 
 
 # A test links its own layer and what lies below it; what stands elsewhere, all.
 define test_rule
-$(OUT)/tests/$(1)%: $(OUT)/obj/tests/$(1)%.o $(OUT)/obj/tests/test.o \
+$(OUT)/tests/$(1)%: $(OBJ)/tests/$(1)%.o $(OBJ)/tests/test.o \
                     $(addprefix $(OUT)/,$(addsuffix .a,$(2)))
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)
@@ -106,17 +133,17 @@ $(eval $(call test_rule,,libsim libserver librpc libservice libposix libhost lib
 
 # A fuzz target replays its corpus, or is linked with libFuzzer (FUZZER=1, clang).
 FUZZER ?=
-FUZZ_MAIN := $(if $(FUZZER),,$(OUT)/obj/tests/fuzz/replay.o)
+FUZZ_MAIN := $(if $(FUZZER),,$(OBJ)/tests/fuzz/replay.o)
 FUZZ_LIBS := $(addprefix $(OUT)/lib,$(addsuffix .a,server rpc service posix host core))
-$(FUZZ_BIN): $(OUT)/tests/%: $(OUT)/obj/tests/%.o $(FUZZ_MAIN) $(FUZZ_LIBS)
+$(FUZZ_BIN): $(OUT)/tests/%: $(OBJ)/tests/%.o $(FUZZ_MAIN) $(FUZZ_LIBS)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(FUZZER),-fsanitize=fuzzer) -o $@ $^ \
 	    $(PKG_LIBS) -lpthread -lm
 
-$(OUT)/obj/rpc/%.o $(OUT)/obj/kvserver/%.o $(OUT)/obj/sim/tool/%.o \
-    $(OUT)/obj/tests/%.o: EXTRA = $(PKG_CFLAGS)
-$(OUT)/obj/%.o: %.c $(OUT)/.flags
+$(OBJ)/rpc/%.o $(OBJ)/kvserver/%.o $(OBJ)/sim/tool/%.o \
+    $(OBJ)/tests/%.o: EXTRA = $(PKG_CFLAGS)
+$(OBJ)/%.o: %.c $(OBJ).flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CFLAGS) $(BASE) $(EXTRA) -c -o $@ $<
@@ -127,7 +154,7 @@ FLAGS := $(CC) $(CFLAGS) $(BASE) $(LDFLAGS)
 SOURCES := $(CORE_SRC) $(HOST_SRC) $(POSIX_SRC) $(SERVICE_SRC) $(RPC_SRC) $(SERVER_SRC) \
            $(SIM_SRC)
 stamp = mkdir -p $(@D); echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@
-$(OUT)/.flags: FORCE
+$(OBJ).flags: FORCE
 	@CC='$(CC)' sh tests/bootstrap.sh check build
 	@$(call stamp,$(FLAGS))
 $(OUT)/.sources: FORCE
@@ -154,7 +181,7 @@ SO := libraftlab.so
 
 lib: $(OUT)/libraftlab.a $(OUT)/$(SO) ## build libraftlab, static and shared
 
-$(PIC)/%.o: %.c $(OUT)/.flags
+$(PIC)/%.o: %.c $(OBJ).flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CFLAGS) $(BASE) -fPIC $(EXTRA) -c -o $@ $<
@@ -235,9 +262,9 @@ test-run:
 	@unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES; \
 	RAFTLAB_BUILT=1 RAFTLAB_OUT=$(OUT) $(PYTHON) -m pytest -n 2 --rounds $(ROUNDS) $(ARGS)
 sanitized: ## the same programs under ASan and UBSan, in build/sanitized
-	@$(MAKE) --no-print-directory OUT=$(OUT)/sanitized OPT=-O1 SAN=address,undefined \
+	@$(MAKE) --no-print-directory OUT=$(dir $(OBJ))sanitized OPT=-O1 SAN=address,undefined \
 	    CC=$(shell command -v clang >/dev/null && echo clang || echo $(CC)) \
-	    $(if $(SANITIZED),$(addprefix $(OUT)/sanitized/,$(SANITIZED)),all test-programs)
+	    $(if $(SANITIZED),$(addprefix $(dir $(OBJ))sanitized/$(if $(LAB),lab$(LAB)/),$(SANITIZED)),all test-programs)
 
 determinism: ## the same seeds with gcc and clang, -O0 and -O2: the same runs (SEEDS=1..1000)
 	@$(PYTHON) tests/determinism.py --seeds $(SEEDS) --out $(OUT)/determinism
@@ -286,6 +313,17 @@ fuzz-keep: ## what `make fuzz` has found to reach new code becomes the corpus, m
 	    for file in $(FUZZ_OUT)/least/*; do \
 	        cp $$file tests/fuzz/corpus/$$target/$${file##*/}.bin || exit 1; done; \
 	    du -sb tests/fuzz/corpus/$$target; done
+
+LABS := $(sort $(foreach d,$(wildcard labs/[0-9]-*),lab$(firstword $(subst -, ,$(notdir $(d))))))
+labs: ## list the labs; `make lab1` writes the files of the first, for you to complete
+	@$(PYTHON) labs/tools/skeleton.py
+$(LABS):
+	@$(PYTHON) labs/tools/skeleton.py $(@:lab%=%)
+grade: ## judge your lab (LAB=1; OWN=1: on top of your earlier ones)
+	@CC='$(CC)' sh tests/bootstrap.sh check test
+	@$(PYTHON) labs/tools/grade.py $(LAB) $(if $(OWN),--own) $(GRADE_ARGS)
+handout: ## the archive for a class: labs before LAB solved, the others not
+	@$(PYTHON) labs/tools/handout.py $(LAB) $(HANDOUT_ARGS)
 
 mutants: ## put known bugs into a copy of the sources: do the tests notice?
 	@CC='$(CC)' sh tests/bootstrap.sh check test
@@ -340,10 +378,10 @@ help: ## list what can be asked for
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 	    awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
-.PHONY: all lib install uninstall demo demo-run cluster cluster-stop test test-build \
+.PHONY: labs $(LABS) grade handout all lib install uninstall demo demo-run cluster cluster-stop test test-build \
         test-run sanitized fast counted bench fuzz fuzz-keep mutants determinism coverage lint format clean help test-programs \
         bench-programs FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
--include $(patsubst %.o,%.d,$(call objects,$(wildcard raft/*.c raft/host/*.c rpc/*.c kvserver/*.c kvserver/*/*.c sim/*.c sim/*/*.c tests/*.c tests/*/*.c)))
+-include $(patsubst %.o,%.d,$(call objects,$(OVERLAY) $(wildcard labs/*.c raft/*.c raft/host/*.c rpc/*.c kvserver/*.c kvserver/*/*.c sim/*.c sim/*/*.c tests/*.c tests/*/*.c)))
 -include $(patsubst %.c,$(PIC)/%.d,$(CORE_SRC) $(HOST_SRC) $(POSIX_SRC) $(RPC_SRC))

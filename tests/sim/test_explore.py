@@ -52,7 +52,7 @@ def built_with(bug: str, tree: pathlib.Path) -> pathlib.Path:
     out = build.program("raftsim").parent
     mutants.copy_sources(tree)
     shutil.copytree(out / "obj", tree / "build" / "obj", copy_function=shutil.copy2)
-    for stamp in (".flags", ".sources"):
+    for stamp in ("obj.flags", ".sources"):
         shutil.copy2(out / stamp, tree / "build" / stamp)
     mutants.apply(mutants.load(mutants.HERE / f"{bug}.toml"), tree)
     made = subprocess.run(

@@ -1,0 +1,181 @@
+"""Makes the archive that a class gets: a tree in which one lab is to be taken.
+
+    labs/tools/handout.py N [--out DIR]     writes DIR/raftlab-labN.tar.gz (build/handout)
+
+The labs before N are solved, the files of lab N are skeletons, and what the labs behind
+it are about is as if they had not been taken (labs/*/before). Nothing in it tells a
+solution that is still to be found: no mutants, no history, no tests of later labs, no
+pages about how it is done. The archive knows itself (labs/dist), so that who grades can
+tell what was handed out from what a student has changed. The same tree gives the same
+archive, byte for byte."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import pathlib
+import re
+import subprocess
+import sys
+import tarfile
+import gzip
+
+import lab as labs
+import skeleton
+
+# What a class needs of the tree; tests are chosen by the labs that they name.
+FOLDERS = ("raft/", "rpc/", "kvserver/", "sim/")
+FILES = ("Makefile", "LICENSE", ".clang-format", ".editorconfig", "tests/pytest.ini")
+DOCS = (
+    *("figure2.md", "simulator.md", "glossary.md", "faults.md", "linearizability.md"),
+    *("scenarios.md", "exploring.md", "shrinking.md", "sweep.md", "clients.md"),
+    *("protocol.md", "wire.md", "architecture.md", "reports.md"),
+)
+LAB_LINE = re.compile(r"^// LAB (\d)\b", re.MULTILINE)
+MARKS = re.compile(r"^\s*// (BEGIN SOLUTION lab\d: .*|END SOLUTION)\n", re.MULTILINE)
+STUDENTS = re.compile(r"^# What a student writes\.\n(/labs/.*\n)*", re.MULTILINE)
+README = """# raftlab, lab {number}: {title}
+
+A laboratory for Raft in C11: the consensus core, a simulator that breaks it in every way
+that a data centre can, and a key-value server on top. In this tree the labs before lab
+{number} are solved; the files of lab {number} are yours to write, and what later labs are
+about is not there yet.
+
+    make lab{number}          writes your files into {folder}/
+    make grade LAB={number}   judges them
+
+Begin with [{folder}/README.md]({folder}/README.md). It wants Debian 12 or the like: gcc or
+clang, make, python3, and what `sh tests/bootstrap.sh install test` installs.
+"""
+
+
+class Missing(Exception):
+    """The archive cannot be made; the text says what it lacks."""
+
+
+def project_files() -> list[str]:
+    """What belongs to the project, as git knows it, with what is not committed yet."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=labs.ROOT, capture_output=True, text=True, check=True,
+    )
+    return sorted(name for name in listed.stdout.splitlines() if (labs.ROOT / name).is_file())
+
+
+def claims_of(text: str) -> set[int]:
+    """The labs that a C test serves."""
+    return {int(number) for number in LAB_LINE.findall(text)}
+
+
+def test_is_wanted(name: str, number: int) -> bool:
+    lab = re.match(r"tests/labs/lab(\d)/", name)
+    if lab:
+        return int(lab.group(1)) <= number
+    if name.startswith("tests/labs/"):
+        return name == "tests/labs/conftest.py"
+    if name.startswith("tests/raftlab/") or name.count("/") == 1:
+        return True  # the harness
+    if name.endswith("_test.c"):
+        text = (labs.ROOT / name).read_text(encoding="utf-8")
+        return any(lab <= number for lab in claims_of(text))
+    return name.endswith(".h") and name.startswith(("tests/raft/", "tests/host/", "tests/kvserver/"))
+
+
+def lab_file_is_wanted(name: str, number: int) -> bool:
+    lab = re.match(r"labs/(\d)-[^/]+/(.+)", name)
+    if lab:
+        return int(lab.group(1)) <= number and not lab.group(2).startswith("before/")
+    return name.startswith(("labs/tools/", "labs/autograder/", "labs/todo.")) or name == "labs/README.md"
+
+
+def is_wanted(name: str, number: int) -> bool:
+    if name.startswith("tests/") and name not in FILES:
+        return test_is_wanted(name, number)
+    if name.startswith("labs/"):
+        return lab_file_is_wanted(name, number)
+    if name.startswith("docs/"):
+        return name.removeprefix("docs/") in DOCS
+    return name in FILES or name == ".gitignore" or name.startswith(FOLDERS)
+
+
+def as_handed_out(file: str, number: int) -> str:
+    """The text of a source file in that archive."""
+    text = (labs.ROOT / file).read_text(encoding="utf-8")
+    for lab in labs.every():
+        if file not in lab.files:
+            continue
+        if lab.number == number:
+            return skeleton.skeleton(text, file)
+        if lab.number > number:
+            before = lab.before(file)
+            if not before.exists():
+                raise Missing(f"{before.relative_to(labs.ROOT)} is missing: what stands in "
+                              f"the place of {file} before lab {lab.number}?")
+            return before.read_text(encoding="utf-8")
+    return MARKS.sub("", text)
+
+
+def content(lab: labs.Lab) -> dict[str, tuple[bytes, bool]]:
+    """name -> (bytes, whether it is a program) of everything that is handed out."""
+    found: dict[str, tuple[bytes, bool]] = {}
+    for name in project_files():
+        if not is_wanted(name, lab.number):
+            continue
+        path = labs.ROOT / name
+        data = path.read_bytes()
+        if name.endswith((".c", ".h")):
+            data = as_handed_out(name, lab.number).encode()
+        elif name == ".gitignore":
+            data = STUDENTS.sub("", data.decode()).encode()
+        found[name] = (data, bool(path.stat().st_mode & 0o100))
+    folder = str(lab.folder.relative_to(labs.ROOT))
+    readme = README.format(number=lab.number, title=lab.title, folder=folder)
+    found["README.md"] = (readme.encode(), False)
+    return found
+
+
+def packed(files: dict[str, tuple[bytes, bool]], top: str) -> bytes:
+    """A .tar.gz that depends on nothing but these."""
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for name in sorted(files):
+            data, program = files[name]
+            info = tarfile.TarInfo(f"{top}/{name}")
+            info.size, info.mode = len(data), 0o755 if program else 0o644
+            tar.addfile(info, io.BytesIO(data))
+    return gzip.compress(raw.getvalue(), mtime=0)
+
+
+def archive(lab: labs.Lab) -> bytes:
+    top = f"raftlab-lab{lab.number}"
+    files = content(lab)
+    manifest = "".join(
+        f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, (data, _) in sorted(files.items())
+    )
+    pristine = packed(files, top)
+    files["labs/dist/MANIFEST"] = (manifest.encode(), False)
+    files["labs/dist/pristine.tar.gz"] = (pristine, False)
+    return packed(files, top)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="make the archive of a lab for a class")
+    parser.add_argument("lab", type=int)
+    parser.add_argument("--out", type=pathlib.Path, default=labs.ROOT / "build" / "handout")
+    arguments = parser.parse_args()
+    try:
+        lab = labs.numbered(arguments.lab)
+        data = archive(lab)
+    except (labs.Unknown, skeleton.Malformed, Missing) as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    path = arguments.out / f"raftlab-lab{lab.number}.tar.gz"
+    path.write_bytes(data)
+    print(f"{path}: {len(data):,} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
