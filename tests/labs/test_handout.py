@@ -26,7 +26,7 @@ def unpacked(data: bytes) -> dict[str, bytes]:
         return {m.name.split("/", 1)[1]: tar.extractfile(m).read() for m in members}
 
 
-@pytest.fixture(scope="module", params=EVERY, ids=lambda lab: f"lab{lab.number}")
+@pytest.fixture(scope="module", params=EVERY, ids=[f"lab{lab.number}" for lab in EVERY])
 def handed_out(request) -> tuple[labs.Lab, dict[str, bytes]]:
     return request.param, unpacked(handout.archive(request.param))
 

@@ -102,7 +102,7 @@ def test_a_solution_stands_in_a_file_of_its_lab_and_a_file_serves_one() -> None:
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
-@pytest.mark.parametrize("lab", EVERY, ids=lambda lab: f"lab{lab.number}")
+@pytest.mark.parametrize("lab", EVERY, ids=[f"lab{lab.number}" for lab in EVERY])
 def test_a_skeleton_compiles_without_a_warning(lab, compiler, tmp_path: pathlib.Path) -> None:
     if shutil.which(compiler) is None:
         pytest.skip(f"{compiler} is not installed")
