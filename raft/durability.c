@@ -27,20 +27,25 @@ void durability_defer(struct raft *raft, const struct raft_message *message,
     item->message = *message;
 }
 
+// BEGIN SOLUTION lab3: STATE-0
 static bool step_persists(const struct raft *raft, const struct raft_output *output)
 {
     return output->hard_state_changed || output->snapshot_restore != NULL ||
            raft->durability.persist_from != 0;
 }
+// END SOLUTION
 
 uint64_t durability_newest_write(const struct raft *raft,
                                  const struct raft_output *output)
 {
+    // BEGIN SOLUTION lab3: STATE-0
     return raft->durability.issued + step_persists(raft, output);
+    // END SOLUTION
 }
 
 void durability_forget(struct raft *raft, raft_index index)
 {
+    // BEGIN SOLUTION lab3: STATE-0, STATE-3
     struct durability *durability = &raft->durability;
     if (durability->durable_index >= index)
         durability->durable_index = index - 1;
@@ -49,6 +54,7 @@ void durability_forget(struct raft *raft, raft_index index)
         if (pending->last_index >= index)
             pending->last_index = index - 1;
     }
+    // END SOLUTION
 }
 
 void durability_restart(struct raft *raft, raft_index index)
@@ -59,6 +65,7 @@ void durability_restart(struct raft *raft, raft_index index)
         pending_at(durability, i)->last_index = index;
 }
 
+// BEGIN SOLUTION lab3: STATE-0
 static void remember(struct durability *durability, raft_index last_index)
 {
     // Where there is no place, the newest write stands for the one before it as well:
@@ -70,9 +77,11 @@ static void remember(struct durability *durability, raft_index last_index)
     pending->write = durability->issued;
     pending->last_index = last_index;
 }
+// END SOLUTION
 
 void durability_issue(struct raft *raft, struct raft_output *output)
 {
+    // BEGIN SOLUTION lab3: STATE-0, STATE-1, STATE-2, STATE-3
     struct durability *durability = &raft->durability;
     if (!step_persists(raft, output))
         return;
@@ -87,10 +96,12 @@ void durability_issue(struct raft *raft, struct raft_output *output)
         assert(output->entry_count == count);
     }
     remember(durability, raft->log.last_index);
+    // END SOLUTION
 }
 
 enum raft_status durability_report(struct raft *raft, uint64_t write)
 {
+    // BEGIN SOLUTION lab3: STATE-0
     struct durability *durability = &raft->durability;
     if (write > durability->issued)
         return RAFT_INVALID;
@@ -107,13 +118,17 @@ enum raft_status durability_report(struct raft *raft, uint64_t write)
     if (durability_of_hard_state(raft))
         durability->durable_term = raft->hard_state.current_term;
     return RAFT_OK;
+    // END SOLUTION
 }
 
 bool durability_of_hard_state(const struct raft *raft)
 {
+    // BEGIN SOLUTION lab3: STATE-1, STATE-2
     return raft->durability.hard_state_write <= raft->durability.reported;
+    // END SOLUTION
 }
 
+// BEGIN SOLUTION lab3: STATE-0
 // The term has passed, or the election in it: who follows now asks for no votes, and
 // its log may have changed since.
 static bool is_in_vain(const struct raft *raft, const struct outbox_item *item)
@@ -121,9 +136,11 @@ static bool is_in_vain(const struct raft *raft, const struct outbox_item *item)
     return item->made_in != raft->hard_state.current_term ||
            (item->message.type == RAFT_REQUEST_VOTE && raft->role != RAFT_CANDIDATE);
 }
+// END SOLUTION
 
 void durability_release(struct raft *raft, struct raft_output *output)
 {
+    // BEGIN SOLUTION lab3: STATE-0
     struct durability *durability = &raft->durability;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < durability->outbox_count; i++) {
@@ -141,4 +158,5 @@ void durability_release(struct raft *raft, struct raft_output *output)
             durability->outbox[kept++] = *item;
     }
     durability->outbox_count = kept;
+    // END SOLUTION
 }

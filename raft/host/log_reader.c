@@ -110,35 +110,3 @@ enum log_read log_reader_record(struct log_reader *reader, uint64_t offset,
         return LOG_READ_BAD;
     return LOG_READ_OK;
 }
-
-enum log_read log_reader_find_proof(struct log_reader *reader, uint64_t offset)
-{
-    const uint8_t *bytes;
-    struct log_record record;
-    for (uint64_t at = offset + LOG_ALIGN_BYTES;; at += LOG_ALIGN_BYTES) {
-        enum log_read read =
-            log_reader_bytes(reader, at, LOG_RECORD_HEADER_BYTES, &bytes);
-        if (read == LOG_READ_BAD || read == LOG_READ_END)
-            return LOG_READ_END;
-        if (read != LOG_READ_OK)
-            return read;
-        if (log_format_get_record(bytes, reader->place, at, &record) &&
-            record.durable > offset)
-            return LOG_READ_OK;
-    }
-}
-
-enum log_read log_reader_find_zeros(struct log_reader *reader, uint64_t offset,
-                                    uint64_t *zeros)
-{
-    const uint8_t *byte;
-    *zeros = offset;
-    for (uint64_t at = offset; at < reader->size; at++) {
-        enum log_read read = log_reader_bytes(reader, at, 1, &byte);
-        if (read != LOG_READ_OK)
-            return read;
-        if (*byte != 0)
-            *zeros = at + 1;
-    }
-    return LOG_READ_OK;
-}

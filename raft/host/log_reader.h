@@ -42,12 +42,4 @@ enum log_read log_reader_bytes(struct log_reader *reader, uint64_t offset, size_
 enum log_read log_reader_record(struct log_reader *reader, uint64_t offset,
                                 struct log_record *record, const uint8_t **payload);
 
-// Looks behind `offset` for a record which says that the byte there was durable: OK
-// where there is one, else END.
-enum log_read log_reader_find_proof(struct log_reader *reader, uint64_t offset);
-
-// Where, from `offset` on, the file has nothing but zeros.
-enum log_read log_reader_find_zeros(struct log_reader *reader, uint64_t offset,
-                                    uint64_t *zeros);
-
 #endif

@@ -1,6 +1,8 @@
 // log_recover.c: the rules of log_recover.h, one function each.
 #include "raft/host/log_recover.h"
 
+#include "raft/host/log_tear.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -95,15 +97,14 @@ static bool judge(struct log_recovery *recovery, uint64_t offset)
 {
     if (!is_last(recovery))
         return refuse_at(recovery, offset, "damaged, in a segment that was complete");
-    enum log_read read = log_reader_find_proof(&recovery->reader, offset);
-    if (read == LOG_READ_OK)
+    switch (log_tear_judge(&recovery->reader, offset, &recovery->torn_bytes)) {
+    case LOG_TEAR_TORN:
+        break;
+    case LOG_TEAR_DAMAGED:
         return refuse_at(recovery, offset, "damaged, and it had been synced");
-    uint64_t zeros = offset;
-    if (read != LOG_READ_FAILED)
-        read = log_reader_find_zeros(&recovery->reader, offset, &zeros);
-    if (read == LOG_READ_FAILED)
+    case LOG_TEAR_UNREADABLE:
         return refuse_unread(recovery, offset);
-    recovery->torn_bytes = zeros - offset;
+    }
     return true;
 }
 
