@@ -40,6 +40,7 @@ static bool is_well_formed(const struct raft_message *message)
            chunk->offset < chunk->total && chunk->size <= chunk->total - chunk->offset;
 }
 
+// BEGIN SOLUTION lab4: IS-2
 static bool is_under_way(const struct snapshot_receipt *receipt,
                          const struct raft_install_snapshot *chunk)
 {
@@ -47,7 +48,9 @@ static bool is_under_way(const struct snapshot_receipt *receipt,
            receipt->term == chunk->last_included_term &&
            receipt->total == chunk->total && receipt->checksum == chunk->checksum;
 }
+// END SOLUTION
 
+// BEGIN SOLUTION lab4: IS-2
 // A snapshot that the same leader has replaced by a newer one meanwhile.
 static bool is_stale(const struct snapshot_receipt *receipt,
                      const struct raft_message *message)
@@ -55,6 +58,7 @@ static bool is_stale(const struct snapshot_receipt *receipt,
     return receipt->sent_in == message->term &&
            receipt->index > message->install_snapshot.last_included_index;
 }
+// END SOLUTION
 
 static void reply_with(struct raft *raft, raft_id to, raft_index index,
                        uint64_t next_offset)
@@ -78,6 +82,7 @@ static void reply_installed(struct raft *raft, raft_id to, raft_index index,
     durability_defer(raft, &reply, needs);
 }
 
+// BEGIN SOLUTION lab4: IS-6
 // IS-6: an entry of that index and term means that all before it are equal, too, and a
 // snapshot shows that they are committed.
 static bool has_it_already(struct raft *raft, raft_index index, raft_term term)
@@ -88,7 +93,9 @@ static bool has_it_already(struct raft *raft, raft_index index, raft_term term)
     commit_follow(raft, index, index);
     return true;
 }
+// END SOLUTION
 
+// BEGIN SOLUTION lab4: IS-2, IS-3, IS-4
 static void take_chunk(struct raft *raft, const struct raft_message *message,
                        struct raft_output *output)
 {
@@ -127,11 +134,13 @@ static void take_chunk(struct raft *raft, const struct raft_message *message,
     reply_with(raft, message->from, receipt->index, receipt->next_offset); // IS-4
     state_reach(raft, RAFT_MARK_IS_4);
 }
+// END SOLUTION
 
 enum raft_status install_snapshot_receive(struct raft *raft,
                                           const struct raft_message *message,
                                           struct raft_output *output)
 {
+    // BEGIN SOLUTION lab4: IS-1, IS-6
     const struct raft_install_snapshot *chunk = &message->install_snapshot;
     if (!is_well_formed(message))
         return RAFT_INVALID;
@@ -149,6 +158,7 @@ enum raft_status install_snapshot_receive(struct raft *raft,
     else
         take_chunk(raft, message, output);
     return RAFT_OK;
+    // END SOLUTION
 }
 
 static void reach_restore(struct raft *raft, const struct raft_snapshot_meta *meta)
@@ -164,6 +174,7 @@ static void reach_restore(struct raft *raft, const struct raft_snapshot_meta *me
         state_reach(raft, RAFT_MARK_SNAPSHOT_DROPS_UNCOMMITTED);
 }
 
+// BEGIN SOLUTION lab4: IS-7, IS-8
 // IS-7 and IS-8: nothing in the log is worth keeping behind a base that it contradicts
 // or does not reach.
 static void restore(struct raft *raft, const struct raft_snapshot_meta *meta,
@@ -187,6 +198,7 @@ static void restore(struct raft *raft, const struct raft_snapshot_meta *meta,
     output->snapshot_restore = &raft->restored;
     state_note(output, "snapshot -> the log begins anew behind it");
 }
+// END SOLUTION
 
 // The host holds a newer one than before, which it may be asked for.
 static void note_newest(struct raft *raft, raft_index index)
@@ -199,6 +211,7 @@ static void note_newest(struct raft *raft, raft_index index)
         restart_transfers(raft);
 }
 
+// BEGIN SOLUTION lab4: IS-5
 static bool is_what_was_announced(const struct raft_snapshot_meta *meta,
                                   const struct snapshot_receipt *receipt)
 {
@@ -208,11 +221,13 @@ static bool is_what_was_announced(const struct raft_snapshot_meta *meta,
            meta->configuration.count > 0 &&
            configuration_problem(&meta->configuration) == NULL;
 }
+// END SOLUTION
 
 enum raft_status install_snapshot_received(struct raft *raft,
                                            const struct raft_snapshot_meta *meta,
                                            bool failed, struct raft_output *output)
 {
+    // BEGIN SOLUTION lab4: IS-5, IS-6, IS-7, IS-8
     struct snapshot_receipt receipt = raft->receipt;
     if (receipt.index == 0 || meta == NULL || (!failed && !receipt.complete))
         return RAFT_INVALID;
@@ -233,6 +248,7 @@ enum raft_status install_snapshot_received(struct raft *raft,
     if (raft->role == RAFT_FOLLOWER && raft->leader_id != 0)
         reply_installed(raft, raft->leader_id, receipt.index, output);
     return RAFT_OK;
+    // END SOLUTION
 }
 
 // ---- leader ---------------------------------------------------------------------
@@ -240,6 +256,7 @@ enum raft_status install_snapshot_received(struct raft *raft,
 enum raft_status install_snapshot_receive_reply(struct raft *raft,
                                                 const struct raft_message *message)
 {
+    // BEGIN SOLUTION lab4: IS-4
     const struct raft_install_snapshot_reply *reply = &message->install_snapshot_reply;
     struct progress *peer = state_peer(raft, message->from);
     if (raft->role != RAFT_LEADER || peer == NULL ||
@@ -270,8 +287,10 @@ enum raft_status install_snapshot_receive_reply(struct raft *raft,
         peer->snapshot_sent = false;
     }
     return RAFT_OK;
+    // END SOLUTION
 }
 
+// BEGIN SOLUTION lab4: IS-4
 static bool chunk_is_due(const struct raft *raft, const struct progress *peer)
 {
     uint32_t patience_ms = raft->config.election_timeout_ms;
@@ -283,9 +302,11 @@ static bool chunk_is_due(const struct raft *raft, const struct progress *peer)
     return raft->now_ms - peer->snapshot_sent_ms >= patience_ms &&
            raft->now_ms - peer->contact_ms < patience_ms;
 }
+// END SOLUTION
 
 void install_snapshot_send(struct raft *raft, struct raft_output *output)
 {
+    // BEGIN SOLUTION lab4: IS-4
     struct raft_snapshot_send *sends =
         (struct raft_snapshot_send *)((uintptr_t)raft + raft->sends_offset);
     output->snapshot_sends = sends;
@@ -302,11 +323,13 @@ void install_snapshot_send(struct raft *raft, struct raft_output *output)
                                         .last_included_index = peer->snapshot_index,
                                         .offset = peer->snapshot_offset};
     }
+    // END SOLUTION
 }
 
 enum raft_status install_snapshot_taken(struct raft *raft, raft_index index,
                                         raft_index keep_from)
 {
+    // BEGIN SOLUTION lab4: IS-5
     raft_term term;
     if (index > raft->last_applied || index <= raft->snapshot_index ||
         !log_term(&raft->log, index, &term))
@@ -318,4 +341,5 @@ enum raft_status install_snapshot_taken(struct raft *raft, raft_index index,
         log_compact(&raft->log, base);
     }
     return RAFT_OK;
+    // END SOLUTION
 }

@@ -13,16 +13,20 @@ enum { SLOTS_FOR_NOOPS = 8 };
 
 // ---- what is in use -------------------------------------------------------------
 
+// BEGIN SOLUTION lab6: CAND-2
 static bool counts_in(const struct raft *raft,
                       const struct raft_configuration *configuration)
 {
     const struct raft_member *self = configuration_find(configuration, raft->config.id);
     return self != NULL && configuration_counts(self->role);
 }
+// END SOLUTION
 
 bool membership_counts(const struct raft *raft)
 {
+    // BEGIN SOLUTION lab6: CAND-2, LEAD-4
     return counts_in(raft, &raft->configuration);
+    // END SOLUTION
 }
 
 // What is known of a peer stays known where it is a member before and after.
@@ -65,11 +69,13 @@ static bool is_preferred(const struct raft *raft)
 // may have been truncated.
 static bool counted_before(const struct raft *raft, raft_index index)
 {
+    // BEGIN SOLUTION lab6: AE-3
     if (index <= raft->log.base_index)
         return false;
     struct raft_configuration before;
     membership_at(raft, index - 1, &before);
     return counts_in(raft, &before);
+    // END SOLUTION
 }
 
 static void use(struct raft *raft, const struct raft_configuration *configuration,
@@ -95,16 +101,19 @@ void membership_start(struct raft *raft, const struct raft_configuration *config
 
 void membership_entry_added(struct raft *raft, const struct raft_entry *entry)
 {
+    // BEGIN SOLUTION lab6: AE-4
     struct raft_configuration configuration;
     bool good = raft_configuration_decode(entry->data, entry->size, &configuration);
     assert(good);
     (void)good;
     use(raft, &configuration, entry->index);
+    // END SOLUTION
 }
 
 raft_index membership_at(const struct raft *raft, raft_index index,
                          struct raft_configuration *configuration)
 {
+    // BEGIN SOLUTION lab6: AE-3
     if (index >= raft->configuration_index) {
         *configuration = raft->configuration;
         return raft->configuration_index;
@@ -120,16 +129,19 @@ raft_index membership_at(const struct raft *raft, raft_index index,
     assert(good);
     (void)good;
     return at;
+    // END SOLUTION
 }
 
 void membership_entries_dropped(struct raft *raft, raft_index index)
 {
+    // BEGIN SOLUTION lab6: AE-3
     if (raft->configuration_index < index)
         return;
     struct raft_configuration before;
     raft_index at = membership_at(raft, index - 1, &before);
     use(raft, &before, at);
     state_reach(raft, RAFT_MARK_TRUNCATE_CONFIGURATION);
+    // END SOLUTION
 }
 
 void membership_compact(struct raft *raft, raft_index index)
@@ -146,8 +158,10 @@ void membership_compact(struct raft *raft, raft_index index)
 
 bool membership_may_campaign(const struct raft *raft)
 {
+    // BEGIN SOLUTION lab6: FOL-2
     return membership_counts(raft) ||
            (raft->leaving && raft->configuration_index > raft->commit_index);
+    // END SOLUTION
 }
 
 bool membership_is_sole_voter(const struct raft *raft)
@@ -172,6 +186,7 @@ uint64_t membership_quorum(const struct raft *raft,
 
 // ---- changes, as leader ---------------------------------------------------------
 
+// BEGIN SOLUTION lab6: LEAD-4
 static bool may_change(const struct raft *raft, enum raft_status *status)
 {
     if (raft->commit_index < raft->term_start_index)
@@ -183,6 +198,7 @@ static bool may_change(const struct raft *raft, enum raft_status *status)
         *status = RAFT_OK;
     return *status == RAFT_OK;
 }
+// END SOLUTION
 
 static enum raft_status append(struct raft *raft,
                                const struct raft_configuration *configuration)
@@ -202,6 +218,7 @@ static enum raft_status append(struct raft *raft,
     return RAFT_OK;
 }
 
+// BEGIN SOLUTION lab6: LEAD-2
 // A voter that lacks much of the log would hold up every commit that needs it.
 static bool new_voters_have_caught_up(struct raft *raft,
                                       const struct raft_configuration *next)
@@ -220,10 +237,12 @@ static bool new_voters_have_caught_up(struct raft *raft,
     }
     return true;
 }
+// END SOLUTION
 
 enum raft_status membership_change(struct raft *raft, const struct raft_member *members,
                                    uint32_t count, struct raft_output *output)
 {
+    // BEGIN SOLUTION lab6: LEAD-2
     enum raft_status status;
     if (raft->role != RAFT_LEADER)
         return RAFT_NOT_LEADER;
@@ -254,8 +273,10 @@ enum raft_status membership_change(struct raft *raft, const struct raft_member *
     state_note(output, configuration_is_joint(&next) ? "change -> joint configuration"
                                                      : "change -> new configuration");
     return RAFT_OK;
+    // END SOLUTION
 }
 
+// BEGIN SOLUTION lab6: LEAD-2
 static const struct raft_member *ready_to_vote(const struct raft *raft)
 {
     for (uint32_t i = 0; i < raft->configuration.count; i++) {
@@ -266,9 +287,11 @@ static const struct raft_member *ready_to_vote(const struct raft *raft)
     }
     return NULL;
 }
+// END SOLUTION
 
 void membership_advance(struct raft *raft, struct raft_output *output)
 {
+    // BEGIN SOLUTION lab6: LEAD-4
     if (!raft->moves || raft->commit_index < raft->configuration_index ||
         raft->commit_index < raft->term_start_index)
         return;
@@ -294,10 +317,12 @@ void membership_advance(struct raft *raft, struct raft_output *output)
         state_note(output, "caught up -> voter");
         state_reach(raft, RAFT_MARK_PROMOTED);
     }
+    // END SOLUTION
 }
 
 void membership_step_down(struct raft *raft, struct raft_output *output)
 {
+    // BEGIN SOLUTION lab6: LEAD-4
     // Whoever it was that removed it: the newest may be another change since.
     if (membership_counts(raft) || raft->commit_index < raft->configuration_index)
         return;
@@ -305,4 +330,5 @@ void membership_step_down(struct raft *raft, struct raft_output *output)
     state_note(output, "counts no more -> follower");
     state_reach(raft, RAFT_MARK_LEADER_REMOVED);
     role_become_follower(raft, 0);
+    // END SOLUTION
 }

@@ -56,6 +56,7 @@ void read_index_heartbeat(struct raft *raft)
 
 // ---- asking ---------------------------------------------------------------------
 
+// BEGIN SOLUTION lab5: ALL-1, LEAD-4
 static enum raft_status add(struct raft *raft, raft_id from, uint64_t id)
 {
     if (raft->reads_count == RAFT_READS_MAX)
@@ -78,18 +79,22 @@ static enum raft_status add(struct raft *raft, raft_id from, uint64_t id)
     }
     return RAFT_OK;
 }
+// END SOLUTION
 
 enum raft_status read_index_ask(struct raft *raft, uint64_t id)
 {
+    // BEGIN SOLUTION lab5: ALL-1
     if (raft->leader_id == 0)
         return RAFT_NOT_LEADER;
     if (raft->role == RAFT_LEADER && raft->term_start_index > raft->log.last_index)
         return RAFT_LOG_FULL; // the no-op had no room: nothing will be confirmed
     return add(raft, 0, id);
+    // END SOLUTION
 }
 
 void read_index_receive(struct raft *raft, const struct raft_message *message)
 {
+    // BEGIN SOLUTION lab5: LEAD-1
     if (raft->role != RAFT_LEADER || message->term != raft->hard_state.current_term ||
         state_peer(raft, message->from) == NULL)
         return;
@@ -106,10 +111,12 @@ void read_index_receive(struct raft *raft, const struct raft_message *message)
     struct raft_message reply = state_reply(raft, RAFT_READ_INDEX_REPLY, message->from);
     reply.read_index.id = message->read_index.id;
     durability_defer(raft, &reply, 0);
+    // END SOLUTION
 }
 
 void read_index_receive_reply(struct raft *raft, const struct raft_message *message)
 {
+    // BEGIN SOLUTION lab5: LEAD-1
     const struct raft_read_index *reply = &message->read_index;
     if (raft->role != RAFT_FOLLOWER || message->from != raft->leader_id ||
         message->term != raft->hard_state.current_term ||
@@ -126,6 +133,7 @@ void read_index_receive_reply(struct raft *raft, const struct raft_message *mess
         read->index = reply->index;
         read->refused = read->refused || !reply->ok;
     }
+    // END SOLUTION
 }
 
 // ---- rounds ---------------------------------------------------------------------
@@ -137,12 +145,15 @@ static uint64_t round_of(const struct raft *raft, uint32_t member)
     return raft->peers[member].acked_round;
 }
 
+// BEGIN SOLUTION lab5: LEAD-1
 static bool next_round_is_wanted(struct raft *raft)
 {
     return raft->reads_count > 0 && raft->round_started == raft->round_confirmed &&
            read_at(raft, raft->reads_count - 1)->round > raft->round_started;
 }
+// END SOLUTION
 
+// BEGIN SOLUTION lab5: LEAD-1
 static void take_confirmed(struct raft *raft)
 {
     uint64_t confirmed = membership_quorum(raft, round_of);
@@ -153,7 +164,9 @@ static void take_confirmed(struct raft *raft)
     // Rounds follow one another, so that the newest is the one under way.
     raft->lease_start_ms = raft->round_started_ms;
 }
+// END SOLUTION
 
+// BEGIN SOLUTION lab5: LEAD-1
 static void advance_as_leader(struct raft *raft)
 {
     if (raft->round_started > raft->round_confirmed)
@@ -163,7 +176,9 @@ static void advance_as_leader(struct raft *raft)
     start_round(raft);
     take_confirmed(raft); // a quorum of one
 }
+// END SOLUTION
 
+// BEGIN SOLUTION lab5: LEAD-1
 static void advance_as_follower(struct raft *raft, struct raft_output *output)
 {
     bool waits = raft->round_started > raft->round_confirmed;
@@ -179,13 +194,16 @@ static void advance_as_follower(struct raft *raft, struct raft_output *output)
     question->read_index.id = raft->ask_id_base + raft->round_started;
     raft->ask_deadline_ms = raft->now_ms + raft->config.heartbeat_ms;
 }
+// END SOLUTION
 
 void read_index_advance(struct raft *raft, struct raft_output *output)
 {
+    // BEGIN SOLUTION lab5: LEAD-1
     if (raft->role == RAFT_LEADER)
         advance_as_leader(raft);
     else if (raft->leader_id != 0)
         advance_as_follower(raft, output);
+    // END SOLUTION
 }
 
 uint64_t read_index_deadline(const struct raft *raft)
@@ -197,13 +215,16 @@ uint64_t read_index_deadline(const struct raft *raft)
 
 // ---- answering ------------------------------------------------------------------
 
+// BEGIN SOLUTION lab5: ALL-1
 static bool is_answered(const struct raft *raft, const struct read_request *read)
 {
     raft_index reached = read->from == 0 ? raft->last_applied : raft->commit_index;
     return read->refused ||
            (read->round <= raft->round_confirmed && read->index <= reached);
 }
+// END SOLUTION
 
+// BEGIN SOLUTION lab5: ALL-1
 static bool answer_follower(struct raft *raft, const struct read_request *read,
                             struct raft_output *output)
 {
@@ -219,9 +240,11 @@ static bool answer_follower(struct raft *raft, const struct read_request *read,
     state_reach(raft, RAFT_MARK_READ_FOLLOWER);
     return true;
 }
+// END SOLUTION
 
 void read_index_answer(struct raft *raft, struct raft_output *output)
 {
+    // BEGIN SOLUTION lab5: ALL-1
     struct raft_read *answers =
         (struct raft_read *)((uintptr_t)raft + raft->answers_offset);
     output->reads = answers;
@@ -242,4 +265,5 @@ void read_index_answer(struct raft *raft, struct raft_output *output)
         raft->reads_first = (raft->reads_first + 1) % RAFT_READS_MAX;
         raft->reads_count--;
     }
+    // END SOLUTION
 }

@@ -6,14 +6,17 @@
 #include "kvserver/service/resp.h"
 #include "kvserver/service/store.h"
 
+// BEGIN SOLUTION lab5: LEAD-2
 static bool is_idle(const struct store *store, const struct service_limits *limits,
                     const struct store_session *session)
 {
     return store->clock_ms - session->used_ms > limits->session_idle_ms_max;
 }
+// END SOLUTION
 
 void session_sweep(struct store *store, const struct service_limits *limits)
 {
+    // BEGIN SOLUTION lab5: LEAD-2
     struct store_session session;
     for (int swept = 0; swept < STORE_SWEEP_MAX; swept++) {
         if (!store_session_may_be_idle(store, limits->session_idle_ms_max))
@@ -22,10 +25,12 @@ void session_sweep(struct store *store, const struct service_limits *limits)
             break;
         store_session_remove(store, &session);
     }
+    // END SOLUTION
 }
 
 void session_register(struct command_call *call)
 {
+    // BEGIN SOLUTION lab5: LEAD-2
     struct store *store = call->store;
     struct store_session idlest;
     while (store->session_count >= call->limits->sessions_max &&
@@ -38,6 +43,7 @@ void session_register(struct command_call *call)
     };
     store_session_put(store, &session);
     resp_integer(call->reply, (int64_t)session.id);
+    // END SOLUTION
 }
 
 // The refusals say what a client is to do, since it cannot see which one it met.
@@ -68,6 +74,7 @@ static void refuse_sequence(struct buffer *reply, const struct store_session *se
 
 void session_run(struct command_call *call, const struct entry *entry)
 {
+    // BEGIN SOLUTION lab5: LEAD-2
     struct store *store = call->store;
     struct store_session session;
     if (!store_session_get(store, entry->session, &session) ||
@@ -97,4 +104,5 @@ void session_run(struct command_call *call, const struct entry *entry)
     session.reply =
         (struct bytes){call->reply->data + start, call->reply->size - start};
     store_session_put(store, &session);
+    // END SOLUTION
 }

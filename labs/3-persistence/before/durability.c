@@ -1,7 +1,7 @@
 // durability.c before lab 3: the disk is perfect.
 //
-// What a step gives out to be written is on disk at once, and no crash takes it back. So
-// nothing has to wait: every message leaves in the step that made it.
+// What a step gives out to be written is on disk at once, and no crash takes it back.
+// So nothing has to wait: every message leaves in the step that made it.
 #include "raft/durability.h"
 
 #include "raft/state.h"
