@@ -7,6 +7,9 @@
 #include "raft/state.h"
 #include "raft/timer.h"
 
+// ---- what the votes amount to -----------------------------------------------------
+
+// BEGIN SOLUTION lab1: CAND-2
 static uint64_t granted_by(const struct raft *raft, uint32_t member)
 {
     return raft->peers[member].vote == PROGRESS_VOTE_GRANTED;
@@ -16,15 +19,20 @@ static uint64_t not_refused_by(const struct raft *raft, uint32_t member)
 {
     return raft->peers[member].vote != PROGRESS_VOTE_REFUSED;
 }
+// END SOLUTION
 
 enum request_vote_state request_vote_outcome(const struct raft *raft)
 {
+    // BEGIN SOLUTION lab1: CAND-2
     if (membership_quorum(raft, granted_by) != 0)
         return REQUEST_VOTE_WON;
     if (membership_quorum(raft, not_refused_by) == 0)
         return REQUEST_VOTE_LOST;
     return REQUEST_VOTE_OPEN;
+    // END SOLUTION
 }
+
+// ---- who is heard at all ----------------------------------------------------------
 
 bool request_vote_is_unwanted(const struct raft *raft,
                               const struct raft_message *message)
@@ -45,32 +53,20 @@ bool request_vote_has_leader(const struct raft *raft, raft_id candidate)
     return timer_leader_is_recent(raft) && raft->leader_id != candidate;
 }
 
+// ---- the voter --------------------------------------------------------------------
+
 bool request_vote_is_up_to_date(const struct raft *raft,
                                 const struct raft_request_vote *request)
 {
+    // BEGIN SOLUTION lab1: RV-2b
     raft_term own_last_term = log_last_term(&raft->log);
     if (request->last_log_term != own_last_term)
         return request->last_log_term > own_last_term;
     return request->last_log_index >= raft->log.last_index;
+    // END SOLUTION
 }
 
-void request_vote_start(struct raft *raft, bool transfer, struct raft_output *output)
-{
-    struct raft_message message = state_reply(raft, RAFT_REQUEST_VOTE, 0);
-    message.request_vote.last_log_index = raft->log.last_index;
-    message.request_vote.last_log_term = log_last_term(&raft->log);
-    message.request_vote.transfer = transfer;
-    for (uint32_t i = 0; i < raft->configuration.count; i++) {
-        message.to = raft->configuration.members[i].id;
-        if (message.to == raft->config.id ||
-            !configuration_counts(raft->configuration.members[i].role))
-            continue;
-        // CAND-1d. The log's end is durable with the vote, or the promise would be
-        // void.
-        durability_defer(raft, &message, durability_newest_write(raft, output));
-    }
-}
-
+// BEGIN SOLUTION lab1: RV-1, RV-2a, RV-2b
 static bool may_grant(struct raft *raft, const struct raft_message *message,
                       struct raft_output *output)
 {
@@ -107,10 +103,12 @@ static void reach_grant(struct raft *raft, const struct raft_message *message)
     if (message->request_vote.transfer && request_vote_has_leader(raft, message->from))
         state_reach(raft, RAFT_MARK_VOTE_FOR_TRANSFER);
 }
+// END SOLUTION
 
 void request_vote_receive(struct raft *raft, const struct raft_message *message,
                           struct raft_output *output)
 {
+    // BEGIN SOLUTION lab1: RV-1, RV-2a, RV-2b, FOL-1, FOL-2
     bool granted = may_grant(raft, message, output);
     if (granted) {
         reach_grant(raft, message);
@@ -126,13 +124,35 @@ void request_vote_receive(struct raft *raft, const struct raft_message *message,
     reply.request_vote_reply.vote_granted = granted;
     uint64_t needs = raft->durability.hard_state_write; // STATE-0, STATE-2
     durability_defer(raft, &reply, needs);
+    // END SOLUTION
 }
 
+// ---- the candidate ----------------------------------------------------------------
+
+void request_vote_start(struct raft *raft, bool transfer, struct raft_output *output)
+{
+    // BEGIN SOLUTION lab1: CAND-1d
+    struct raft_message message = state_reply(raft, RAFT_REQUEST_VOTE, 0);
+    message.request_vote.last_log_index = raft->log.last_index;
+    message.request_vote.last_log_term = log_last_term(&raft->log);
+    message.request_vote.transfer = transfer;
+    for (uint32_t i = 0; i < raft->configuration.count; i++) {
+        message.to = raft->configuration.members[i].id;
+        if (message.to == raft->config.id ||
+            !configuration_counts(raft->configuration.members[i].role))
+            continue;
+        // CAND-1d. The log's end is durable with the vote, or the promise would be
+        // void.
+        durability_defer(raft, &message, durability_newest_write(raft, output));
+    }
+    // END SOLUTION
+}
+
+// Acts on what the votes amount to. A node leads only in a term that is on its disk.
 static void count_votes(struct raft *raft, struct raft_output *output)
 {
     switch (request_vote_outcome(raft)) {
-    case REQUEST_VOTE_WON: // CAND-2; votes may be early, but a term that leads is
-                           // durable
+    case REQUEST_VOTE_WON: // CAND-2
         if (raft->durability.reported >= raft->campaign_write)
             role_become_leader(raft, output);
         break;
@@ -149,6 +169,7 @@ static void count_votes(struct raft *raft, struct raft_output *output)
 void request_vote_receive_reply(struct raft *raft, const struct raft_message *message,
                                 struct raft_output *output)
 {
+    // BEGIN SOLUTION lab1: CAND-2
     struct progress *peer = state_peer(raft, message->from);
     if (raft->role != RAFT_CANDIDATE || peer == NULL)
         return;
@@ -160,6 +181,7 @@ void request_vote_receive_reply(struct raft *raft, const struct raft_message *me
     peer->vote = granted ? PROGRESS_VOTE_GRANTED : PROGRESS_VOTE_REFUSED;
     state_note(output, granted ? "vote granted" : "vote refused");
     count_votes(raft, output);
+    // END SOLUTION
 }
 
 void request_vote_persisted(struct raft *raft, struct raft_output *output)

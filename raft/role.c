@@ -25,9 +25,19 @@ static void set_role(struct raft *raft, enum raft_role role, raft_id leader_id)
 
 void role_become_follower(struct raft *raft, raft_id leader_id)
 {
+    // BEGIN SOLUTION lab1: ALL-2
     if (raft->role == RAFT_LEADER) // its heartbeat deadline says nothing to a follower
         timer_reset_election(raft);
     set_role(raft, RAFT_FOLLOWER, leader_id);
+    // END SOLUTION
+}
+
+static void hear_leader(struct raft *raft, raft_id leader_id)
+{
+    // BEGIN SOLUTION lab1: CAND-3, FOL-2
+    role_become_follower(raft, leader_id);
+    timer_reset_election(raft);
+    // END SOLUTION
 }
 
 void role_follow(struct raft *raft, raft_id leader_id, struct raft_output *output)
@@ -36,19 +46,25 @@ void role_follow(struct raft *raft, raft_id leader_id, struct raft_output *outpu
         state_note(output, "leader heard -> follower"); // CAND-3
         state_reach(raft, RAFT_MARK_CAND_3);
     }
-    role_become_follower(raft, leader_id);
+    hear_leader(raft, leader_id);
     raft->leader_heard = true;
     raft->leader_contact_ms = raft->now_ms;
-    timer_reset_election(raft); // FOL-2
+}
+
+static void enter_term(struct raft *raft, raft_term term, struct raft_output *output)
+{
+    // BEGIN SOLUTION lab1: ALL-2, STATE-1, STATE-2
+    raft->hard_state.current_term = term;
+    raft->hard_state.voted_for = 0;
+    state_persist_hard_state(raft, output);
+    role_become_follower(raft, 0);
+    // END SOLUTION
 }
 
 void role_adopt_term(struct raft *raft, raft_term term, struct raft_output *output)
 {
     assert(term > raft->hard_state.current_term);
-    raft->hard_state.current_term = term;
-    raft->hard_state.voted_for = 0;
-    state_persist_hard_state(raft, output);
-    role_become_follower(raft, 0);
+    enter_term(raft, term, output);
     state_note(output, "term higher -> follower"); // ALL-2
     state_reach(raft, RAFT_MARK_ALL_2);
 }
@@ -69,15 +85,22 @@ void role_become_pre_candidate(struct raft *raft)
     timer_reset_election(raft);
 }
 
-void role_become_candidate(struct raft *raft, struct raft_output *output)
+static void begin_campaign(struct raft *raft, struct raft_output *output)
 {
-    assert(raft->role != RAFT_LEADER);
+    // BEGIN SOLUTION lab1: CAND-1a, CAND-1b, CAND-1c
     set_role(raft, RAFT_CANDIDATE, 0);
     raft->hard_state.current_term++;              // CAND-1a
     raft->hard_state.voted_for = raft->config.id; // CAND-1b
     state_persist_hard_state(raft, output);
     forget_votes(raft);
     timer_reset_election(raft); // CAND-1c
+    // END SOLUTION
+}
+
+void role_become_candidate(struct raft *raft, struct raft_output *output)
+{
+    assert(raft->role != RAFT_LEADER);
+    begin_campaign(raft, output);
     raft->elections++;
     // The own vote counts like any other: only once it cannot be forgotten.
     raft->campaign_write = durability_newest_write(raft, output);
@@ -88,14 +111,20 @@ void role_become_candidate(struct raft *raft, struct raft_output *output)
         state_reach(raft, RAFT_MARK_CAMPAIGN_LEAVING);
 }
 
-void role_become_leader(struct raft *raft, struct raft_output *output)
+static void take_office(struct raft *raft)
 {
-    assert(raft->role == RAFT_CANDIDATE);
+    // BEGIN SOLUTION lab1: CAND-2, LEAD-1, STATE-6, STATE-7
     set_role(raft, RAFT_LEADER, raft->config.id);
     timer_reset_heartbeat(raft);
     for (uint32_t i = 0; i < raft->configuration.count; i++)
-        progress_reset(&raft->peers[i], raft->log.last_index,
-                       raft->now_ms); // STATE-6, STATE-7, LEAD-1
+        progress_reset(&raft->peers[i], raft->log.last_index, raft->now_ms);
+    // END SOLUTION
+}
+
+void role_become_leader(struct raft *raft, struct raft_output *output)
+{
+    assert(raft->role == RAFT_CANDIDATE);
+    take_office(raft);
     read_index_reset(raft);
     raft->term_start_index = raft->log.last_index + 1;
     propose_begin_term(raft);

@@ -26,15 +26,24 @@ void timer_advance(struct raft *raft, uint64_t now_ms)
         raft->now_ms = now_ms;
 }
 
+// When a timeout from [shortest, shortest + spread) that begins now is over.
+static uint64_t draw_deadline_ms(struct raft *raft, uint32_t shortest_ms,
+                                 uint32_t spread_ms)
+{
+    // BEGIN SOLUTION lab1: FOL-2, CAND-1c
+    return raft->now_ms + shortest_ms + timer_draw(raft) % spread_ms;
+    // END SOLUTION
+}
+
 void timer_reset_election(struct raft *raft)
 {
-    uint32_t timeout = raft->config.election_timeout_ms;
-    uint32_t spread = raft->config.election_spread_ms;
-    if (spread == 0)
-        spread = timeout;
-    raft->election_deadline_ms = raft->now_ms + timeout + timer_draw(raft) % spread;
+    uint32_t shortest_ms = raft->config.election_timeout_ms;
+    uint32_t spread_ms = raft->config.election_spread_ms;
+    if (spread_ms == 0)
+        spread_ms = shortest_ms;
     if (!raft->preferred)
-        raft->election_deadline_ms += timeout / 2;
+        shortest_ms += shortest_ms / 2;
+    raft->election_deadline_ms = draw_deadline_ms(raft, shortest_ms, spread_ms);
 }
 
 // One that may not campaign has nothing to wait for but the end of its leader.
@@ -46,19 +55,25 @@ static bool election_concerns(const struct raft *raft)
 // FOL-2, CAND-4
 bool timer_election_is_due(const struct raft *raft)
 {
+    // BEGIN SOLUTION lab1: FOL-2, CAND-4
     return raft->role != RAFT_LEADER && raft->now_ms >= raft->election_deadline_ms &&
            election_concerns(raft);
+    // END SOLUTION
 }
 
 // LEAD-1
 bool timer_heartbeat_is_due(const struct raft *raft)
 {
+    // BEGIN SOLUTION lab1: LEAD-1
     return raft->role == RAFT_LEADER && raft->now_ms >= raft->heartbeat_deadline_ms;
+    // END SOLUTION
 }
 
 void timer_reset_heartbeat(struct raft *raft)
 {
+    // BEGIN SOLUTION lab1: LEAD-1
     raft->heartbeat_deadline_ms = raft->now_ms + raft->config.heartbeat_ms;
+    // END SOLUTION
 }
 
 static uint64_t contact_of(const struct raft *raft, uint32_t member)
@@ -75,13 +90,19 @@ bool timer_quorum_is_lost(const struct raft *raft)
                raft->config.election_timeout_ms;
 }
 
+// When this node's role has something to do, if nothing arrives before.
+static uint64_t own_deadline_ms(const struct raft *raft)
+{
+    // BEGIN SOLUTION lab1: FOL-2, LEAD-1
+    return raft->role == RAFT_LEADER ? raft->heartbeat_deadline_ms
+                                     : raft->election_deadline_ms;
+    // END SOLUTION
+}
+
 uint64_t timer_deadline(const struct raft *raft)
 {
-    uint64_t own = UINT64_MAX;
-    if (raft->role == RAFT_LEADER)
-        own = raft->heartbeat_deadline_ms;
-    else if (election_concerns(raft))
-        own = raft->election_deadline_ms;
+    bool waits = raft->role == RAFT_LEADER || election_concerns(raft);
+    uint64_t own = waits ? own_deadline_ms(raft) : UINT64_MAX;
     uint64_t question = read_index_deadline(raft);
     return question < own ? question : own;
 }
