@@ -11,7 +11,6 @@ import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 OUT = ROOT / os.environ.get("RAFTLAB_OUT", "build")
-SANITIZED = OUT / "sanitized"
 BUILT = "RAFTLAB_BUILT" in os.environ
 BUILD_SECONDS_MAX = 900
 
@@ -54,13 +53,22 @@ def relative(path: pathlib.Path) -> str:
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
 
+def lab_folder() -> str:
+    """Where the build with a student's files is, within build/: RAFTLAB_LAB=1 says lab1."""
+    lab = os.environ.get("RAFTLAB_LAB", "")
+    return f"lab{int(lab)}" if lab else ""
+
+
 def program(name: str, *, sanitized: bool = False) -> pathlib.Path:
-    """The path of build/NAME (or its sanitized twin), which is there on return."""
-    path = (SANITIZED if sanitized else OUT) / name
+    """The path of build/NAME (or its sanitized twin), which is there on return. With
+    RAFTLAB_LAB=1 it is build/lab1/NAME (build/lab1/sanitized/NAME)."""
+    folder = lab_folder()
+    lab = [f"LAB={folder.removeprefix('lab')}"] if folder else []
+    path = OUT / folder / ("sanitized" if sanitized else "") / name
     if BUILT and path.exists():
         return path
     if sanitized:
-        make("sanitized", f"OUT={relative(OUT)}", f"SANITIZED={name}")
+        make("sanitized", *lab, f"OUT={relative(OUT)}", f"SANITIZED={name}")
     else:
-        make(f"OUT={relative(OUT)}", relative(path))
+        make(*lab, f"OUT={relative(OUT)}", relative(path))
     return path

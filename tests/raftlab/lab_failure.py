@@ -1,0 +1,86 @@
+"""What a lab's test says when it fails: one exception, and its text for 80 columns."""
+
+import textwrap
+from typing import Iterable, Optional
+
+COLUMNS = 78
+
+# What kind of failure it is; a report may tell them apart.
+CLAIM = "claim"  # an expectation of the test did not come true
+RULE = "rule"  # a checker of the simulator found a rule of Raft broken
+BUDGET = "budget"  # it worked, but it cost more than it may
+STUB = "stub"  # a function was reached that is still to be written
+CRASH = "crash"  # an assertion, a sanitizer's report, a signal
+ENDLESS = "endless"  # it did not come back
+
+
+class LabFailure(AssertionError):
+    """A claim of a lab that does not hold.
+
+    claim     the test's name
+    rule      what is broken: a checker's rule ("vote once"), or labels of docs/figure2.md
+    rules     the labels of the test, whatever was found
+    expected  in words
+    seen      in words
+    seed      of the world
+    lines     the scenario: `raftsim script` comes to the same failure with them
+    kind      one of the words above
+    stderr    what the program has said, mostly before it died
+    command   what runs it again by hand, where that is not `raftsim script`
+    """
+
+    def __init__(
+        self,
+        *,
+        expected: str,
+        seen: str,
+        claim: str = "",
+        rule: str = "",
+        rules: str = "",
+        seed: Optional[int] = None,
+        lines: Iterable[str] = (),
+        kind: str = CLAIM,
+        stderr: str = "",
+        command: str = "",
+    ) -> None:
+        super().__init__(expected, seen)
+        self.claim = claim
+        self.rule = rule or rules
+        self.rules = rules
+        self.expected = expected
+        self.seen = seen
+        self.seed = seed
+        self.lines = list(lines)
+        self.kind = kind
+        self.stderr = stderr
+        self.command = command
+
+    def scenario(self) -> str:
+        """A file for `raftsim script`: what broke, in comments, and the lines."""
+        head = [f"{self.claim or 'A claim of a lab'}: {self.rule}".rstrip(": ")]
+        head += [f"expected: {self.expected}", f"seen: {self.seen}"]
+        comments = (line for text in head for line in textwrap.wrap(text, COLUMNS - 2))
+        return "\n".join([*(f"# {line}" for line in comments), *self.lines, ""])
+
+    def __str__(self) -> str:
+        facts = {
+            "rule": self.rule,
+            "expected": self.expected,
+            "seen": self.seen,
+            "seed": "" if self.seed is None else str(self.seed),
+            "again": self.command,
+        }
+        text = [folded(name, fact) for name, fact in facts.items() if fact]
+        if self.stderr.strip() and self.stderr.strip() not in self.seen:
+            text += ["it said:", textwrap.indent(self.stderr.rstrip(), "  ")]
+        if self.lines:
+            text += ["as a scenario:", *(f"  {line}" for line in self.lines)]
+        return "\n".join(text)
+
+
+def folded(name: str, fact: str) -> str:
+    head = f"{name + ':':<10}"
+    return "\n".join(
+        textwrap.wrap(fact, COLUMNS, initial_indent=head, subsequent_indent=" " * len(head))
+        or [head]
+    )

@@ -1,0 +1,132 @@
+"""One raftsim repl that may be anybody's code: it may die, loop for ever, or print.
+
+Processor time is limited by the kernel, so that an endless loop ends there also on a
+machine that is busy with other things; only what waits for ever is ended by the clock."""
+
+import json
+import os
+import resource
+import select
+import signal
+import subprocess
+import time
+from typing import Any
+
+from raftlab import build
+
+CPU_SECONDS_MAX = 5  # of one world; those of the reference take less than one
+WAIT_SECONDS_MAX = 120  # for one answer
+STUB_EXIT = 70  # labs/todo.h
+SAID_MAX = 8000  # characters of stderr that are kept
+ANSWER = '{"ok":'
+ENVIRONMENT = {
+    "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+}
+
+
+class Died(Exception):
+    """The process is gone, or had to be ended."""
+
+    def __init__(self, status: int, stderr: str, endless: bool) -> None:
+        super().__init__(status, stderr)
+        self.status = status
+        self.stderr = stderr
+        self.endless = endless
+
+    def is_stub(self) -> bool:
+        return self.status == STUB_EXIT and "still to be written" in self.stderr
+
+    def words(self) -> str:
+        """How it ended, in one sentence."""
+        first = next((line for line in self.stderr.splitlines() if line.strip()), "")
+        if self.is_stub():
+            return stub_line(self.stderr)
+        if self.endless:
+            return f"raftsim does not come back: an endless loop? {first}".rstrip()
+        if self.status < 0:
+            how = f"raftsim is killed by {signal_name(-self.status)}"
+        else:
+            how = f"raftsim ends with exit code {self.status}"
+        return f"{how}: {first}" if first else how
+
+
+def signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def stub_line(text: str) -> str:
+    return next(line for line in text.splitlines() if "still to be written" in line)
+
+
+class Process:
+    """A line in, a JSON object out."""
+
+    def __init__(self, *, sanitized: bool = False) -> None:
+        program = build.program("raftsim", sanitized=sanitized)
+        self.words = os.fdopen(os.memfd_create("stderr"), "w+b")
+        self.printed: list[str] = []  # on its stdout, that is no answer
+        self.rest = b""
+        self.child = subprocess.Popen(
+            [str(program), "repl"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.words,
+            env=os.environ | ENVIRONMENT,
+            bufsize=0,
+        )
+        limit = CPU_SECONDS_MAX * (4 if sanitized else 1)
+        resource.prlimit(self.child.pid, resource.RLIMIT_CPU, (limit, limit + 1))
+        resource.prlimit(self.child.pid, resource.RLIMIT_CORE, (0, 0))
+
+    def ask(self, line: str) -> dict[str, Any]:
+        """Its answer to this line; Died where there is none."""
+        try:
+            self.child.stdin.write(line.encode() + b"\n")
+        except BrokenPipeError:
+            raise self.death() from None
+        until = time.monotonic() + WAIT_SECONDS_MAX
+        while True:
+            text = self.read_line(until)
+            at = text.find(ANSWER)
+            if at >= 0:
+                return json.loads(text[at:])
+            self.printed.append(text)
+            del self.printed[:-100]
+
+    def read_line(self, until: float) -> str:
+        out = self.child.stdout.fileno()
+        while b"\n" not in self.rest:
+            ready, _, _ = select.select([out], [], [], max(0, until - time.monotonic()))
+            if not ready:
+                self.child.kill()
+                raise self.death(endless=True)
+            more = os.read(out, 65536)
+            if not more:
+                raise self.death()
+            self.rest += more
+        line, _, self.rest = self.rest.partition(b"\n")
+        return line.decode(errors="replace")
+
+    def death(self, *, endless: bool = False) -> Died:
+        status = self.child.wait()
+        endless = endless or status == -signal.SIGXCPU
+        return Died(status, self.stderr(), endless)
+
+    def stderr(self) -> str:
+        self.words.seek(0)
+        return self.words.read(SAID_MAX).decode(errors="replace")
+
+    def stop(self) -> None:
+        self.child.stdin.close()
+        if self.child.poll() is None:
+            try:
+                self.child.wait(10)
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+                self.child.wait()
+        self.child.stdout.close()
+        self.words.close()
