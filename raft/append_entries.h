@@ -10,6 +10,8 @@
 
 #include "raft/raft.h"
 
+struct progress;
+
 // Of the current or an older term. RAFT_INVALID where no correct leader could send it.
 enum raft_status append_entries_receive(struct raft *raft,
                                         const struct raft_message *message,
@@ -18,6 +20,10 @@ enum raft_status append_entries_receive(struct raft *raft,
 enum raft_status append_entries_receive_reply(struct raft *raft,
                                               const struct raft_message *message,
                                               struct raft_output *output);
+
+// As leader: this peer's durable log equals the own up to match_index (LEAD-3a). True
+// where that is news.
+bool append_entries_matched(struct progress *peer, raft_index match_index);
 
 // As leader: owes every peer a message, be it empty.
 void append_entries_heartbeat(struct raft *raft);

@@ -21,7 +21,4 @@ void commit_apply(struct raft *raft, struct raft_output *output);
 // The host reports: applied up to here.
 enum raft_status commit_applied(struct raft *raft, raft_index index);
 
-// Whether more could be handed out at once.
-bool commit_has_more(const struct raft *raft);
-
 #endif

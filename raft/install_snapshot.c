@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "raft/append_entries.h"
 #include "raft/commit.h"
 #include "raft/configuration.h"
 #include "raft/durability.h"
@@ -265,7 +266,7 @@ enum raft_status install_snapshot_receive_reply(struct raft *raft,
     if (reply->installed) {
         if (reply->last_included_index > raft->log.last_index)
             return RAFT_INVALID;
-        progress_acknowledged(peer, reply->last_included_index);
+        append_entries_matched(peer, reply->last_included_index);
         if (peer->state == RAFT_SNAPSHOT)
             progress_become_probe(peer, peer->match_index + 1);
         return RAFT_OK;

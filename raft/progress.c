@@ -71,21 +71,15 @@ void progress_sent(struct progress *progress, raft_index last_index, uint64_t by
     progress->next_index = last_index + 1;
 }
 
-bool progress_acknowledged(struct progress *progress, raft_index match_index)
+void progress_arrived(struct progress *progress)
 {
-    // Messages may arrive in any order: an old acknowledgement says nothing new.
-    if (match_index <= progress->match_index)
-        return false;
-    progress->match_index = match_index;
-    if (progress->next_index <= match_index)
-        progress->next_index = match_index + 1;
     while (progress->inflight_count > 0 &&
-           progress->inflight[progress->inflight_first].last_index <= match_index) {
+           progress->inflight[progress->inflight_first].last_index <=
+               progress->match_index) {
         progress->inflight_bytes -= progress->inflight[progress->inflight_first].bytes;
         progress->inflight_first = (progress->inflight_first + 1) % RAFT_INFLIGHT_MAX;
         progress->inflight_count--;
     }
-    return true;
 }
 
 bool progress_refusal_is_news(const struct progress *progress,

@@ -67,9 +67,8 @@ bool progress_may_send(const struct progress *progress,
 // Entries up to `last_index` were sent, with so many bytes of data.
 void progress_sent(struct progress *progress, raft_index last_index, uint64_t bytes);
 
-// The peer's durable log equals the leader's up to `match_index`. True where that is
-// news.
-bool progress_acknowledged(struct progress *progress, raft_index match_index);
+// What it has acknowledged, up to match_index, is in flight no more.
+void progress_arrived(struct progress *progress);
 
 // Whether a refusal of `prev_log_index` still says something about the peer's log.
 bool progress_refusal_is_news(const struct progress *progress,

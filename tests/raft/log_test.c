@@ -1,4 +1,5 @@
 // The log in its rings, its progress and its quorums, each alone.
+#include "raft/append_entries.h"
 #include "raft/log.h"
 #include "raft/configuration.h"
 #include "raft/progress.h"
@@ -203,11 +204,11 @@ TEST(acknowledgements_free_the_window_up_to_what_they_cover)
     CHECK(!progress_may_send(&peer, &four));
     CHECK(progress_may_send(&peer, &five));
     CHECK(!progress_may_send(&peer, &few_bytes));
-    CHECK(progress_acknowledged(&peer, 12));
+    CHECK(append_entries_matched(&peer, 12));
     CHECK_EQ(peer.inflight_count, 2);
     CHECK_EQ(peer.inflight_bytes, 200);
-    CHECK(!progress_acknowledged(&peer, 12));
-    CHECK(!progress_acknowledged(&peer, 5));
+    CHECK(!append_entries_matched(&peer, 12));
+    CHECK(!append_entries_matched(&peer, 5));
     CHECK_EQ(peer.match_index, 12);
     progress_become_probe(&peer, 13);
     CHECK_EQ(peer.inflight_count, 0);
@@ -224,7 +225,7 @@ TEST(a_refusal_is_news_only_of_what_is_not_known_to_match)
     CHECK(progress_refusal_is_news(&peer, 10));
     CHECK(!progress_refusal_is_news(&peer, 9)); // another probe's
     progress_become_replicate(&peer);
-    progress_acknowledged(&peer, 7);
+    append_entries_matched(&peer, 7);
     CHECK(!progress_refusal_is_news(&peer, 7));
     CHECK(progress_refusal_is_news(&peer, 8));
 }
