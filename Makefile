@@ -81,7 +81,7 @@ LIBS := $(OUT)/libsim.a $(OUT)/libserver.a $(OUT)/librpc.a $(OUT)/libservice.a \
         $(OUT)/libposix.a $(OUT)/libhost.a $(OUT)/libcore.a
 
 # A shell is a program that a test speaks to.
-TEST_SRC := $(wildcard tests/*/*_test.c tests/*/*_shell.c)
+TEST_SRC := $(wildcard tests/*/*_test.c tests/labs/*/*_test.c tests/*/*_shell.c)
 TEST_BIN := $(patsubst tests/%.c,$(OUT)/tests/%,$(TEST_SRC))
 FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.c)
 FUZZ_BIN := $(patsubst tests/%.c,$(OUT)/tests/%,$(FUZZ_SRC))
@@ -129,6 +129,7 @@ $(eval $(call test_rule,host/,libposix libhost libcore,))
 $(eval $(call test_rule,rpc/,librpc libposix libhost libcore,$$(PKG_LIBS)))
 $(eval $(call test_rule,kvserver/,libserver librpc libservice libposix libhost libcore,$$(PKG_LIBS)))
 $(eval $(call test_rule,sim/,libsim libservice libhost libcore,))
+$(eval $(call test_rule,labs/,libsim libservice libposix libhost libcore,))
 $(eval $(call test_rule,,libsim libserver librpc libservice libposix libhost libcore,$$(PKG_LIBS)))
 
 # A fuzz target replays its corpus, or is linked with libFuzzer (FUZZER=1, clang).
@@ -361,7 +362,7 @@ coverage: ## lines and branches of raft/ that its tests reach (gcovr)
 	status=$$?; awk -F, -f tests/coverage.awk $(COVERED)/table.csv; exit $$status
 
 FORMATTED = $(wildcard raft/*.[ch] raft/host/*.[ch] rpc/*.[ch] kvserver/*.[ch] \
-            kvserver/*/*.[ch] sim/*.[ch] sim/*/*.[ch] tests/*.[ch] tests/*/*.[ch] docs/examples/*/*.c)
+            kvserver/*/*.[ch] sim/*.[ch] sim/*/*.[ch] tests/*.[ch] tests/*/*.[ch] tests/labs/*/*.[ch] docs/examples/*/*.c)
 lint: ## formatting, clang-tidy, and Python that compiles and uses what it imports
 	@CC='$(CC)' sh tests/bootstrap.sh check lint
 	clang-format --dry-run --Werror $(FORMATTED)
@@ -383,5 +384,5 @@ help: ## list what can be asked for
         bench-programs FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
--include $(patsubst %.o,%.d,$(call objects,$(OVERLAY) $(wildcard labs/*.c raft/*.c raft/host/*.c rpc/*.c kvserver/*.c kvserver/*/*.c sim/*.c sim/*/*.c tests/*.c tests/*/*.c)))
+-include $(patsubst %.o,%.d,$(call objects,$(OVERLAY) $(wildcard labs/*.c raft/*.c raft/host/*.c rpc/*.c kvserver/*.c kvserver/*/*.c sim/*.c sim/*/*.c tests/*.c tests/*/*.c tests/labs/*/*.c)))
 -include $(patsubst %.c,$(PIC)/%.d,$(CORE_SRC) $(HOST_SRC) $(POSIX_SRC) $(RPC_SRC))

@@ -15,6 +15,7 @@ TEST(an_entry_of_the_own_term_on_a_majority_is_committed)
 }
 
 // Sizes 1 to 7, odd and even: a majority is more than half.
+// LAB 2 step 5, 1 point: LEAD-4
 TEST(a_majority_is_more_than_half_in_clusters_of_every_size)
 {
     for (uint32_t size = 1; size <= 7; size++) {
@@ -48,6 +49,7 @@ TEST(learners_do_not_count_towards_commitment)
 }
 
 // LEAD-4, section 5.4.2
+// LAB 2 step 6, 1 point: LEAD-4
 TEST(an_entry_of_an_older_term_is_not_committed_by_counting)
 {
     struct node node;
@@ -64,6 +66,7 @@ TEST(an_entry_of_an_older_term_is_not_committed_by_counting)
 }
 
 // Figure 8, as the paper tells it. S1 leads in term 2 and 4, S5 in term 3.
+// LAB 2 step 6, 1 point: LEAD-4
 TEST(figure_8_an_overwritten_entry_was_never_committed)
 {
     struct group group;
@@ -122,6 +125,7 @@ TEST(committed_entries_are_applied_in_order_and_once)
     node_stop(&node);
 }
 
+// LAB 2 step 2, 1 point: ALL-1
 TEST(a_backlog_is_handed_out_in_pages_without_a_gap)
 {
     struct node node;
@@ -168,6 +172,7 @@ TEST(an_application_that_was_not_asked_for_is_refused)
 }
 
 // Sections 5.3 and 6.4: a new leader commits what it inherited with its own no-op.
+// LAB 2 step 6, 1 point: LEAD-2 LEAD-4
 TEST(a_new_leader_begins_its_term_with_a_no_op)
 {
     struct group group;

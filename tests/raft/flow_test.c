@@ -127,6 +127,7 @@ TEST(a_window_full_of_lost_messages_opens_again)
 }
 
 // Bug 36: one that cannot be sent anything does not stand before the others.
+// LAB 2 step 5, 1 point: LEAD-3
 TEST(a_peer_that_is_stuck_does_not_keep_the_others_waiting)
 {
     struct node node;

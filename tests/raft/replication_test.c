@@ -27,6 +27,7 @@ static const struct raft_append_entries_reply *reply_of(const struct node *node)
 }
 
 // AE-1
+// LAB 2 step 1, 1 point: AE-1
 TEST(entries_of_an_older_term_are_refused_with_the_own_term)
 {
     struct node node;
@@ -83,6 +84,7 @@ TEST(a_conflicting_entry_goes_with_all_behind_it_and_new_ones_come)
 }
 
 // AE-3: only a conflict takes entries away.
+// LAB 2 step 1, 1 point: AE-3
 TEST(an_old_short_message_takes_nothing_away)
 {
     struct node node;
@@ -97,6 +99,7 @@ TEST(an_old_short_message_takes_nothing_away)
 }
 
 // AE-5: the commit index goes no further than the last entry shown to match.
+// LAB 2 step 2, 1 point: AE-5
 TEST(a_follower_commits_no_further_than_the_last_new_entry)
 {
     struct node node;
@@ -109,6 +112,7 @@ TEST(a_follower_commits_no_further_than_the_last_new_entry)
 }
 
 // AE-5: a smaller leaderCommit, from an older message, takes nothing back.
+// LAB 2 step 2, 1 point: AE-5 STATE-4
 TEST(the_commit_index_never_goes_down)
 {
     struct node node;
@@ -164,6 +168,7 @@ static const struct {
     {{1, 1, 1, 2, 2, 2, 3, 3, 3, 3, 3}, 11},
 };
 
+// LAB 2 step 7, 1 point: LEAD-3b AE-3
 TEST(a_new_leader_repairs_every_log_of_figure_7)
 {
     static const raft_term leader_terms[] = {1, 1, 1, 4, 4, 5, 5, 6, 6, 6};
@@ -188,6 +193,7 @@ TEST(a_new_leader_repairs_every_log_of_figure_7)
 }
 
 // Section 5.3: a whole term is skipped for each refusal, not an entry.
+// LAB 2 step 8, 1 point: LEAD-3b
 TEST(backing_up_takes_one_refusal_for_each_term_that_differs)
 {
     struct group group;
@@ -223,6 +229,7 @@ TEST(backing_up_takes_one_refusal_for_each_term_that_differs)
 }
 
 // LEAD-2
+// LAB 2 step 5, 1 point: LEAD-2 LEAD-3
 TEST(a_leader_appends_a_command_and_sends_it_to_all)
 {
     struct node node;
@@ -244,6 +251,7 @@ TEST(a_leader_appends_a_command_and_sends_it_to_all)
     node_stop(&node);
 }
 
+// LAB 2 step 3, 1 point: LEAD-2
 TEST(only_a_leader_takes_proposals_and_others_say_who_leads)
 {
     struct node node;
@@ -371,6 +379,7 @@ TEST(a_probed_peer_gets_one_message_until_it_answers_or_a_heartbeat_is_due)
 }
 
 // LEAD-3a
+// LAB 2 step 5, 1 point: LEAD-3a
 TEST(an_acknowledgement_never_lowers_the_match_index)
 {
     struct node node;
@@ -418,6 +427,7 @@ TEST(a_lost_message_is_found_and_sent_again)
 }
 
 // LEAD-3b: and where nothing follows, at the heartbeat.
+// LAB 2 step 7, 1 point: LEAD-3b LEAD-1
 TEST(a_lost_last_message_is_found_by_the_heartbeat)
 {
     struct group group;
