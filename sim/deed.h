@@ -15,6 +15,7 @@ enum deed_kind {
     DEED_SYNC,     // its disk ends a sync
     DEED_REQUEST,  // a client's `request` reaches it
     DEED_COMMAND,  // `command`; node 0: it concerns no single node
+    DEED_PHASE,    // `command`: time passes in it, and it does many of the others
 };
 
 // Borrowed for the call.

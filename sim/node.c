@@ -2,6 +2,7 @@
 
 #include "sim/faults/faults_disks.h"
 #include "sim/node_config.h"
+#include "sim/node_crash.h"
 #include "sim/node_machine.h"
 #include "sim/node_requests.h"
 #include "sim/packet.h"
@@ -275,29 +276,6 @@ static void refuse_start(struct node *node)
                         node->stopped);
 }
 
-// The disk goes on as it was when the node was cut off.
-static void take_cut_disk(struct node *node)
-{
-    if (!node_is_cut_off(node))
-        return;
-    sim_disk_free(node->disk);
-    node->disk = node->cut_disk;
-    node->cut_disk = NULL;
-    sim_disk_door(node->disk, &node->io.disk);
-}
-
-static void die_starting(struct node *node)
-{
-    enum sim_disk_crash_mode mode = (enum sim_disk_crash_mode)random_below(
-        &node->disk_random, SIM_DISK_CRASH_MODE_COUNT);
-
-    node_machine_stop(node);
-    node->host = NULL;
-    node->stopped[0] = '\0';
-    take_cut_disk(node);
-    sim_disk_crash(node->disk, &node->disk_random, mode);
-}
-
 bool node_start(struct node *node)
 {
     struct world *world = node->world;
@@ -320,7 +298,7 @@ bool node_start(struct node *node)
     node->host = host_open(node->memory, &config, &node->io, node_now_ms(node),
                            node->stopped, sizeof(node->stopped));
     if (node_is_cut_off(node)) {
-        die_starting(node);
+        node_crash_starting(node);
         return false;
     }
     if (node->host == NULL) {
@@ -336,58 +314,6 @@ bool node_start(struct node *node)
     node->tick_us = world->now_us;
     push(node, world->now_us, WORLD_TICK, 0);
     return true;
-}
-
-static void tell_crash(struct node *node, enum sim_disk_crash_mode mode, uint64_t draw)
-{
-    static const char *const losses[SIM_DISK_CRASH_MODE_COUNT] = {
-        [SIM_DISK_LOSE_ALL] = "all",
-        [SIM_DISK_LOSE_TAIL] = "tail",
-        [SIM_DISK_LOSE_SECTORS] = "sectors",
-        [SIM_DISK_LOSE_NOTHING] = "nothing",
-    };
-    bool drawn = mode == SIM_DISK_LOSE_TAIL || mode == SIM_DISK_LOSE_SECTORS;
-    char by[32] = "";
-
-    if (drawn)
-        snprintf(by, sizeof(by), " draw=%" PRIu64, draw);
-    world_tell_command(node->world, node->id, "crash %" PRIu32 " lose %s%s", node->id,
-                       losses[mode], by);
-}
-
-void node_crash(struct node *node, enum sim_disk_crash_mode mode)
-{
-    node_crash_drawn(node, mode, random_u64(&node->disk_random));
-}
-
-void node_crash_drawn(struct node *node, enum sim_disk_crash_mode mode, uint64_t draw)
-{
-    struct random random;
-
-    random_seed(&random, draw, 0);
-    if (node->up)
-        tell_crash(node, mode, draw);
-    if (node->up) {
-        checker_crash(node->world->checker, node->id);
-        node_machine_stop(node);
-        node->host = NULL;
-        node_requests_forget(node);
-        for (uint32_t i = 0; i < node->waiting_count; i++)
-            node_drop(node, &node->waiting[i]);
-        node->waiting_count = 0;
-    }
-    node->sync_count = 0;
-    node->up = false;
-    node->paused = false;
-    node->stopped[0] = '\0';
-    node->crash_at_write = node->crash_is_set = false;
-    node->effects_left = 0;
-    node->stutter_us = 0;
-    take_cut_disk(node);
-    node->view.role = RAFT_FOLLOWER;
-    node->view.leader_id = 0;
-    node->view.configuration = NULL; // it lay in the core
-    sim_disk_crash(node->disk, &random, mode);
 }
 
 void node_lose_disk(struct node *node)

@@ -32,6 +32,13 @@ struct node_proposal {
     uint64_t request;
 };
 
+// How the next crash goes that comes by itself: at a write, or inside a step.
+struct node_crash_plan {
+    bool set; // else it is drawn
+    enum sim_disk_crash_mode mode;
+    uint64_t draw;
+};
+
 struct node {
     raft_id id;
     struct world *world;
@@ -51,6 +58,7 @@ struct node {
     bool crash_is_set;         // that write has come
     uint32_t effects_left;     // disk calls and sends until it is cut off; 0: it is not
     struct sim_disk *cut_disk; // its disk at that very point; NULL: it was not cut off
+    struct node_crash_plan crash_plan; // of the crash that one of these leads to
     bool damage_waits;         // for a snapshot that arrives, to damage a chunk of it
     uint64_t stutter_us;       // it works in bursts, with such pauses; 0: it does not
     uint32_t stutters_left;
@@ -93,9 +101,6 @@ void node_release(struct node *node);
 // Opens the host on what the disk holds. False, with the reason in node->stopped, where
 // it refuses, or without one where it was cut off on the way.
 bool node_start(struct node *node);
-void node_crash(struct node *node, enum sim_disk_crash_mode mode);
-// The same; what chance takes of the disk is drawn from this number.
-void node_crash_drawn(struct node *node, enum sim_disk_crash_mode mode, uint64_t draw);
 void node_pause(struct node *node);
 void node_resume(struct node *node);
 

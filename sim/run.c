@@ -44,6 +44,7 @@ void run_settle(struct world *world)
     bool equal = false;
     raft_id node = 0;
 
+    world_tell_phase(world, "settle");
     clients_stop(world);
     faults_stop(world, true);
     while (world->now_us < end_us) {
@@ -66,13 +67,13 @@ void run_settle(struct world *world)
                         SETTLE_TIMEOUTS);
 }
 
-// One more write has to be committed soon; it is asked of whoever leads.
-static void probe(struct world *world)
+void run_probe(struct world *world)
 {
     static const struct bytes words[3] = {{"SET", 3}, {"probe", 5}, {"1", 1}};
     uint64_t end_us = world->now_us + timeouts_us(world, PROBE_TIMEOUTS);
     int64_t ticket = -1;
 
+    world_tell_phase(world, "probe");
     while (world->now_us < end_us) {
         const struct node *leader = world_leader(world);
         enum raft_status status;
@@ -106,6 +107,7 @@ enum linearize_verdict run_linearize(struct world *world)
 {
     struct linearize_result result;
 
+    world_tell_phase(world, "check");
     judge(world, &result);
     if (result.verdict == LINEARIZE_NO) {
         size_t size;
@@ -165,7 +167,7 @@ void run_finish(struct world *world, const struct run_options *options,
         run_settle(world);
         result->settle_ms = world_now_ms(world) - from_ms;
         if (!stands_still(world))
-            probe(world);
+            run_probe(world);
     }
     if (!stands_still(world) && !options->unchecked)
         result->verdict = run_linearize(world);

@@ -64,6 +64,9 @@ bool run_execute(const struct run_options *options, struct run_result *result,
 // nothing is under way; a failure is a liveness violation.
 void run_settle(struct world *world);
 
+// One more write has to be committed soon, by whoever leads; else that is one, too.
+void run_probe(struct world *world);
+
 // Checks the history so far; a violation where the answer is no.
 enum linearize_verdict run_linearize(struct world *world);
 

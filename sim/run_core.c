@@ -1,4 +1,5 @@
 #include "sim/run_core.h"
+#include "sim/node_crash.h"
 
 #include <inttypes.h>
 
@@ -60,40 +61,51 @@ static uint32_t draw_core(struct world *world, struct random *random)
 
 // ---- what becomes of the rest ---------------------------------------------------
 
-enum core_fate {
-    FATE_DOWN,
-    FATE_CUT_OFF, // from all
-    FATE_MUTE,    // hears the core, but nobody there hears it
-    FATE_DEAF,    // the core hears it, but it hears nobody there
-    FATE_COUNT,
+static const char *const fates[RUN_CORE_FATE_COUNT] = {
+    [RUN_CORE_DOWN] = "down",
+    [RUN_CORE_CUT_OFF] = "off",
+    [RUN_CORE_MUTE] = "mute",
+    [RUN_CORE_DEAF] = "deaf",
 };
 
+const char *run_core_fate_text(enum run_core_fate fate)
+{
+    return fates[fate];
+}
+
 static void break_links(struct world *world, raft_id id, uint32_t core,
-                        enum core_fate fate)
+                        enum run_core_fate fate)
 {
     for (raft_id other = 1; other <= world->config.node_count; other++) {
         if ((core >> other & 1) == 0)
             continue;
-        links_cut(&world->links, id, other, fate != FATE_DEAF);
-        links_cut(&world->links, other, id, fate != FATE_MUTE);
+        links_cut(&world->links, id, other, fate != RUN_CORE_DEAF);
+        links_cut(&world->links, other, id, fate != RUN_CORE_MUTE);
     }
 }
 
-static void break_rest(struct world *world, struct random *random, uint32_t core)
+static void draw_fates(const struct world *world, struct random *random,
+                       struct run_core_plan *plan)
 {
     // Without both of these a node that hears nobody is known to disturb all others.
     bool sticky = world->config.pre_vote && world->config.check_quorum;
 
-    for (raft_id id = 1; id <= world->config.node_count; id++) {
-        enum core_fate fate =
-            (enum core_fate)random_below(random, sticky ? FATE_COUNT : FATE_DEAF);
+    for (raft_id id = 1; id <= world->config.node_count; id++)
+        plan->fates[id] = (enum run_core_fate)random_below(
+            random, sticky ? RUN_CORE_FATE_COUNT : RUN_CORE_DEAF);
+}
 
-        if ((core >> id & 1) != 0)
+static void break_rest(struct world *world, const struct run_core_plan *plan)
+{
+    for (raft_id id = 1; id <= world->config.node_count; id++) {
+        enum run_core_fate fate = plan->fates[id];
+
+        if ((plan->nodes >> id & 1) != 0)
             continue;
         trace_note(&world->trace, world->now_us, "n%" PRIu32 " stays broken, fate %d",
                    id, (int)fate);
-        if (fate != FATE_DOWN)
-            break_links(world, id, core, fate);
+        if (fate != RUN_CORE_DOWN)
+            break_links(world, id, plan->nodes, fate);
         else if (world->nodes[id].up)
             node_crash(&world->nodes[id], SIM_DISK_LOSE_NOTHING);
     }
@@ -172,22 +184,50 @@ static void wait_for(struct world *world, uint32_t core, uint64_t end_us)
                                    : "taken no write");
 }
 
-uint64_t run_core(struct world *world)
+// As a line of the language: who is healed, and what becomes of the others.
+static void tell_plan(struct world *world, const struct run_core_plan *plan)
+{
+    struct buffer line = {0};
+
+    for (raft_id id = 1; id <= world->config.node_count; id++)
+        if ((plan->nodes >> id & 1) != 0)
+            buffer_format(&line, " %" PRIu32, id);
+    for (raft_id id = 1; id <= world->config.node_count; id++)
+        if ((plan->nodes >> id & 1) == 0 && world->nodes[id].incarnation > 0)
+            buffer_format(&line, " %s %" PRIu32, fates[plan->fates[id]], id);
+    world_tell_phase(world, "core%.*s", (int)line.size, line.data);
+    buffer_free(&line);
+}
+
+bool run_core_can(const struct world *world, const struct run_core_plan *plan)
+{
+    return can_decide(world, plan->nodes);
+}
+
+uint64_t run_core_carry_out(struct world *world, const struct run_core_plan *plan)
 {
     uint64_t from_us = world->now_us;
     uint64_t timeout_us = (uint64_t)world->config.election_timeout_ms * 2000;
+
+    tell_plan(world, plan);
+    trace_note(&world->trace, world->now_us, "a core of nodes %" PRIx32 " is healed",
+               plan->nodes >> 1);
+    clients_stop(world);
+    faults_stop_for(world, plan->nodes);
+    break_rest(world, plan);
+    wait_for(world, plan->nodes, from_us + CORE_TIMEOUTS * timeout_us);
+    return (world->now_us - from_us) / 1000;
+}
+
+uint64_t run_core(struct world *world)
+{
+    struct run_core_plan plan = {.nodes = 0};
     struct random random;
-    uint32_t core;
 
     random_seed(&random, world->config.seed, WORLD_STREAM_CORE);
-    core = draw_core(world, &random);
-    if (core == 0)
+    plan.nodes = draw_core(world, &random);
+    if (plan.nodes == 0)
         return 0;
-    trace_note(&world->trace, world->now_us, "a core of nodes %" PRIx32 " is healed",
-               core >> 1);
-    clients_stop(world);
-    faults_stop_for(world, core);
-    break_rest(world, &random, core);
-    wait_for(world, core, from_us + CORE_TIMEOUTS * timeout_us);
-    return (world->now_us - from_us) / 1000;
+    draw_fates(world, &random, &plan);
+    return run_core_carry_out(world, &plan);
 }

@@ -137,19 +137,37 @@ void world_tell(struct world *world, const struct deed *deed)
         world->watch.told(world->watch.context, world, deed);
 }
 
+static void tell_line(struct world *world, enum deed_kind kind, raft_id node,
+                      const char *format, va_list arguments)
+{
+    struct deed deed = {.kind = kind, .node = node};
+    char line[COMMAND_BYTES];
+
+    vsnprintf(line, sizeof(line), format, arguments);
+    deed.command = line;
+    world_tell(world, &deed);
+}
+
 void world_tell_command(struct world *world, raft_id node, const char *format, ...)
 {
-    struct deed deed = {.kind = DEED_COMMAND, .node = node};
-    char line[COMMAND_BYTES];
     va_list arguments;
 
     if (world->watch.told == NULL)
         return;
     va_start(arguments, format);
-    vsnprintf(line, sizeof(line), format, arguments);
+    tell_line(world, DEED_COMMAND, node, format, arguments);
     va_end(arguments);
-    deed.command = line;
-    world->watch.told(world->watch.context, world, &deed);
+}
+
+void world_tell_phase(struct world *world, const char *format, ...)
+{
+    va_list arguments;
+
+    if (world->watch.told == NULL)
+        return;
+    va_start(arguments, format);
+    tell_line(world, DEED_PHASE, 0, format, arguments);
+    va_end(arguments);
 }
 
 bool world_step(struct world *world)
@@ -179,6 +197,16 @@ bool world_run_until(struct world *world, uint64_t time_us)
     if (world->now_us < time_us)
         world->now_us = time_us;
     return !world_violated(world) && !world->halted;
+}
+
+bool world_run_before(struct world *world, uint64_t time_us)
+{
+    if (time_us <= world->now_us)
+        return !world_violated(world) && !world->halted;
+    if (!world_run_until(world, time_us - 1))
+        return false;
+    world->now_us = time_us;
+    return true;
 }
 
 struct node *world_leader(struct world *world)

@@ -164,10 +164,16 @@ bool world_step(struct world *world);
 // Takes all events up to this time, and moves the clock there.
 bool world_run_until(struct world *world, uint64_t time_us);
 
+// Takes all events before this time, and moves the clock there: what is done now comes
+// before all else at this time.
+bool world_run_before(struct world *world, uint64_t time_us);
+
 // Tells the watch of a deed; a command is formatted only where there is one.
 void world_tell(struct world *world, const struct deed *deed);
 void world_tell_command(struct world *world, raft_id node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+void world_tell_phase(struct world *world, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 bool world_violated(const struct world *world);
 

@@ -1,4 +1,5 @@
 #include "sim/experiment/election_timeouts.h"
+#include "sim/node_crash.h"
 
 #include <assert.h>
 #include <inttypes.h>

@@ -4,6 +4,7 @@
 #include "sim/faults/faults_disks.h"
 #include "sim/faults/faults_network.h"
 #include "sim/faults/faults_nodes.h"
+#include "sim/node_crash.h"
 #include "sim/world.h"
 
 #include <string.h>
@@ -289,7 +290,8 @@ static void strike(struct world *world)
 
 void faults_crash_now(struct world *world, raft_id id)
 {
-    faults_nodes_crash(world, id);
+    if (!node_crash_as_planned(&world->nodes[id]))
+        faults_nodes_crash(world, id);
 }
 
 // ---- healing --------------------------------------------------------------------

@@ -1,6 +1,7 @@
 #include "sim/faults/faults_disks.h"
 
 #include "sim/faults/faults_nodes.h"
+#include "sim/node_crash.h"
 #include "sim/world.h"
 
 #include <inttypes.h>

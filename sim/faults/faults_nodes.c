@@ -1,5 +1,6 @@
 #include "sim/faults/faults_nodes.h"
 
+#include "sim/node_crash.h"
 #include "sim/world.h"
 
 #include <inttypes.h>

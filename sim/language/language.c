@@ -4,6 +4,7 @@
 #include "sim/json.h"
 #include "sim/language/language_expect.h"
 #include "sim/language/language_faults.h"
+#include "sim/language/language_links.h"
 #include "sim/language/language_manual.h"
 #include "sim/language/language_members.h"
 #include "sim/language/language_show.h"
@@ -35,6 +36,7 @@ struct command {
 static bool help(struct language *language);
 static bool quit(struct language *language);
 static bool refused(struct language *language);
+static bool at(struct language *language);
 
 enum { ANY = LANGUAGE_WORDS_MAX };
 
@@ -46,6 +48,7 @@ static const struct command commands[] = {
      "[message_bytes=B] [inflight=N] [inflight_bytes=B] [uncommitted_bytes=B] "
      "[command_bytes=B] "
      "[clients=C] [keys=K] [lease=PERCENT] [clock=DURATION] [snapshot_entries=N] "
+     "[drift=PERCENT] [ahead=DURATION,...] [ordered=on|off] [equal_seeds=on|off] "
      "[snapshot_tail=N] [snapshot_chunk=BYTES] [segment=BYTES] [wire=json]"},
     {"run", language_world_run, TIMED, 2, 8,
      "run DURATION | run until CONDITION [within DURATION]"},
@@ -54,6 +57,10 @@ static const struct command commands[] = {
     {"clients", language_world_clients, TIMED, 2, 4,
      "clients start COUNT [keys=K] | clients stop"},
     {"settle", language_world_settle, TIMED, 1, 1, "settle"},
+    {"core", language_world_core, TIMED, 1, ANY,
+     "core [N... [down N] [off N] [mute N] [deaf N]...]"},
+    {"probe", language_world_probe, TIMED, 1, 1, "probe"},
+    {"at", at, TIMED, 2, ANY, "at TIME [COMMAND...]"},
     {"trace", language_world_trace, ANYWHERE, 2, 3, "trace FILE [ndjson] | trace off"},
     {"partition", language_faults_partition, 0, 2, ANY, "partition 1 2 | 3 4 5"},
     {"star", language_faults_star, 0, 3, ANY, "star HUB LEAF..."},
@@ -76,9 +83,14 @@ static const struct command commands[] = {
     {"loss", language_faults_loss, TIMED, 2, 2, "loss PERCENT"},
     {"duplicate", language_faults_duplicate, TIMED, 2, 2, "duplicate PERCENT"},
     {"corrupt", language_faults_corrupt, TIMED, 2, 2, "corrupt PERCENT"},
+    {"reorder", language_links_reorder, TIMED, 2, 2, "reorder PERCENT"},
+    {"link", language_links_link, TIMED, 2, 9,
+     "link A B | link A > B [delay=MIN..MAX] [slow=PERCENT] [mean=DURATION] "
+     "[loss=PERCENT] [duplicate=PERCENT] | link off"},
+    {"late", language_links_late, TIMED, 2, 2, "late DURATION"},
     {"delay", language_faults_delay, TIMED, 2, 5, "delay MIN..MAX [slow PERCENT MEAN]"},
-    {"crash", language_faults_crash, 0, 2, 5,
-     "crash N [at write | inside K | lose all|tail|torn|sectors|nothing "
+    {"crash", language_faults_crash, 0, 2, 7,
+     "crash N [at write | inside K] [lose all|tail|torn|sectors|nothing "
      "[draw=NUMBER]]"},
     {"restart", language_faults_restart, 0, 2, 2, "restart N"},
     {"pause", language_faults_pause, 0, 2, 2, "pause N"},
@@ -472,6 +484,33 @@ static bool refused(struct language *language)
     buffer_clear(language->out);
     json_string(language->out, "reason", language->error);
     return true;
+}
+
+// A command at a time of the world; alone: time passes up to there.
+static bool at(struct language *language)
+{
+    uint64_t us;
+
+    if (!language_duration(language, 1, &us))
+        return false;
+    if (language_is(language, 2, "at") || language_is(language, 2, "refused") ||
+        language_is(language, 2, "cluster"))
+        return language_fail(language, "usage: at TIME [COMMAND...]");
+    if (language->count == 2) {
+        bool ok = us <= language->world->now_us ||
+                  language_run(language, us, NULL, NULL);
+
+        json_number(language->out, "time_us", language->world->now_us);
+        return ok;
+    }
+    if (us > language->world->now_us &&
+        !language_run(language, us - 1, NULL, NULL))
+        return false;
+    world_run_before(language->world, us);
+    language->count -= 2;
+    memmove(&language->words[0], &language->words[2],
+            language->count * sizeof(language->words[0]));
+    return run_command(language);
 }
 
 bool language_execute(struct language *language, const char *line, size_t size,

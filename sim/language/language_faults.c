@@ -1,4 +1,5 @@
 #include "sim/language/language_faults.h"
+#include "sim/node_crash.h"
 
 #include "sim/json.h"
 #include "sim/language/language_manual.h"
@@ -259,8 +260,9 @@ bool language_faults_delay(struct language *language)
 
 // ---- nodes ----------------------------------------------------------------------
 
-static bool read_crash_mode(struct language *language, enum sim_disk_crash_mode *mode,
-                            uint64_t *draw)
+// Reads "[lose MODE [draw=NUMBER]]" from this word on.
+static bool read_crash_mode(struct language *language, uint32_t at,
+                            enum sim_disk_crash_mode *mode, uint64_t *draw)
 {
     static const struct {
         const char *word;
@@ -272,24 +274,51 @@ static bool read_crash_mode(struct language *language, enum sim_disk_crash_mode 
     };
 
     *mode = SIM_DISK_LOSE_ALL;
-    if (language->count == 2)
+    if (language->count == at)
         return true;
-    if (language->count == 5) {
-        const char *value = language_value(language, 4, "draw");
+    if (language->count == at + 3) {
+        const char *value = language_value(language, at + 2, "draw");
 
         if (value == NULL || !options_number(value, 0, UINT64_MAX, draw))
             return language_fail(language, "\"%s\" is no draw=NUMBER",
-                                 language_word(language, 4));
+                                 language_word(language, at + 2));
     }
     for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-        if (!language_is(language, 2, "lose") ||
-            !language_is(language, 3, modes[i].word))
+        if (!language_is(language, at, "lose") || language->count > at + 3 ||
+            !language_is(language, at + 1, modes[i].word))
             continue;
         *mode = modes[i].mode;
         return true;
     }
-    return language_fail(language, "expected: crash N [at write | inside K | lose "
-                                   "all|tail|torn|sectors|nothing]");
+    return language_fail(language, "expected: crash N [at write | inside K] [lose "
+                                   "all|tail|torn|sectors|nothing [draw=NUMBER]]");
+}
+
+// "crash N at write" or "crash N inside K": it comes by itself, in a mode that is drawn
+// where none is said. Who is down may be cut off in its next start.
+static bool plan_crash(struct language *language, struct node *node)
+{
+    struct node_crash_plan plan = {.draw = 0};
+    bool inside = language_is(language, 2, "inside");
+    uint64_t effects = 0;
+
+    if (!inside && language->world->manual)
+        return language_fail(language, "in a manual world, say when: disk N "
+                                       "sync=manual, and crash N before sync N");
+    if (!inside && !language_is(language, 3, "write"))
+        return language_fail(language, "expected: crash N at write");
+    if (inside && !options_number(language_word(language, 3), 1, UINT32_MAX, &effects))
+        return language_fail(language, "inside wants a number of effects from 1 on");
+    plan.set = language->count > 4;
+    if (plan.set && !read_crash_mode(language, 4, &plan.mode, &plan.draw))
+        return false;
+    note(language);
+    node->crash_plan = plan;
+    if (inside)
+        node->effects_left = (uint32_t)effects;
+    else
+        node->crash_at_write = true;
+    return true;
 }
 
 bool language_faults_crash(struct language *language)
@@ -301,28 +330,12 @@ bool language_faults_crash(struct language *language)
 
     if (!language_node(language, 1, &node))
         return false;
-    if (!node->up)
+    if (!node->up && !language_is(language, 2, "inside"))
         return language_fail(language, "node %u is down already", (unsigned)node->id);
-    if (language_is(language, 2, "at") && language_is(language, 3, "write")) {
-        if (language->world->manual)
-            return language_fail(language, "in a manual world, say when: disk N "
-                                           "sync=manual, and crash N before sync N");
-        note(language);
-        node->crash_at_write = true;
-        return true;
-    }
-    if (language_is(language, 2, "inside")) {
-        uint64_t effects;
-
-        if (!options_number(language_word(language, 3), 1, UINT32_MAX, &effects))
-            return language_fail(language,
-                                 "inside wants a number of effects from 1 on");
-        note(language);
-        node->effects_left = (uint32_t)effects;
-        return true;
-    }
+    if (language_is(language, 2, "at") || language_is(language, 2, "inside"))
+        return plan_crash(language, node);
     draw = random_u64(&node->disk_random);
-    if (!read_crash_mode(language, &mode, &draw))
+    if (!read_crash_mode(language, 2, &mode, &draw))
         return false;
     note(language);
     sim_disk_count(node->disk, &before);
@@ -345,9 +358,14 @@ bool language_faults_restart(struct language *language)
     note(language);
     if (node->up) // its host stopped itself: the process is gone, the machine is not
         node_crash(node, SIM_DISK_LOSE_NOTHING);
-    if (!node_start(node))
+    if (!node_start(node)) {
+        if (node->stopped[0] == '\0') { // it was to crash inside its start
+            json_bool(language->out, "up", false);
+            return true;
+        }
         return language_fail(language, "node %u does not start: %s", (unsigned)node->id,
                              node->stopped);
+    }
     json_number(language->out, "last_index", node->view.last_index);
     json_number(language->out, "term", node->view.current_term);
     return true;

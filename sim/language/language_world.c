@@ -4,6 +4,7 @@
 #include "sim/language/language_expect.h"
 #include "sim/language/options.h"
 #include "sim/run.h"
+#include "sim/run_core.h"
 
 #include <errno.h>
 #include <string.h>
@@ -98,6 +99,26 @@ static bool read_bound(struct language *language, uint32_t at,
     return false;
 }
 
+// "ahead=20ms,0ms,5ms": what the clocks of nodes 1, 2... show beyond the others'.
+static bool read_ahead(struct language *language, const char *text,
+                       struct world_config *config)
+{
+    for (raft_id id = 1; id < LINKS_NODES; id++) {
+        size_t size = strcspn(text, ",");
+        char word[32];
+        uint64_t us;
+
+        snprintf(word, sizeof(word), "%.*s", (int)(size < 40 ? size : 40), text);
+        if (!options_duration(word, &us))
+            return language_fail(language, "ahead is a list of durations with commas");
+        config->clock_ahead_ms[id] = us / 1000;
+        if (text[size] == '\0')
+            return true;
+        text += size + 1;
+    }
+    return language_fail(language, "ahead has more durations than there are nodes");
+}
+
 // Settings of members, clocks and snapshots.
 static bool read_member_setting(struct language *language, uint32_t at,
                                 struct setup *setup)
@@ -117,12 +138,26 @@ static bool read_member_setting(struct language *language, uint32_t at,
         config->lease_drift_percent = ppm / 10000;
         return true;
     }
+    if ((value = language_value(language, at, "drift")) != NULL) {
+        uint32_t ppm;
+
+        if (!options_percent(value, &ppm) || ppm % 10000 != 0)
+            return language_fail(language, "drift is a whole percentage");
+        config->clock_drift_percent = ppm / 10000;
+        return true;
+    }
     if ((value = language_value(language, at, "clock")) != NULL) {
         if (!options_duration(value, &us))
             return language_fail(language, "clock is a duration");
         config->clock_start_ms = us / 1000;
         return true;
     }
+    if ((value = language_value(language, at, "ahead")) != NULL)
+        return read_ahead(language, value, config);
+    if ((value = language_value(language, at, "ordered")) != NULL)
+        return read_switch(language, value, &config->ordered_links);
+    if ((value = language_value(language, at, "equal_seeds")) != NULL)
+        return read_switch(language, value, &config->equal_seeds);
     if ((value = language_value(language, at, "snapshot_entries")) != NULL)
         return read_count(language, value, 1 << 22, &config->snapshot_entries);
     if ((value = language_value(language, at, "snapshot_tail")) != NULL)
@@ -435,6 +470,55 @@ bool language_world_settle(struct language *language)
     show_time(language);
     if (world_violated(language->world))
         return language_fail(language, "the healed cluster did not come to rest");
+    return true;
+}
+
+// Reads "1 2 3 down 4 deaf 5": the nodes of the core, and what becomes of others.
+static bool read_core(struct language *language, struct run_core_plan *plan)
+{
+    for (uint32_t at = 1; at < language->count; at++) {
+        uint32_t fate = 0;
+        struct node *node;
+
+        while (fate < RUN_CORE_FATE_COUNT &&
+               !language_is(language, at, run_core_fate_text((enum run_core_fate)fate)))
+            fate++;
+        at += fate < RUN_CORE_FATE_COUNT;
+        if (!language_node(language, at, &node))
+            return false;
+        if (fate < RUN_CORE_FATE_COUNT)
+            plan->fates[node->id] = (enum run_core_fate)fate;
+        else
+            plan->nodes |= 1u << node->id;
+    }
+    return true;
+}
+
+bool language_world_core(struct language *language)
+{
+    struct world *world = language->world;
+    struct run_core_plan plan = {.nodes = 0};
+
+    if (!read_core(language, &plan))
+        return false;
+    if (language->count > 1 && !run_core_can(world, &plan))
+        return language_fail(language, "these nodes cannot decide by themselves");
+    if (language->count > 1)
+        run_core_carry_out(world, &plan);
+    else
+        run_core(world);
+    show_time(language);
+    if (world_violated(world))
+        return language_fail(language, "the core did not do its work");
+    return true;
+}
+
+bool language_world_probe(struct language *language)
+{
+    run_probe(language->world);
+    show_time(language);
+    if (world_violated(language->world))
+        return language_fail(language, "no write was committed in time");
     return true;
 }
 

@@ -10,6 +10,8 @@ bool language_world_step(struct language *language);
 bool language_world_timeout(struct language *language);
 bool language_world_clients(struct language *language);
 bool language_world_settle(struct language *language);
+bool language_world_core(struct language *language);
+bool language_world_probe(struct language *language);
 bool language_world_trace(struct language *language);
 
 #endif

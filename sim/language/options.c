@@ -21,9 +21,10 @@ bool options_number(const char *text, uint64_t low, uint64_t high, uint64_t *num
     return value >= low && value <= high;
 }
 
-// Splits "150ms" into its number (digits and at most one point, as thousandths) and
-// what stands behind it.
-static bool split_number(const char *text, uint64_t *thousandths, const char **rest)
+// Splits "150ms" into its number (digits and at most one point, with so many places
+// behind it) and what stands behind it.
+static bool split_number(const char *text, int places, uint64_t *number,
+                         const char **rest)
 {
     uint64_t value = 0;
     int decimals = -1;
@@ -34,18 +35,18 @@ static bool split_number(const char *text, uint64_t *thousandths, const char **r
             decimals = 0;
             continue;
         }
-        if (decimals == 3 || value > UINT64_MAX / 1000000000000)
+        if (decimals == places || value > UINT64_MAX / 1000000)
             return false;
         decimals += decimals >= 0;
         value = value * 10 + (uint64_t)(*text - '0');
         any = true;
     }
-    for (; decimals < 3; decimals++) {
+    for (; decimals < places; decimals++) {
         if (decimals < 0)
             decimals = 0;
         value *= 10;
     }
-    *thousandths = value;
+    *number = value;
     *rest = text;
     return any;
 }
@@ -60,7 +61,7 @@ bool options_duration(const char *text, uint64_t *us)
     uint64_t thousandths;
     const char *rest;
 
-    if (!split_number(text, &thousandths, &rest))
+    if (!split_number(text, 3, &thousandths, &rest))
         return false;
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
         if (strcmp(rest, units[i].unit) != 0)
@@ -75,12 +76,12 @@ bool options_duration(const char *text, uint64_t *us)
 
 bool options_percent(const char *text, uint32_t *ppm)
 {
-    uint64_t thousandths;
+    uint64_t number; // with four places behind the point: in millionths of all
     const char *rest;
 
-    if (!split_number(text, &thousandths, &rest) || thousandths > 100000)
+    if (!split_number(text, 4, &number, &rest) || number > 1000000)
         return false;
-    *ppm = (uint32_t)thousandths * 10;
+    *ppm = (uint32_t)number;
     return *rest == '\0' || strcmp(rest, "%") == 0;
 }
 

@@ -3,6 +3,7 @@
 #include "sim/manual.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <string.h>
 
 // How far the node's clock went since it was last acted on.
@@ -95,12 +96,37 @@ static void add_request(struct record *record, const struct request *request,
     buffer_free(&line);
 }
 
+// A crash inside the node's newest act is written before it: behind so many writes and
+// sends from there on.
+static bool add_cut(struct record *record, const struct world *world,
+                    const struct deed *deed)
+{
+    struct tape *tape = record->tape;
+    const char *how = strstr(deed->command, "lose");
+    struct act *last = tape->count > 0 ? &tape->acts[tape->count - 1] : NULL;
+    struct act act = {.kind = ACT_COMMAND, .node = (uint8_t)deed->node};
+    char line[80];
+
+    if (!node_is_cut_off(&world->nodes[deed->node]) || how == NULL || last == NULL ||
+        last->node != deed->node || record->effects[deed->node] == 0)
+        return false;
+    snprintf(line, sizeof(line), "crash %" PRIu32 " inside %" PRIu32 " %s", deed->node,
+             record->effects[deed->node], how);
+    act.text = tape_text(tape, line);
+    tape_add(tape, last);
+    *last = act;
+    return true;
+}
+
 static void write_down(void *context, struct world *world, const struct deed *deed)
 {
     struct record *record = context;
     struct tape *tape = record->tape;
     struct act act = {.node = (uint8_t)deed->node};
 
+    if (deed->kind == DEED_COMMAND && add_cut(record, world, deed))
+        return;
+    record->effects[deed->node] = world->nodes[deed->node].effects_left;
     if (deed->node != 0)
         act.elapsed_ms = elapsed(record, world, deed->node);
     switch (deed->kind) {
@@ -128,6 +154,8 @@ static void write_down(void *context, struct world *world, const struct deed *de
         act.kind = ACT_COMMAND;
         act.text = tape_text(tape, deed->command);
         break;
+    case DEED_PHASE:
+        return; // what it does is told, too
     }
     tape_add(tape, &act);
 }

@@ -124,19 +124,28 @@ static bool deliver_first(uint32_t which, const struct tape *from, struct tape *
     return true;
 }
 
-// A crash that loses all that was not synced, or nothing.
+// A crash that loses all that was not synced, or nothing; one inside a step stays
+// there, unless it may as well come before the step.
 static bool crash_plainly(uint32_t which, const struct tape *from, struct tape *to)
 {
+    uint32_t at = which / 4;
     struct act *act;
-    char line[40];
+    char line[80];
 
-    if (which / 2 >= from->count)
+    if (at >= from->count)
         return false;
     copy_acts(from, to);
-    act = &to->acts[which / 2];
+    act = &to->acts[at];
     if (is_command(from, act, "crash")) {
-        snprintf(line, sizeof(line), "crash %u lose %s", act->node,
-                 which % 2 == 0 ? "all" : "nothing");
+        const char *text = from->texts + act->text;
+        const char *lose = strstr(text, " lose ");
+        int head = lose == NULL || which % 4 < 2 ? 0 : (int)(lose - text);
+
+        if (head > 0)
+            snprintf(line, sizeof(line), "%.*s lose ", head, text);
+        else
+            snprintf(line, sizeof(line), "crash %u lose ", act->node);
+        strcat(line, which % 2 == 0 ? "all" : "nothing");
         act->text = tape_text(to, line);
     }
     return true;

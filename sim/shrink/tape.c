@@ -59,7 +59,7 @@ uint32_t tape_commands(const struct tape *tape)
     return commands;
 }
 
-static uint64_t count_settings(const struct world_config *config)
+uint64_t tape_count_settings(const struct world_config *config)
 {
     struct world_config usual;
 
@@ -78,7 +78,7 @@ static uint64_t count_settings(const struct world_config *config)
 
 uint64_t tape_cost(const struct tape *tape)
 {
-    uint64_t odd = 100 * count_settings(&tape->config);
+    uint64_t odd = 100 * tape_count_settings(&tape->config);
     raft_id highest = 0;
 
     for (uint32_t i = 0; i < tape->count; i++) {
@@ -204,13 +204,11 @@ static void setting(struct buffer *line, const char *name, uint64_t value,
         buffer_format(line, " %s=%" PRIu64 "%s", name, value, unit);
 }
 
-void tape_cluster(const struct tape *tape, struct buffer *line)
+void tape_settings(const struct world_config *config, struct buffer *line)
 {
-    const struct world_config *config = &tape->config;
     struct world_config usual;
 
     world_config_default(&usual);
-    buffer_format(line, "cluster %" PRIu32 " manual", config->member_count);
     setting(line, "spare", config->node_count - config->member_count, 0, "");
     setting(line, "seed", config->seed, usual.seed, "");
     setting(line, "election_timeout", config->election_timeout_ms,
@@ -223,6 +221,9 @@ void tape_cluster(const struct tape *tape, struct buffer *line)
     if (!config->check_quorum)
         buffer_append_text(line, " check_quorum=off");
     setting(line, "lease", config->lease_drift_percent, 0, "");
+    if (config->lease_drift_percent != 0)
+        setting(line, "drift", config->clock_drift_percent, usual.clock_drift_percent,
+                "");
     setting(line, "clock", config->clock_start_ms, 0, "ms");
     setting(line, "log_entries", config->log_entries_max, usual.log_entries_max, "");
     setting(line, "message_entries", config->message_entries_max, 0, "");
@@ -235,6 +236,12 @@ void tape_cluster(const struct tape *tape, struct buffer *line)
     setting(line, "snapshot_tail", config->snapshot_tail_entries, 0, "");
     setting(line, "snapshot_chunk", config->snapshot_chunk_bytes, 0, "");
     setting(line, "segment", config->segment_bytes_max, 0, "");
+}
+
+void tape_cluster(const struct tape *tape, struct buffer *line)
+{
+    buffer_format(line, "cluster %" PRIu32 " manual", tape->config.member_count);
+    tape_settings(&tape->config, line);
 }
 
 // ---- other names ----------------------------------------------------------------

@@ -79,6 +79,12 @@ void tape_line(const struct tape *tape, const struct act *act, struct buffer *li
 // The line "cluster ..." of its world.
 void tape_cluster(const struct tape *tape, struct buffer *line);
 
+// The settings behind "cluster N" that are not the usual ones.
+void tape_settings(const struct world_config *config, struct buffer *line);
+
+// How many of them there are, weighed: more nodes count for more.
+uint64_t tape_count_settings(const struct world_config *config);
+
 // Gives the nodes other numbers: to[i] for node i, in acts and texts.
 void tape_rename(struct tape *tape, const raft_id to[LINKS_NODES]);
 

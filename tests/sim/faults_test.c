@@ -5,6 +5,7 @@
 #include "sim/faults/faults_network.h"
 #include "sim/faults/faults_nodes.h"
 #include "sim/run_core.h"
+#include "sim/node_crash.h"
 #include "sim/world.h"
 #include "tests/test.h"
 

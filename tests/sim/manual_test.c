@@ -284,7 +284,8 @@ TEST(each_world_has_its_own_commands)
 {
     static const char *const timed[] = {
         "run 1s",     "run until leader", "step",    "settle",     "clients start 1",
-        "do set x 1", "set x 1",          "loss 10", "faults all", "hold 1 2"};
+        "do set x 1", "set x 1",          "loss 10", "faults all", "hold 1 2",
+        "at 1s heal", "core 1 2",         "probe",   "reorder 1",  "late 1s"};
     static const char *const manual[] = {
         "deliver 1 2", "again 1 2",          "flight", "sync 1", "pass 1s",
         "auto",        "client 1 at 1 get x"};
@@ -311,6 +312,51 @@ TEST(a_world_is_handed_over_to_the_clock)
     SAY("expect same");
     SAY("set x 2");
     REFUSE("deliver 1 2", "this is for a manual world");
+}
+
+// ---- crashes inside a step ------------------------------------------------------
+
+// Node 1 asks nodes 2 and 3 for pre-votes, and is cut off behind the first of them, the
+// second, or neither.
+TEST(a_crash_by_hand_comes_inside_a_step_where_it_was_said)
+{
+    static const struct {
+        const char *crash;
+        bool asks_3;
+        bool up;
+    } cases[] = {
+        {"crash 1 inside 1 lose all", false, false},
+        {"crash 1 inside 2 lose nothing", true, false},
+        {"crash 1 inside 99", true, true},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        elect("cluster 3 manual");
+        SAY("crash 1");
+        SAY("restart 1");
+        SAY(cases[i].crash);
+        SAY("timeout 1");
+        SAY(cases[i].up ? "expect up 1" : "expect down 1");
+        SAY("flight 1 2");
+        ANSWERS("t2");
+        SAY("flight 1 3");
+        CHECK_EQ(strstr(answer.data, "t2") != NULL, cases[i].asks_3);
+    }
+}
+
+TEST(a_crash_by_hand_comes_inside_a_start)
+{
+    elect("cluster 3 manual");
+    SAY("crash 1");
+    SAY("crash 1 inside 1 lose all");
+    SAY("restart 1");
+    ANSWERS("\"up\":false");
+    SAY("expect down 1");
+    SAY("restart 1");
+    SAY("expect up 1");
+    REFUSE("crash 1 inside 0", "a number of effects from 1 on");
+    REFUSE("crash 1 inside 1 lose some", "expected: crash N");
+    REFUSE("crash 1 inside 1 lose tail draw=x", "is no draw=NUMBER");
 }
 
 // Every command is an event of the world, and the same commands give the same run.

@@ -6,6 +6,7 @@ import re
 import shlex
 import signal
 import subprocess
+import tomllib
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from raftlab import build
 
 ALL = ("--faults", "all", "--duration", "15s")
 DOCUMENT = build.ROOT / "docs" / "shrinking.md"
+JOINT = "labs/mutants/a-joint-configuration-is-never-left.toml"
 SECONDS_MAX = 100
 SEEDS_MAX = 60
 
@@ -191,23 +193,55 @@ def test_stale_reads_are_shrunk_with_their_clients(tmp_path: pathlib.Path) -> No
     assert any(line.startswith("client ") for line in told)
 
 
-def test_what_fails_only_on_the_clock_becomes_a_smaller_run(tmp_path: pathlib.Path) -> None:
-    """Acknowledged bytes stay counted: nothing happens, and that is the bug."""
+@pytest.fixture(scope="module")
+def joint(tmp_path_factory) -> pathlib.Path:
+    """A core that never leaves a joint configuration: nothing happens, and that is the bug."""
+    mutant = tomllib.loads((build.ROOT / JOINT).read_text())
+    return with_bug(
+        tmp_path_factory.mktemp("joint"), mutant["file"], mutant["find"], mutant["replace"]
+    )
+
+
+def test_what_fails_only_on_the_clock_becomes_a_scenario_on_the_clock(
+    joint: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    flags = failing(joint, "--faults", "members,crash,loss", "--duration", "4s")
+    out = tmp_path / "joint.scenario"
+    report = shrink(joint, out, *flags)
+    assert report["rule"] == "liveness" and report["form"] == "on the clock"
+    assert report["replays"] and report["commands"] <= 5
+    told = commands(out)
+    assert told[0].startswith("cluster ") and "manual" not in told[0]
+    assert any(re.match(r"at \d+m?s change ", line) for line in told)
+    assert told[-1] == 'expect violation "liveness"'
+    assert len(told) == report["commands"] + 2
+    assert ask(joint, "script", out).returncode == 0
+    done = ask(build.program("raftsim"), "script", out)
+    assert done.returncode == 1 and "no rule is broken" in done.stderr
+
+
+def test_the_same_seed_shrinks_to_the_same_scenario_on_the_clock(
+    joint: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    flags = failing(joint, "--faults", "members,crash,loss", "--duration", "4s")
+    shrink(joint, one, *flags)
+    shrink(joint, two, *flags)
+    assert one.read_text() == two.read_text()
+
+
+def test_a_crash_on_the_clock_alone_is_told_without_its_end(tmp_path: pathlib.Path) -> None:
+    """Its last line ends the process."""
     program = with_bug(
         tmp_path,
-        "raft/progress.c",
-        "progress->inflight_bytes -= progress->inflight[progress->inflight_first].bytes;",
-        "",
+        "raft/commit.c",
+        "term != raft->hard_state.current_term",
+        "(assert(raft->commit_index < 20), term != raft->hard_state.current_term)",
     )
-    flags = ("--seed", 1, "--nodes", 5, "--duration", "4s", "--faults", "loss,delay")
-    done = ask(program, "shrink", *flags, "--out", tmp_path / "none")
-    report = json.loads(done.stdout)
-    assert done.returncode == 0, done.stderr
-    assert report["rule"] == "nothing under way at rest"
-    assert report["command"].startswith("raftsim run " + " ".join(map(str, flags)))
-    assert " --nodes 2 " in report["command"] and "--faults none" in report["command"]
-    again = json.loads(ask(program, *report["command"].split()[1:]).stdout)
-    assert again["violations"][0]["property"] == report["rule"]
+    out = tmp_path / "crash.scenario"
+    report = shrink(program, out, "--nodes", 3, "--duration", "3s", "--faults", "none")
+    assert report["rule"] == "a crash (SIGABRT)" and report["replays"]
+    assert ask(program, "script", out).returncode == -signal.SIGABRT
 
 
 def test_a_run_that_breaks_no_rule_is_not_shrunk(tmp_path: pathlib.Path) -> None:

@@ -1,5 +1,6 @@
 // Worlds as wholes: repeatable, fair to their nodes, and never silent about a
 // violation.
+#include "sim/node_crash.h"
 #include "sim/world.h"
 
 #include "sim/json.h"
