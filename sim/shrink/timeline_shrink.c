@@ -179,6 +179,38 @@ static bool propose(uint32_t which, const struct timeline *from, struct timeline
     return true;
 }
 
+// One bound alone.
+static bool usual_bound(uint32_t which, struct timeline *to)
+{
+    struct world_config *config = &to->config;
+    struct world_config usual;
+
+    world_config_default(&usual);
+    switch (which) {
+    case 0:
+        config->message_bytes_max = config->uncommitted_bytes_max = 0;
+        return true;
+    case 1:
+        config->inflight_max = 0;
+        config->inflight_bytes_max = 0;
+        return true;
+    case 2:
+        config->message_entries_max = 0;
+        return true;
+    case 3:
+        config->snapshot_tail_entries = 0;
+        return true;
+    case 4:
+        config->snapshot_chunk_bytes = 0;
+        return true;
+    case 5:
+        config->log_entries_max = usual.log_entries_max;
+        return true;
+    default:
+        return false;
+    }
+}
+
 static bool usual_setting(uint32_t which, const struct timeline *from,
                           struct timeline *to)
 {
@@ -230,27 +262,8 @@ static bool usual_setting(uint32_t which, const struct timeline *from,
     case 10:
         config->ordered_links = config->equal_seeds = false;
         return true;
-    case 11:
-        config->message_bytes_max = config->uncommitted_bytes_max = 0;
-        return true;
-    case 12:
-        config->inflight_max = 0;
-        config->inflight_bytes_max = 0;
-        return true;
-    case 13:
-        config->message_entries_max = 0;
-        return true;
-    case 14:
-        config->snapshot_tail_entries = 0;
-        return true;
-    case 15:
-        config->snapshot_chunk_bytes = 0;
-        return true;
-    case 16:
-        config->log_entries_max = usual.log_entries_max;
-        return true;
     default:
-        return false;
+        return usual_bound(which - 11, to);
     }
 }
 
