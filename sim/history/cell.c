@@ -9,6 +9,7 @@ enum { DIGITS_MAX = 20 }; // of an int64 with its sign
 struct cell_value {
     uint64_t hash;
     uint64_t length;
+    uint32_t text;          // the history's id of it, or HISTORY_ABSENT: not known
     char small[DIGITS_MAX]; // the bytes, where they are so few
 };
 
@@ -142,6 +143,7 @@ uint32_t cell_of_text(struct cells *cells, uint32_t text)
             memcpy(value.small, bytes, size);
         }
         known->cell = intern(cells, &value);
+        cells->values[known->cell - 1].text = text;
     }
     return known->cell;
 }
@@ -170,6 +172,22 @@ uint32_t cell_append(struct cells *cells, uint32_t cell, uint32_t text)
     return intern(cells, &value);
 }
 
+bool cell_begins(const struct cells *cells, uint32_t whole, uint32_t part)
+{
+    const struct cell_value *longer = &cells->values[whole - 1];
+    const struct cell_value *shorter = &cells->values[part - 1];
+    if (shorter->length >= longer->length) {
+        return whole == part;
+    }
+    if (longer->text == HISTORY_ABSENT) {
+        return true;
+    }
+    size_t size;
+    uint64_t power;
+    const char *bytes = history_text(cells->history, longer->text, &size);
+    return hash_bytes(bytes, shorter->length, &power) == shorter->hash;
+}
+
 // Strict, as the store is: only what the number itself would be written as.
 static bool parse(const struct cell_value *value, int64_t *number)
 {
@@ -193,11 +211,17 @@ static bool parse(const struct cell_value *value, int64_t *number)
     return strlen(again) == value->length && memcmp(again, text, value->length) == 0;
 }
 
+bool cell_number(const struct cells *cells, uint32_t cell, int64_t *number)
+{
+    *number = 0;
+    return cell == CELL_ABSENT || parse(&cells->values[cell - 1], number);
+}
+
 bool cell_incr(struct cells *cells, uint32_t cell, int64_t by, uint32_t *next,
                int64_t *number)
 {
-    int64_t present = 0;
-    if (cell != CELL_ABSENT && !parse(&cells->values[cell - 1], &present)) {
+    int64_t present;
+    if (!cell_number(cells, cell, &present)) {
         return false;
     }
     if (__builtin_add_overflow(present, by, number)) {

@@ -36,6 +36,13 @@ uint32_t cell_of_text(struct cells *cells, uint32_t text);
 uint64_t cell_length(const struct cells *cells, uint32_t cell);
 uint32_t cell_append(struct cells *cells, uint32_t cell, uint32_t text);
 
+// Whether a value begins with another, neither of them absent. True also where the
+// longer one is no string of the history, so that its beginning is not known.
+bool cell_begins(const struct cells *cells, uint32_t whole, uint32_t part);
+
+// As a decimal number (absent: 0); false where it is none.
+bool cell_number(const struct cells *cells, uint32_t cell, int64_t *number);
+
 // Adds to a decimal number (absent: 0). False where it is none, or leaves int64.
 bool cell_incr(struct cells *cells, uint32_t cell, int64_t by, uint32_t *next,
                int64_t *number);

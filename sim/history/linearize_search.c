@@ -1,5 +1,8 @@
 #include "sim/history/linearize_search.h"
 
+#include "sim/history/linearize_near.h"
+#include "sim/history/linearize_sight.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +13,10 @@
 // needed for this return can be placed before the next one. And so it is enough
 //   - to place a pure operation as soon as the state allows it: it changes nothing;
 //   - to place a blind write, other than the returning one, only where something sees
-//     it at once: unseen, it can stand right before the next blind write.
+//     it at once: unseen, it can stand right before the next blind write;
+//   - to place a pending operation only where something sees it (linearize_sight.h).
 // A layer holds only so many configurations; where one did not fit, an empty layer
 // later proves nothing, and the key is tried again with wider layers.
-
-// In a group of several keys, only what touches the returning operation's keys, or
-// keys that open transactions join to these, can be needed for its return.
 
 enum { VISITED_FACTOR = 8, STATES_KEPT = 4096 };
 
@@ -260,23 +261,44 @@ static void absorb(const struct linearize_search *search, uint32_t at,
     clear_bit(bits + words, returning);
 }
 
-// The state after a blind write, and what it owes. False where it is placed in vain.
-static bool place_blind(struct linearize_search *search,
-                        const struct linearize_operation *operation, uint32_t returning,
-                        struct frontier_config *config)
+// What is unseen yet owes to be seen by what comes next on its key, unless that may be
+// a transaction: it may see it together with another write, and before it one that has
+// to return stands unseen. False where nobody can see it.
+static bool owe(struct linearize_search *search,
+                const struct linearize_operation *operation, uint32_t before,
+                struct frontier_config *config)
 {
     const struct linearize_act *act = &operation->act;
-    joint_open(&search->joint, config->state)[act->at] = act->state;
-    config->state = joint_close(&search->joint);
-    absorb(search, act->at, returning, search->child);
-    bool seen = place_pure(search, config->state, search->child);
-    // A transaction may see it together with another write.
-    if (seen || operation->slot == returning ||
-        any_touches(search, search->wide, search->child, act->at)) {
-        return true;
+    uint32_t cells[2] = {joint_cell(&search->joint, before, act->at),
+                         joint_cell(&search->joint, config->state, act->at)};
+    bool wide = any_touches(search, search->wide, search->child, act->at);
+    config->owing = wide ? 0 : act->at + 1;
+    return (wide && !operation->pending) ||
+           linearize_sight_may(search, act, operation->pending, cells, search->child);
+}
+
+// The state after an operation, and what it owes. False where it cannot be placed, or
+// in vain.
+static bool place(struct linearize_search *search,
+                  const struct linearize_operation *operation, uint32_t returning,
+                  struct frontier_config *config)
+{
+    const struct linearize_act *act = &operation->act;
+    uint32_t before = config->state;
+    bool blind = operation->class == CLASS_BLIND;
+    if (!blind) {
+        if (!effect_of(search, operation, &config->state)) {
+            return false;
+        }
+    } else {
+        joint_open(&search->joint, config->state)[act->at] = act->state;
+        config->state = joint_close(&search->joint);
+        absorb(search, act->at, returning, search->child);
     }
-    config->owing = act->at + 1;
-    return any_touches(search, search->slots.effect, search->child, act->at);
+    bool seen = place_pure(search, config->state, search->child);
+    bool needless = blind || (operation->pending && operation->act_count == 0);
+    return !needless || seen || operation->slot == returning ||
+           owe(search, operation, before, config);
 }
 
 // Tries to place one operation after search->parent, and adds what comes out.
@@ -299,15 +321,8 @@ static void try_place(struct linearize_search *search,
     memcpy(search->child, search->parent, words * 2 * sizeof(uint64_t));
     set_bit(search->child, slot);
     clear_bit(search->child + words, slot);
-    if (operation->class == CLASS_BLIND) {
-        if (!place_blind(search, operation, returning, &config)) {
-            return;
-        }
-    } else {
-        if (!effect_of(search, operation, &config.state)) {
-            return;
-        }
-        place_pure(search, config.state, search->child);
+    if (!place(search, operation, returning, &config)) {
+        return;
     }
     search->steps +=
         frontier_add(&search->now, &search->slots, &config, search->child, fresh) / 4;
@@ -372,71 +387,6 @@ static void retire_pending(struct linearize_search *search, uint32_t state)
     }
 }
 
-static bool is_near(const struct linearize_search *search,
-                    const struct linearize_operation *operation)
-{
-    uint32_t count;
-    const struct linearize_act *act =
-        linearize_key_acts(&search->key, operation, &count);
-    for (; count > 0; count--, act++) {
-        if (search->near_keys[act->at]) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void mark_near(struct linearize_search *search,
-                      const struct linearize_operation *operation)
-{
-    uint32_t count;
-    const struct linearize_act *act =
-        linearize_key_acts(&search->key, operation, &count);
-    for (; count > 0; count--, act++) {
-        search->near_keys[act->at] = true;
-    }
-}
-
-// Adds what is near to `near`; true where a transaction made other keys near.
-static bool grow_near(struct linearize_search *search, const uint64_t *set)
-{
-    bool grown = false;
-    for (uint32_t w = 0; w < search->slots.words; w++) {
-        uint64_t left = set[w] & ~search->near[w];
-        for (; left != 0; left &= left - 1) {
-            uint32_t slot = w * 64 + (uint32_t)__builtin_ctzll(left);
-            const struct linearize_operation *operation = in_slot(search, slot);
-            if (!is_near(search, operation)) {
-                continue;
-            }
-            set_bit(search->near, slot);
-            if (operation->act_count > 0) {
-                mark_near(search, operation);
-                grown = true;
-            }
-        }
-    }
-    return grown;
-}
-
-// What else is open can as well be placed after this return: it has no key in common
-// with anything that must be placed before it.
-static void find_near(struct linearize_search *search,
-                      const struct linearize_operation *returning)
-{
-    uint32_t words = search->slots.words;
-    if (search->key.width == 1) {
-        memcpy(search->near, search->slots.open, words * sizeof(uint64_t));
-        return;
-    }
-    memset(search->near, 0, words * sizeof(uint64_t));
-    memset(search->near_keys, 0, search->key.width * sizeof(bool));
-    mark_near(search, returning);
-    while (grow_near(search, search->wide)) {
-    }
-    grow_near(search, search->slots.open);
-}
-
 // Makes the layer after a return from the one before it.
 static void pass_return(struct linearize_search *search,
                         const struct linearize_operation *returning)
@@ -446,7 +396,7 @@ static void pass_return(struct linearize_search *search,
     uint32_t originals = now->count;
     bool wanted = !search->key.plain || returning->class != CLASS_BLIND ||
                   *linearize_key_reads_left(&search->key, returning->act.state) > 0;
-    find_near(search, returning);
+    linearize_near_find(search, returning);
     for (uint32_t i = 0; i < now->count && search->steps < search->steps_end; i++) {
         uint64_t *bits = frontier_bits(now, i);
         if (i < originals) {
