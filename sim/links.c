@@ -1,5 +1,6 @@
 #include "sim/links.h"
 
+#include "sim/diagram.h"
 #include "sim/packet.h"
 #include "sim/world.h"
 
@@ -74,6 +75,18 @@ static uint64_t arrival_us(struct world *world, raft_id from, raft_id to,
     return time_us;
 }
 
+static void lose_at_once(struct world *world, const struct raft_message *message)
+{
+    world->links.lost++;
+    diagram_send(world->trace.diagram, world->now_us, 0, message);
+}
+
+void links_lose(struct world *world, uint64_t packet)
+{
+    world->links.lost++;
+    diagram_lose(world->trace.diagram, world->now_us, packet);
+}
+
 static void push_delivery(struct world *world, raft_id from, raft_id to,
                           uint64_t packet, uint64_t late_us)
 {
@@ -91,12 +104,13 @@ static void send_copy(struct world *world, const struct raft_message *message)
 {
     uint64_t packet = wire_packet(world, message);
 
-    if (packet == 0)
-        world->links.lost++;
-    else
-        push_delivery(world, message->from, message->to, packet,
-                      message->type == RAFT_TIMEOUT_NOW ? world->links.order_late_us
-                                                        : 0);
+    if (packet == 0) {
+        lose_at_once(world, message);
+        return;
+    }
+    diagram_send(world->trace.diagram, world->now_us, packet, message);
+    push_delivery(world, message->from, message->to, packet,
+                  message->type == RAFT_TIMEOUT_NOW ? world->links.order_late_us : 0);
 }
 
 // Now and then a double comes from nobody: a node that does not know who it is.
@@ -116,9 +130,10 @@ static void keep_held(struct world *world, const struct raft_message *message)
     uint64_t packet = wire_packet(world, message);
 
     if (packet == 0) {
-        links->lost++;
+        lose_at_once(world, message);
         return;
     }
+    diagram_send(world->trace.diagram, world->now_us, packet, message);
     if (links->held_count == links->held_capacity) {
         links->held_capacity =
             links->held_capacity == 0 ? 16 : 2 * links->held_capacity;
@@ -139,7 +154,7 @@ static void send_one(struct world *world, const struct raft_message *message)
     links->sent++;
     if (world->manual && (links->cut[message->from][message->to] ||
                           message->to > world->config.node_count)) {
-        links->lost++;
+        lose_at_once(world, message);
         return;
     }
     if (world->manual || links->hold[message->from][message->to]) {
@@ -157,7 +172,7 @@ static void send_one(struct world *world, const struct raft_message *message)
     }
     if (lost || links->cut[message->from][message->to] || message->to == 0 ||
         message->to > world->config.node_count) {
-        links->lost++;
+        lose_at_once(world, message);
         return;
     }
     send_copy(world, message);
@@ -209,8 +224,8 @@ uint32_t links_let_go(struct world *world, raft_id from, raft_id to, bool delive
             push_delivery(world, from, to, held.packet, 0);
             gone++;
         } else {
+            links_lose(world, held.packet);
             pool_give(&world->pool, held.packet);
-            links->lost++;
             gone++;
         }
     }

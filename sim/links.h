@@ -72,6 +72,9 @@ uint64_t links_delay_us(struct links *links);
 // A packet's time has come: true where it arrives, false where its link is cut.
 bool links_arrives(struct links *links, raft_id from, raft_id to);
 
+// A packet is lost; its memory is the caller's.
+void links_lose(struct world *world, uint64_t packet);
+
 void links_cut(struct links *links, raft_id from, raft_id to, bool cut);
 void links_mend(struct links *links); // all cuts
 void links_heal(struct world *world); // all cuts and holds, with chance untouched

@@ -1,5 +1,6 @@
 #include "sim/manual.h"
 
+#include "sim/diagram.h"
 #include "sim/packet.h"
 #include "sim/world.h"
 
@@ -98,10 +99,12 @@ void manual_deliver(struct world *world, uint32_t place)
 void manual_again(struct world *world, uint32_t place)
 {
     struct links_held held = world->links.held[place];
+    uint64_t packet = packet_copy(&world->pool, held.packet);
 
     world->links.duplicated++;
-    push_now(world, WORLD_DELIVER, held.to, packet_copy(&world->pool, held.packet),
-             held.from);
+    diagram_send(world->trace.diagram, world->now_us, packet,
+                 pool_at(&world->pool, packet));
+    push_now(world, WORLD_DELIVER, held.to, packet, held.from);
 }
 
 void manual_stray(struct world *world, uint32_t place)
@@ -110,6 +113,7 @@ void manual_stray(struct world *world, uint32_t place)
     uint64_t packet = packet_copy(&world->pool, held.packet);
     struct raft_message *message = pool_at(&world->pool, packet);
 
+    diagram_send(world->trace.diagram, world->now_us, packet, message);
     message->from = 0;
     world->links.duplicated++;
     push_now(world, WORLD_DELIVER, held.to, packet, held.from);
@@ -119,7 +123,7 @@ void manual_drop(struct world *world, uint32_t place)
 {
     struct links_held held = take(world, place);
 
-    world->links.lost++;
+    links_lose(world, held.packet);
     pool_give(&world->pool, held.packet);
 }
 

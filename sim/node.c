@@ -1,5 +1,6 @@
 #include "sim/node.h"
 
+#include "sim/diagram.h"
 #include "sim/faults/faults_disks.h"
 #include "sim/node_config.h"
 #include "sim/node_crash.h"
@@ -98,6 +99,7 @@ static void observe_step(void *context, const struct raft *raft,
     for (int i = 0; i < RAFT_REACHED_WORDS; i++)
         world->reached[i] |= output->reached[i];
     trace_step(&world->trace, raft, &node->view, event, output);
+    diagram_step(world->trace.diagram, world->now_us, raft, event, output);
     if (checker_violation_count(world->checker) == 0)
         checker_step(world->checker, node->id, &step);
 }
@@ -350,7 +352,7 @@ void node_drop(struct node *node, const struct heap_event *event)
 {
     switch (event->kind) {
     case WORLD_DELIVER:
-        node->world->links.lost++;
+        links_lose(node->world, event->arguments[0]);
         pool_give(&node->world->pool, event->arguments[0]);
         break;
     case WORLD_REQUEST:
@@ -396,9 +398,12 @@ static void deliver(struct node *node, const struct heap_event *event)
         const struct raft_message *message =
             packet_open(&world->pool, event->arguments[0]);
 
+        diagram_receive(world->trace.diagram, world->now_us, event->arguments[0]);
         world_tell(world, &(struct deed){DEED_DELIVER, node->id, {message}});
         host_receive(node->host, &node->io, node_now_ms(node), message);
         node_settle(node);
+    } else {
+        diagram_lose(world->trace.diagram, world->now_us, event->arguments[0]);
     }
     pool_give(&world->pool, event->arguments[0]);
 }

@@ -1,6 +1,7 @@
 #include "sim/trace.h"
 
 #include "raft/trace.h"
+#include "sim/diagram.h"
 #include "sim/fold.h"
 
 #include <inttypes.h>
@@ -152,6 +153,7 @@ void trace_note(struct trace *trace, uint64_t now_us, const char *format, ...)
     trace->hash = fold_text(trace->hash, line);
     if (trace->file != NULL)
         fprintf(trace->file, "[%6" PRIu64 "] -- %s\n", now_us / 1000, line);
+    diagram_note(trace->diagram, now_us, line);
 }
 
 void trace_reason(const struct trace *trace, const char *words)

@@ -14,7 +14,8 @@
 
 struct trace {
     uint64_t hash;
-    FILE *file; // NULL: none; the owner closes it
+    FILE *file;    // NULL: none; the owner closes it
+    FILE *diagram; // the same as JSON, with messages under way (sim/diagram.h)
 };
 
 void trace_event(struct trace *trace, const struct heap_event *event);

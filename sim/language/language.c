@@ -1,6 +1,7 @@
 #include "sim/language/language.h"
 
 #include "kvserver/service/resp.h"
+#include "sim/diagram.h"
 #include "sim/json.h"
 #include "sim/language/language_expect.h"
 #include "sim/language/language_faults.h"
@@ -61,7 +62,8 @@ static const struct command commands[] = {
      "core [N... [down N] [off N] [mute N] [deaf N]...]"},
     {"probe", language_world_probe, TIMED, 1, 1, "probe"},
     {"at", at, TIMED, 2, ANY, "at TIME [COMMAND...]"},
-    {"trace", language_world_trace, ANYWHERE, 2, 3, "trace FILE [ndjson] | trace off"},
+    {"trace", language_world_trace, ANYWHERE, 2, 3,
+     "trace FILE [ndjson|json] | trace off"},
     {"partition", language_faults_partition, 0, 2, ANY, "partition 1 2 | 3 4 5"},
     {"star", language_faults_star, 0, 3, ANY, "star HUB LEAF..."},
     {"isolate", language_faults_isolate, 0, 2, 2, "isolate N"},
@@ -120,6 +122,7 @@ static const struct command commands[] = {
     {"status", language_show_status, 0, 1, 2, "status [N]"},
     {"log", language_show_log, 0, 2, 4, "log N [FROM] [COUNT]"},
     {"hash", language_show_hash, 0, 1, 1, "hash"},
+    {"rules", language_show_rules, ANYWHERE, 1, 1, "rules"},
     {"history", language_show_history, 0, 1, 2, "history [FILE]"},
     {"check", language_show_check, 0, 1, 2, "check [steps=N]"},
     {"expect", language_expect_claim, 0, 2, ANY,
@@ -521,6 +524,9 @@ bool language_execute(struct language *language, const char *line, size_t size,
 
     language->out = &fields;
     language->error[0] = '\0';
+    if (language->world != NULL)
+        diagram_command(language->world->trace.diagram, language->world->now_us, line,
+                        size);
     ok = split(language, line, size) && run_command(language);
     json_open(out);
     json_bool(out, "ok", ok);

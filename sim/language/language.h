@@ -21,7 +21,8 @@ struct language {
     struct world *world; // NULL before the first `cluster`
     bool quit;
     FILE *trace;
-    bool ndjson;        // it is written in that schema
+    bool ndjson;        // it is written in that schema...
+    bool diagram;       // ...or in that of sim/diagram.h
     struct buffer text; // the words of this line, each ended by a zero
     struct bytes words[LANGUAGE_WORDS_MAX];
     uint32_t count;

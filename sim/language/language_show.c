@@ -5,6 +5,7 @@
 #include "sim/language/language_members.h"
 #include "sim/language/options.h"
 #include "sim/run.h"
+#include "sim/shrink/story.h"
 
 #include <errno.h>
 #include <string.h>
@@ -216,6 +217,19 @@ bool language_show_hash(struct language *language)
         json_number(language->out, "applied_index",
                     service_applied_index(node->service));
         json_hex(language->out, "hash", service_hash(node->service));
+        json_close(language->out);
+    }
+    json_close_array(language->out);
+    return true;
+}
+
+bool language_show_rules(struct language *language)
+{
+    json_open_array(language->out, "rules");
+    for (enum property property = 0; property < PROPERTY_COUNT; property++) {
+        json_open(language->out);
+        json_string(language->out, "rule", checker_property_text(property));
+        json_string(language->out, "meaning", story_rule(property));
         json_close(language->out);
     }
     json_close_array(language->out);

@@ -7,6 +7,7 @@
 bool language_show_status(struct language *language);
 bool language_show_log(struct language *language);
 bool language_show_hash(struct language *language);
+bool language_show_rules(struct language *language);
 bool language_show_history(struct language *language);
 bool language_show_check(struct language *language);
 

@@ -214,7 +214,8 @@ static void lead_trace(struct language *language)
 {
     struct world *world = language->world;
 
-    world->trace.file = language->ndjson ? NULL : language->trace;
+    world->trace.file = language->ndjson || language->diagram ? NULL : language->trace;
+    world->trace.diagram = language->diagram ? language->trace : NULL;
     ndjson_begin(world, language->ndjson ? language->trace : NULL);
 }
 
@@ -526,8 +527,9 @@ bool language_world_trace(struct language *language)
 {
     FILE *file = NULL;
 
-    if (language->count == 3 && !language_is(language, 2, "ndjson"))
-        return language_fail(language, "usage: trace FILE [ndjson] | trace off");
+    if (language->count == 3 && !language_is(language, 2, "ndjson") &&
+        !language_is(language, 2, "json"))
+        return language_fail(language, "usage: trace FILE [ndjson|json] | trace off");
     if (!language_is(language, 1, "off")) {
         file = fopen(language_word(language, 1), "w");
         if (file == NULL)
@@ -537,7 +539,8 @@ bool language_world_trace(struct language *language)
     if (language->trace != NULL)
         fclose(language->trace);
     language->trace = file;
-    language->ndjson = language->count == 3;
+    language->ndjson = language_is(language, 2, "ndjson");
+    language->diagram = language_is(language, 2, "json");
     if (language->world != NULL)
         lead_trace(language);
     return true;

@@ -1,0 +1,168 @@
+"""Tells of a failure: what is broken, the shortest schedule, and a page with a picture.
+
+    labs/tools/report.py SCENARIO [--out DIR]         of any scenario that fails
+    labs/tools/report.py --seed N FLAGS [--out DIR]   of a run (flags of raftsim run)
+    labs/tools/report.py ... --raftsim FILE           by that program; --lab N: by that lab's
+
+Writes NAME.txt, NAME.scenario and NAME.html, and prints the text. The grader calls
+write() with each claim that failed. docs/reports.md tells how to read them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import shlex
+import subprocess
+import sys
+import tempfile
+from typing import Any, Optional
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+from reporting import facts as gathering  # noqa: E402  (the path above comes first)
+from reporting import page, play, words  # noqa: E402
+
+SHRINK_SECONDS = 20
+
+
+@dataclasses.dataclass
+class Paths:
+    """What was written; those that make no sense for a failure are None."""
+
+    text: pathlib.Path
+    scenario: Optional[pathlib.Path] = None
+    page: Optional[pathlib.Path] = None
+
+
+@dataclasses.dataclass
+class Failure:
+    """A failure that comes from the command line; a claim's is a LabFailure."""
+
+    claim: str
+    expected: str
+    seen: str
+    lines: list[str]
+    rule: str = ""
+    rules: str = ""
+    seed: Optional[int] = None
+    kind: str = "claim"
+    stderr: str = ""
+    command: str = ""
+
+
+def write(
+    failure: Any, lab: int, out: pathlib.Path, program: Optional[pathlib.Path] = None
+) -> Paths:
+    """Writes the report of one failed claim into the folder `out`; for a LabFailure of
+    tests/raftlab, with the lab's own raftsim unless another one is given."""
+    program = program or gathering.program_of(lab)
+    out.mkdir(parents=True, exist_ok=True)
+    name = gathering.name_of(failure.claim)
+    facts = gathering.gather(failure, lab, program)
+    paths = Paths(out / f"{name}.txt")
+    if facts.play is not None:
+        paths.scenario = out / f"{name}.scenario"
+        paths.page = out / f"{name}.html"
+        if not facts.command:
+            facts.command = again(program, lab, paths.scenario)
+        paths.scenario.write_text(facts.scenario, encoding="utf-8")
+        paths.page.write_text(page.render(facts), encoding="utf-8")
+    named = {"scenario": paths.scenario, "page": paths.page}
+    shown = {key: gathering.relative(path) for key, path in named.items() if path}
+    paths.text.write_text(words.render(facts, shown), encoding="utf-8")
+    return paths
+
+
+def again(program: pathlib.Path, lab: int, scenario: pathlib.Path) -> str:
+    """The one command that comes to the same failure."""
+    build = f"make LAB={lab} && " if lab else ""
+    return f"{build}{gathering.relative(program)} script {gathering.relative(scenario)}"
+
+
+# ---- by hand -------------------------------------------------------------------------
+
+
+def of_scenario(path: pathlib.Path, program: pathlib.Path) -> Failure:
+    """Whatever fails in it."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    first = until_it_fails(program, play.clean(lines))
+    last = first.answers[-1] if first.answers else {"ok": True}
+    return Failure(
+        claim=path.stem,
+        expected="every command is done, and every claim holds",
+        seen=last.get("error", "nothing fails"),
+        lines=lines if any(line.startswith(gathering.DONE) for line in lines) else first.lines,
+        rule=first.rule(),
+        stderr=first.stderr,
+        kind="crash" if first.died() else "claim",
+    )
+
+
+def until_it_fails(program: pathlib.Path, lines: list[str]) -> play.Play:
+    first = play.try_out(program, lines)
+    for at, answer in enumerate(first.answers):
+        if not answer["ok"] and not first.died():
+            return dataclasses.replace(
+                first, lines=first.lines[: at + 1], answers=first.answers[: at + 1]
+            )
+    return first
+
+
+def of_seed(flags: list[str], program: pathlib.Path) -> Failure:
+    """A run that fails, shrunk by raftsim itself."""
+    done = subprocess.run([program, "run", *flags], capture_output=True, text=True)
+    if done.returncode == 2:
+        raise SystemExit(done.stderr.strip())
+    result = json.loads(done.stdout.splitlines()[-1]) if done.stdout.strip() else {}
+    broken = result.get("violations") or [{"property": "", "text": done.stderr.strip()}]
+    if result.get("ok"):
+        raise SystemExit("this run fails in nothing")
+    with tempfile.TemporaryDirectory() as folder:
+        scenario = pathlib.Path(folder) / "scenario"
+        bounds = ["--seconds", str(SHRINK_SECONDS), "--out", str(scenario)]
+        subprocess.run([program, "shrink", *flags, *bounds], capture_output=True)
+        lines = scenario.read_text().splitlines() if scenario.exists() else []
+    seed = flags[flags.index("--seed") + 1] if "--seed" in flags else "1"
+    return Failure(
+        claim=f"seed-{seed}",
+        expected="no rule is broken, and all come to rest",
+        seen=broken[0]["text"],
+        lines=lines,
+        rule=broken[0]["property"],
+        seed=int(seed),
+        stderr="" if result else done.stderr,
+        kind="rule" if result else "crash",
+        command=shlex.join([gathering.relative(program), "run", *flags]),
+    )
+
+
+def take(arguments: list[str], flag: str) -> str:
+    """The value of a flag of ours, which is taken out; nothing where it is not there."""
+    if flag not in arguments[:-1]:
+        return ""
+    at = arguments.index(flag)
+    value = arguments[at + 1]
+    del arguments[at : at + 2]
+    return value
+
+
+def main(arguments: list[str]) -> int:
+    lab = int(take(arguments, "--lab") or 0)
+    out = pathlib.Path(take(arguments, "--out") or ".")
+    given = take(arguments, "--raftsim")
+    program = pathlib.Path(given).resolve() if given else gathering.program_of(lab)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(__doc__)
+        return 0 if arguments else 2
+    if arguments[0].startswith("--"):
+        failure = of_seed(arguments, program)
+    else:
+        failure = of_scenario(pathlib.Path(arguments[0]), program)
+    text = write(failure, lab, out, program).text.read_text(encoding="utf-8")
+    print(words.coloured(text) if sys.stdout.isatty() else text, end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

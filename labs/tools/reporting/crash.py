@@ -1,0 +1,62 @@
+"""Where a program has died: what it was, with file and line of the student's code."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import signal
+
+ASSERTION = re.compile(r"([\w./-]+\.[ch]):(\d+): (\w+): Assertion `(.*)' failed")
+UNDEFINED = re.compile(r"([\w./-]+\.[ch]):(\d+)(?::\d+)?: runtime error: (.*)")
+ADDRESS = re.compile(r"ERROR: (\w+Sanitizer): (.*)")
+FRAME = re.compile(r"#\d+ .*? in (\w+) ([\w./-]+\.[ch]):(\d+)")
+STUB = re.compile(r"([\w./-]+\.c): (\w+)\(\) is still to be written.*")
+FAILED = re.compile(r"^([\w./-]+\.[ch]):(\d+): (.*)$", re.MULTILINE)
+
+
+@dataclasses.dataclass
+class Crash:
+    what: str
+    where: str  # "raft/request_vote.c:33, in request_vote_receive()", or nothing
+
+
+def short(path: str) -> str:
+    """From the project's root on, or from the lab's folder."""
+    found = re.search(r"(?:^|/)((?:raft|kvserver|sim|labs|tests)/.*)$", path)
+    return found[1] if found else path
+
+
+def place(path: str, line: str, function: str = "") -> str:
+    return f"{short(path)}:{line}" + (f", in {function}()" if function else "")
+
+
+def own_frame(text: str) -> str:
+    """The innermost frame that is none of the C library's or the sanitizer's."""
+    for function, path, line in FRAME.findall(text):
+        if "sanitizer" not in path and not path.startswith("/build"):
+            return place(path, line, function)
+    return ""
+
+
+def read(stderr: str, status: int) -> Crash:
+    if found := STUB.search(stderr):
+        return Crash(found[0], place(found[1], "0", found[2]).replace(":0", ""))
+    if found := ASSERTION.search(stderr):
+        return Crash(f"an assertion failed: {found[4]}", place(*found.group(1, 2, 3)))
+    if found := UNDEFINED.search(stderr):
+        return Crash(f"undefined behaviour: {found[3]}", place(found[1], found[2]))
+    if found := ADDRESS.search(stderr):
+        what = re.sub(r" on (unknown )?address.*| at pc .*", "", found[2])
+        return Crash(f"{found[1]}: {what}", own_frame(stderr))
+    if status in (-signal.SIGXCPU, -signal.SIGKILL):
+        return Crash("it does not come back: an endless loop", "")
+    if status < 0:
+        return Crash(f"killed by {signal.Signals(-status).name}", "")
+    return Crash(f"it ended with exit code {status}", "")
+
+
+def of_unit(stderr: str) -> Crash:
+    """What a claim in C says: "tests/raft/x_test.c:33: expected: a == b"."""
+    if found := FAILED.search(stderr):
+        return Crash(found[3], place(found[1], found[2]))
+    return Crash("", "")

@@ -1,0 +1,124 @@
+"""All that is told of one failure, gathered once for the text and for the page."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import re
+from typing import Any, Optional
+
+from reporting import crash, flow, play, rules, shorten
+
+ROOT = rules.ROOT
+DONE = "# Shrunk from"  # by raftsim shrink: as short as it gets
+DECISIONS = 6
+CLOSE_BY = 24  # lines of a scenario that the text shows
+
+
+@dataclasses.dataclass
+class Facts:
+    lab: int
+    claim: str
+    title: str  # the claim in words
+    expected: str
+    seen: str
+    rule: str = ""  # of the checker
+    meaning: str = ""
+    labels: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    crash: Optional[crash.Crash] = None
+    seed: Optional[int] = None
+    command: str = ""
+    lines: list[str] = dataclasses.field(default_factory=list)
+    told: int = 0  # lines before they were made fewer
+    finished: bool = True
+    scenario: str = ""
+    play: Optional[play.Play] = None
+    nodes: int = 0
+    decisions: dict[int, list[str]] = dataclasses.field(default_factory=dict)
+    stderr: str = ""
+
+
+def title_of(claim: str) -> str:
+    """test_x.py::test_a_vote_is_given_once[plain] -> "A vote is given once"."""
+    name = re.sub(r"\[.*\]$", "", claim.rpartition("::")[2]).removeprefix("test_")
+    words = name.replace("_", " ").strip()
+    return words[:1].upper() + words[1:]
+
+
+def name_of(claim: str) -> str:
+    """For a file."""
+    return re.sub(r"[^\w.-]+", "-", claim.rpartition("::")[2]).strip("-") or "claim"
+
+
+def program_of(lab: int) -> pathlib.Path:
+    """The student's raftsim where there is one."""
+    own = ROOT / "build" / f"lab{lab}" / "raftsim"
+    return own if lab and own.exists() else ROOT / "build" / "raftsim"
+
+
+def relative(path: pathlib.Path) -> str:
+    path = path.resolve()
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def gather(failure: Any, lab: int, program: pathlib.Path) -> Facts:
+    """From a LabFailure (tests/raftlab/lab_failure.py), or what looks like one."""
+    facts = Facts(
+        lab=lab,
+        claim=failure.claim,
+        title=title_of(failure.claim),
+        expected=failure.expected,
+        seen=re.sub(r"^violation of .+? at \d+ us: ", "", failure.seen),
+        rule=failure.rule,
+        seed=failure.seed,
+        command=failure.command,
+        stderr=failure.stderr.strip(),
+    )
+    words = f"{failure.rule} {failure.rules}"
+    if failure.lines:
+        add_play(facts, list(failure.lines), program)
+    elif failure.kind in ("crash", "stub", "endless"):
+        facts.crash = crash.read(failure.stderr, 0)
+    add_rule(facts, words, program)
+    return facts
+
+
+def add_rule(facts: Facts, words: str, program: pathlib.Path) -> None:
+    meanings = rules.meanings(program)
+    if facts.play is not None and facts.play.rule():
+        facts.rule = facts.play.rule()
+    facts.meaning = meanings.get(facts.rule, "")
+    if facts.meaning:
+        words = f"{rules.LABELS.get(facts.rule, '')} {words}"
+    else:
+        facts.rule = ""
+    facts.labels = rules.explain(words)
+
+
+def add_play(facts: Facts, told: list[str], program: pathlib.Path) -> None:
+    """The shortest schedule, and all that can be seen of it."""
+    commands = [line for line in play.clean(told) if not line.startswith("expect violation ")]
+    first = play.try_out(program, commands)
+    is_story = any(line.startswith(DONE) for line in told)
+    if is_story:
+        facts.lines = first.lines
+    else:
+        facts.lines, facts.finished = shorten.shorten(program, first)
+    facts.told = len(commands)
+    facts.play = play.look(program, facts.lines)
+    facts.nodes = play.node_count(facts.lines)
+    facts.decisions = flow.decisions(facts.play.events, facts.nodes, DECISIONS)
+    if facts.play.died():
+        facts.crash = crash.read(facts.play.stderr, facts.play.status)
+        facts.stderr = facts.play.stderr.strip()
+    facts.scenario = "\n".join([*told, ""]) if is_story else written(facts)
+
+
+def written(facts: Facts) -> str:
+    """The file, which says what it shows."""
+    head = [
+        f"# {facts.title}.",
+        f"# expected: {facts.expected}",
+        f"# seen: {facts.seen}",
+    ]
+    return "\n".join([*(line.replace("\n", " ") for line in head), *facts.lines, ""])

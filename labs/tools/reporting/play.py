@@ -1,0 +1,180 @@
+"""Plays a scenario in a raftsim of its own, and brings back all that can be known of it.
+
+The lines go to `raftsim repl`, one answer each. It may be anybody's code that runs there:
+it may die, or never come back, so its processor time is limited by the kernel."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import resource
+import subprocess
+import tempfile
+from typing import Any
+
+CPU_SECONDS_MAX = 2
+SECONDS_MAX = 60  # a process that neither works nor ends
+LOG_ENTRIES_MAX = 4000
+ANSWER = '{"ok":'
+STUB_EXIT = 70
+OPTIONS = {
+    "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+}
+
+
+@dataclasses.dataclass
+class Play:
+    """What came of a scenario."""
+
+    lines: list[str]  # as told, up to the one that fails
+    answers: list[dict[str, Any]]
+    stderr: str
+    status: int  # of the process: 0 where it came to its end
+    events: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    nodes: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    logs: dict[int, list[dict[str, Any]]] = dataclasses.field(default_factory=dict)
+    history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    verdict: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def died(self) -> bool:
+        return self.status != 0
+
+    def rule(self) -> str:
+        """The checker's rule that is broken, or nothing."""
+        return next((rule for rule in map(broken_rule, self.answers) if rule), "")
+
+    def failure(self) -> str:
+        """What makes two failures the same; nothing where nothing fails."""
+        if self.died():
+            return f"died {self.status} {last_words(self.stderr)}"
+        if rule := self.rule():
+            return f"rule {rule}"
+        if self.answers and not self.answers[-1]["ok"]:
+            return f"line {self.lines[-1]}: {unnumbered(self.answers[-1]['error'])}"
+        return ""
+
+
+def broken_rule(answer: dict[str, Any]) -> str:
+    if answer.get("violations"):
+        return answer["violations"][0]["property"]
+    found = re.match(r"violation of (.+?) at \d", answer.get("error", ""))
+    return found[1] if found else ""
+
+
+def last_words(stderr: str) -> str:
+    """The line by which a crash is known, without what differs from run to run."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    wanted = re.compile(r"Assertion|runtime error|ERROR: |to be written")
+    line = next((line for line in lines if wanted.search(line)), lines[0] if lines else "")
+    return re.sub(r"==\d+==|0x[0-9a-f]+", "", line)
+
+
+def unnumbered(text: str) -> str:
+    return re.sub(r"\d+", "#", text)
+
+
+def limited() -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS_MAX, CPU_SECONDS_MAX + 1))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def converse(program: pathlib.Path, lines: list[str]) -> tuple[list[dict[str, Any]], str, int]:
+    """The answers, stderr, and how the process ended."""
+    try:
+        done = subprocess.run(
+            [str(program), "repl"],
+            input="\n".join([*lines, ""]).encode(),
+            capture_output=True,
+            env=os.environ | OPTIONS,
+            preexec_fn=limited,
+            timeout=SECONDS_MAX,
+        )
+        out, said, status = done.stdout, done.stderr, done.returncode
+    except subprocess.TimeoutExpired as late:
+        out, said, status = late.stdout or b"", late.stderr or b"", -9
+    found = (line[line.find(ANSWER) :] for line in out.decode(errors="replace").splitlines())
+    return [read(line) for line in found if line.startswith(ANSWER)], text(said), status
+
+
+def read(line: str) -> dict[str, Any]:
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError:
+        return {"ok": False, "error": "an answer was cut off"}
+
+
+def text(raw: bytes) -> str:
+    return raw.decode(errors="replace")
+
+
+def clean(lines: list[str]) -> list[str]:
+    """Without comments and empty lines."""
+    bare = (re.sub(r"\s+#\s.*$", "", line).strip() for line in lines)
+    return [line for line in bare if line and not line.startswith("#")]
+
+
+def try_out(program: pathlib.Path, lines: list[str]) -> Play:
+    """The failure alone: quick. The lines end where a rule is broken."""
+    answers, stderr, status = converse(program, lines)
+    count = len(answers) + (status != 0)
+    for at, answer in enumerate(answers):
+        if broken_rule(answer):
+            count, status = at + 1, 0
+            break
+    return Play(lines[:count], answers[:count], stderr, status)
+
+
+def node_count(lines: list[str]) -> int:
+    """The most nodes that a cluster of the scenario has, spares included."""
+    counts = [1]
+    for line in lines:
+        if found := re.match(r"cluster\s+(\d+)", line):
+            spare = re.search(r"spare=(\d+)", line)
+            counts.append(int(found[1]) + (int(spare[1]) if spare else 0))
+    return max(counts)
+
+
+def look(program: pathlib.Path, lines: list[str]) -> Play:
+    """All that the page shows. What a node had in its log is asked for also before it
+    crashes, which changes nothing in the world."""
+    with tempfile.TemporaryDirectory(prefix="raftlab-report-") as folder:
+        trace, history = (pathlib.Path(folder) / name for name in ("trace", "history"))
+        told = [f"trace {trace} json"]
+        places = []
+        for line in lines:
+            if found := re.match(r"crash\s+n?(\d+)", line):
+                told.append(f"log {found[1]} 1 {LOG_ENTRIES_MAX}")
+            places.append(len(told))
+            told.append(line)
+        after = len(told)
+        logs = [f"log {n} 1 {LOG_ENTRIES_MAX}" for n in range(1, node_count(lines) + 1)]
+        told += ["trace off", "status", *logs, f"history {history}", "check"]
+        answers, stderr, status = converse(program, told)
+        events = [read(line) for line in lines_of(trace)]
+        play = Play(
+            lines, [answers[at] for at in places if at < len(answers)], stderr, status,
+            [event for event in events if "kind" in event],
+        )  # fmt: skip
+        keep_logs(play, told, answers)
+        if status == 0:
+            play.nodes = answers[after + 1].get("nodes", [])
+            play.history = [read(line) for line in lines_of(history)]
+            play.verdict = answers[-1]
+    return play
+
+
+def lines_of(path: pathlib.Path) -> list[str]:
+    return path.read_text(errors="replace").splitlines() if path.exists() else []
+
+
+def keep_logs(play: Play, told: list[str], answers: list[dict[str, Any]]) -> None:
+    """The newest that was seen of each node's log."""
+    for line, answer in zip(told, answers):
+        if line.startswith("log ") and line.endswith(f" {LOG_ENTRIES_MAX}") and answer["ok"]:
+            play.logs[int(line.split()[1])] = answer["entries"]
+        elif line.startswith("cluster "):
+            play.logs.clear()

@@ -1,0 +1,144 @@
+"""Makes a failing scenario shorter, while it fails in the same way.
+
+Where a rule is broken, or the program dies, whatever can be left out is noise, and delta
+debugging finds what cannot. An expectation that fails is another matter: leave out
+`restart 2`, and "all have applied it" fails as well, for no fault of the student's. There
+only what would make the cluster's life harder goes: a crash with its restart, a cut with
+its heal, and claims that held. The work is counted in tries and in virtual events, so
+that the same failure comes to the same scenario on every machine."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import time
+from collections.abc import Callable, Iterator
+
+from reporting import play
+
+TRIES_MAX = 250
+EVENTS_MAX = 2_000_000
+SECONDS_MAX = 5.0  # should the machine be slow: then it is told that it may be longer
+KEPT = ("cluster ", "counters ", "trace ")
+CUTS = ("cut ", "isolate ", "partition ", "star ", "hold ")
+
+
+class Budget:
+    """Of one shortening."""
+
+    def __init__(self) -> None:
+        self.tries = 0
+        self.events = 0
+        self.began = time.monotonic()
+        self.late = False
+
+    def is_spent(self) -> bool:
+        self.late = self.late or time.monotonic() - self.began > SECONDS_MAX
+        return self.late or self.tries >= TRIES_MAX or self.events >= EVENTS_MAX
+
+
+class Shortener:
+    """Tries what is left when some lines are gone."""
+
+    def __init__(self, program: pathlib.Path, first: play.Play) -> None:
+        self.program = program
+        self.failure = first.failure()
+        self.lines = first.lines
+        self.budget = Budget()
+
+    def fails(self, lines: list[str]) -> bool:
+        """Whether these fail in the same way; then they are the new best."""
+        if self.budget.is_spent():
+            return False
+        tried = play.try_out(self.program, lines)
+        self.budget.tries += 1
+        self.budget.events += max((a.get("events", 0) for a in tried.answers), default=0)
+        if tried.failure() != self.failure or spoilt(tried):
+            return False
+        self.lines = tried.lines
+        return True
+
+    def without(self, gone: set[int]) -> bool:
+        return self.fails([line for at, line in enumerate(self.lines) if at not in gone])
+
+    def delta(self) -> None:
+        """Halves, quarters and so on, down to single lines."""
+        size = max(1, len(self.lines) // 2)
+        while size >= 1 and not self.budget.is_spent():
+            before = len(self.lines)
+            self.sweep(size)
+            if size > 1:
+                size //= 2
+            elif len(self.lines) == before:
+                break
+
+    def sweep(self, size: int) -> None:
+        """From the end, where what matters is near."""
+        end = len(self.lines) - 1  # the last line fails
+        while end > 0 and not self.budget.is_spent():
+            gone = set(range(max(0, end - size), end))
+            gone = {at for at in gone if not self.lines[at].startswith(KEPT)}
+            end = max(0, end - size)
+            if gone:
+                self.without(gone)
+                end = min(end, len(self.lines) - 1)
+
+    def gently(self) -> None:
+        """Only what made it harder, each with what undoes it."""
+        found = True
+        while found and not self.budget.is_spent():
+            found = any(self.without(group) for group in troubles(self.lines))
+
+    def halve_times(self) -> None:
+        """Shorter waits show the same."""
+        for at in range(len(self.lines)):
+            while at < len(self.lines) and (half := halved(self.lines[at])):
+                if not self.fails([*self.lines[:at], half, *self.lines[at + 1 :]]):
+                    break
+
+
+def spoilt(tried: play.Play) -> bool:
+    """Whether a line before the last is not done any more: then a script would end
+    there."""
+    return any(not answer["ok"] for answer in tried.answers[: len(tried.lines) - 1])
+
+
+def halved(line: str) -> str:
+    found = re.fullmatch(r"run (\d+)(us|ms|s)", line)
+    if found is None:
+        return ""
+    unit = {"us": 1, "ms": 1000, "s": 1000000}[found[2]]
+    half = int(found[1]) * unit // 2 // 1000
+    return f"run {half}ms" if half >= 1 else ""
+
+
+def troubles(lines: list[str]) -> Iterator[set[int]]:
+    """Groups of lines without which the nodes have an easier life."""
+    for at, line in enumerate(lines[:-1]):
+        if line.startswith(("expect ", "refused ")):
+            yield {at}
+        if found := re.match(r"(crash|pause)\s+n?(\d+)", line):
+            undo = {"crash": "restart", "pause": "resume"}[found[1]]
+            if (end := next_of(lines, at, lambda x, u=f"{undo} {found[2]}": x == u)) > 0:
+                yield {at, end}
+        if line.startswith(CUTS) and (end := next_of(lines, at, lambda x: x == "heal")) > 0:
+            yield {n for n in range(at, end + 1) if lines[n].startswith((*CUTS, "heal"))}
+        if found := re.match(r"(loss|duplicate) \d*[1-9]\d*$", line):
+            yield {at}
+
+
+def next_of(lines: list[str], at: int, wanted: Callable[[str], bool]) -> int:
+    return next((n for n in range(at + 1, len(lines) - 1) if wanted(lines[n])), 0)
+
+
+def shorten(program: pathlib.Path, first: play.Play) -> tuple[list[str], bool]:
+    """The shortest lines found, and whether the search came to its end."""
+    if not first.failure() or len(first.lines) < 2:
+        return first.lines, True
+    short = Shortener(program, first)
+    if first.died() or first.rule():
+        short.delta()
+        short.halve_times()
+    else:
+        short.gently()
+    return short.lines, not short.budget.late

@@ -1,0 +1,135 @@
+"""The report as text of 80 columns, and its colours for a terminal."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+
+from reporting.facts import CLOSE_BY, Facts
+
+COLUMNS = 80
+NAME = 10
+RED, GREEN, BOLD, FAINT, PLAIN = "\033[31m", "\033[32m", "\033[1m", "\033[2m", "\033[0m"
+
+
+def folded(name: str, said: str) -> list[str]:
+    """"Seen      one leader, ..." with what follows below its beginning."""
+    first = f"{name:<{NAME}}"
+    if not said:
+        return []
+    return textwrap.wrap(
+        said, COLUMNS, initial_indent=first, subsequent_indent=" " * len(first),
+        break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def heading(text: str) -> list[str]:
+    return ["", text, "-" * min(COLUMNS, len(text))]
+
+
+def render(facts: Facts, paths: dict[str, str]) -> str:
+    where = f"lab {facts.lab}: " if facts.lab else ""
+    lines = [*textwrap.wrap(f"FAILED  {where}{facts.title}", COLUMNS), "=" * COLUMNS]
+    if facts.crash is not None:
+        lines += folded("Crash", facts.crash.what)
+        lines += folded("Where", facts.crash.where)
+    lines += folded("Broken", facts.rule)
+    lines += folded("", facts.meaning)
+    for label, meaning in facts.labels:
+        lines += folded(label, meaning)
+    lines += folded("Expected", facts.expected)
+    lines += folded("Seen", facts.seen)
+    if facts.seed is not None:
+        lines += folded("Seed", str(facts.seed))
+    lines += unfolded("Again", facts.command)
+    if facts.play is not None:
+        lines += schedule(facts, paths["scenario"]) + last_decisions(facts)
+    lines += said(facts)
+    if "page" in paths:
+        lines += ["", *unfolded("Page", paths["page"])]
+    return "\n".join([*lines, ""])
+
+
+def unfolded(name: str, text: str) -> list[str]:
+    """What is to be copied stands whole on one line."""
+    if not text:
+        return []
+    if NAME + len(text) <= COLUMNS:
+        return [f"{name:<{NAME}}{text}"]
+    return [name, f"  {text}"]
+
+
+def schedule(facts: Facts, path: str) -> list[str]:
+    count = len(facts.lines)
+    title = f"The schedule: {count} commands"
+    if count < facts.told:
+        title += f" (of {facts.told})"
+    lines = [*heading(title), *unfolded("File", path)]
+    if not facts.finished:
+        lines.append("The time was up before all was tried: it may be longer than it must.")
+    shown = facts.lines[-CLOSE_BY:]
+    if len(shown) < count:
+        lines.append(f"  ... {count - len(shown)} commands before these")
+    return lines + [line for command in shown for line in indented(command)]
+
+
+def indented(command: str) -> list[str]:
+    return textwrap.wrap(
+        command, COLUMNS, initial_indent="  ", subsequent_indent="      ",
+        break_on_hyphens=False, break_long_words=False,
+    )  # fmt: skip
+
+
+def last_decisions(facts: Facts) -> list[str]:
+    lines = heading("The last decisions of each node")
+    for node, steps in facts.decisions.items():
+        lines += [line for step in steps for line in step_lines(step)]
+        lines += [f"n{node}: none"] if not steps else []
+        lines.append("")
+    return lines[:-1]
+
+
+def step_lines(step: str) -> list[str]:
+    """A step, broken where its effects begin."""
+    head, *effects = step.split(" | ")
+    lines = [head]
+    for effect in effects:
+        if len(lines[-1]) + 3 + len(effect) <= COLUMNS:
+            lines[-1] += f" | {effect}"
+        else:
+            lines.append(f"         | {effect}")
+    return [
+        short
+        for line in lines
+        for short in textwrap.wrap(line, COLUMNS, subsequent_indent=" " * 11, drop_whitespace=True)
+    ]
+
+
+def said(facts: Facts) -> list[str]:
+    if not facts.stderr:
+        return []
+    lines = facts.stderr.splitlines()
+    shown = [line if len(line) <= COLUMNS - 2 else line[: COLUMNS - 3] + "…" for line in lines[:12]]
+    more = [f"... {len(lines) - 12} more lines"] if len(lines) > 12 else []
+    return [*heading("What the program said"), *(f"  {line}" for line in [*shown, *more])]
+
+
+# ---- colours -------------------------------------------------------------------------
+
+
+def coloured(text: str) -> str:
+    """The same for a terminal."""
+    lines = []
+    for line in text.splitlines():
+        if line.startswith("FAILED"):
+            line = f"{RED}{BOLD}FAILED{PLAIN}{BOLD}{line[6:]}{PLAIN}"
+        elif re.fullmatch(r"[=-]+", line):
+            line = f"{FAINT}{line}{PLAIN}"
+        elif found := re.match(r"(Broken|Crash|Seen)( .*)", line):
+            line = f"{FAINT}{found[1]}{PLAIN}{RED}{found[2]}{PLAIN}"
+        elif found := re.match(r"([A-Z]\w+(?:-\w+)?)(\s{2,}.*)", line):
+            line = f"{FAINT}{found[1]}{PLAIN}{found[2]}"
+        elif found := re.match(r"(\[ *\d+\] n\d+ [^:|]*): ([^|]*)(.*)", line):
+            line = f"{found[1]}: {BOLD}{found[2]}{PLAIN}{FAINT}{found[3]}{PLAIN}"
+        lines.append(line)
+    return "\n".join([*lines, ""])
