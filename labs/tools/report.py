@@ -91,12 +91,18 @@ def of_scenario(path: pathlib.Path, program: pathlib.Path) -> Failure:
     return Failure(
         claim=path.stem,
         expected="every command is done, and every claim holds",
-        seen=last.get("error", "nothing fails"),
+        seen=seen_in(last),
         lines=lines if any(line.startswith(gathering.DONE) for line in lines) else first.lines,
         rule=first.rule(),
         stderr=first.stderr,
         kind="crash" if first.died() else "claim",
     )
+
+
+def seen_in(answer: dict[str, Any]) -> str:
+    if answer.get("violations"):
+        return answer["violations"][0]["text"]
+    return answer.get("error", gathering.NOTHING_FAILS)
 
 
 def until_it_fails(program: pathlib.Path, lines: list[str]) -> play.Play:

@@ -11,7 +11,8 @@ UNDEFINED = re.compile(r"([\w./-]+\.[ch]):(\d+)(?::\d+)?: runtime error: (.*)")
 ADDRESS = re.compile(r"ERROR: (\w+Sanitizer): (.*)")
 FRAME = re.compile(r"#\d+ .*? in (\w+) ([\w./-]+\.[ch]):(\d+)")
 STUB = re.compile(r"([\w./-]+\.c): (\w+)\(\) is still to be written.*")
-FAILED = re.compile(r"^([\w./-]+\.[ch]):(\d+): (.*)$", re.MULTILINE)
+FAILED = re.compile(r"^([\w./-]+\.[ch]):(\d+): (.*)", re.MULTILINE | re.DOTALL)
+UNEQUAL = re.compile(r"(.+?) is\s+(.+?)(?:,|\n)\s*expected\s+([^\n]+)", re.DOTALL)
 
 
 @dataclasses.dataclass
@@ -55,8 +56,23 @@ def read(stderr: str, status: int) -> Crash:
     return Crash(f"it ended with exit code {status}", "")
 
 
-def of_unit(stderr: str) -> Crash:
-    """What a claim in C says: "tests/raft/x_test.c:33: expected: a == b"."""
-    if found := FAILED.search(stderr):
-        return Crash(found[3], place(found[1], found[2]))
-    return Crash("", "")
+@dataclasses.dataclass
+class Check:
+    """What a claim in C says (tests/test.h), as "tests/raft/x_test.c:33: expected: a == b"."""
+
+    where: str = ""
+    expected: str = ""
+    seen: str = ""
+
+
+def of_unit(stderr: str) -> Check:
+    found = FAILED.search(stderr)
+    if found is None:
+        return Check()
+    where = place(found[1], found[2])
+    if found[3].startswith("expected: "):
+        return Check(where, found[3].splitlines()[0].removeprefix("expected: "), "it is not so")
+    if unequal := UNEQUAL.match(found[3]):
+        asked, got, wanted = unequal.groups()
+        return Check(where, f"{asked} is {wanted}", f"{asked} is {got}")
+    return Check(where, "", found[3].splitlines()[0])

@@ -13,6 +13,7 @@ GAP_US = 20_000  # so long that it is shown that time has passed
 HEAD_PX = 46
 LEFT_PX = 74  # for the time
 LANE_PX = {1: 160, 2: 200, 3: 170, 4: 140, 5: 120}
+NAMES_PX = 600
 TEXT_PX = 900
 TEXT_CHARS = 122
 
@@ -77,6 +78,7 @@ class Drawing:
         for node in states:
             self.segment(node, since[node], self.bottom, states[node], node in down)
             self.head(node)
+            self.names(node)
 
     def segment(self, node: int, top: int, bottom: int, state: State, down: bool) -> None:
         role = "down" if down else state.role
@@ -105,6 +107,11 @@ class Drawing:
             f'<text class="commit" x="{self.x(node) - 8}" y="{y - 3}">✓{commit}'
             f"<title>n{node} has committed up to entry {commit}</title></text>"
         )
+
+    def names(self, node: int) -> None:
+        """Once more now and then, where the heads are out of sight."""
+        for y in range(HEAD_PX + NAMES_PX, self.bottom - NAMES_PX // 2, NAMES_PX):
+            self.marks.append(f'<text class="again" x="{self.x(node) + 7}" y="{y}">n{node}</text>')
 
     def head(self, node: int) -> None:
         state = self.flow.before.get(node, State())

@@ -7,11 +7,12 @@ import pathlib
 import re
 from typing import Any, Optional
 
-from reporting import crash, flow, play, rules, shorten
+from reporting import crash, flow, play, rules, shorten, tables
 
 ROOT = rules.ROOT
 DONE = "# Shrunk from"  # by raftsim shrink: as short as it gets
 DECISIONS = 6
+NOTHING_FAILS = "nothing fails"
 CLOSE_BY = 24  # lines of a scenario that the text shows
 
 
@@ -26,6 +27,7 @@ class Facts:
     meaning: str = ""
     labels: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     crash: Optional[crash.Crash] = None
+    where: str = ""  # of a claim in C
     seed: Optional[int] = None
     command: str = ""
     lines: list[str] = dataclasses.field(default_factory=list)
@@ -36,6 +38,10 @@ class Facts:
     nodes: int = 0
     decisions: dict[int, list[str]] = dataclasses.field(default_factory=dict)
     stderr: str = ""
+
+    def failed(self) -> bool:
+        """A scenario may also be looked at that holds."""
+        return self.seen != NOTHING_FAILS
 
 
 def title_of(claim: str) -> str:
@@ -77,10 +83,22 @@ def gather(failure: Any, lab: int, program: pathlib.Path) -> Facts:
     words = f"{failure.rule} {failure.rules}"
     if failure.lines:
         add_play(facts, list(failure.lines), program)
-    elif failure.kind in ("crash", "stub", "endless"):
-        facts.crash = crash.read(failure.stderr, 0)
+    else:
+        add_unit(facts, failure)
     add_rule(facts, words, program)
     return facts
+
+
+def add_unit(facts: Facts, failure: Any) -> None:
+    """Of a claim in C: the line that failed, or where the code has died."""
+    found = crash.of_unit(failure.stderr)
+    died = crash.read(failure.stderr, -9 if failure.kind == "endless" else 0)
+    if died.where or failure.kind in ("crash", "stub", "endless"):
+        facts.crash = died
+    elif found.where:
+        facts.where = found.where
+        facts.expected = facts.expected or found.expected
+        facts.seen = facts.seen or found.seen
 
 
 def add_rule(facts: Facts, words: str, program: pathlib.Path) -> None:
@@ -93,6 +111,9 @@ def add_rule(facts: Facts, words: str, program: pathlib.Path) -> None:
     else:
         facts.rule = ""
     facts.labels = rules.explain(words)
+    if facts.rule == "linearizability" and facts.play is not None:
+        window = facts.play.verdict.get("window", [])
+        facts.seen = "no order explains " + ", ".join(map(tables.words, window))
 
 
 def add_play(facts: Facts, told: list[str], program: pathlib.Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Optional
 ROWS_MAX = 420
 MESSAGES_MAX = 300
 BARE = re.compile(r"(tick|applied \d+|durable write \d+)$")
+SILENT = re.compile(r"(tick|applied \d+|durable write \d+|propose \d+|read \d+)$")
 STEP = re.compile(r"\[ *\d+\] n\d+ (.*)$", re.DOTALL)
 DOWN = re.compile(r"crash n?(\d+)(?! (?:at|inside))|n(\d+) (?:stops|is lost|does not start)")
 UP = re.compile(r"restart n?(\d+)")
@@ -193,6 +194,6 @@ def decisions(events: list[dict[str, Any]], nodes: int, most: int) -> dict[int, 
     lines: dict[int, list[str]] = {node: [] for node in range(1, nodes + 1)}
     for event in events:
         found = STEP.match(event["text"]) if event["kind"] == "step" else None
-        if found and not BARE.match(found[1]):
+        if found and not SILENT.match(found[1]):
             lines[event["node"]].append(event["text"])
     return {node: said[-most:] for node, said in lines.items()}

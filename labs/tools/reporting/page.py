@@ -69,7 +69,8 @@ def diagram(shown: flow.Flow, facts: Facts) -> str:
     if shown.hidden:
         note = f"<p>The run is longer: {shown.hidden} earlier rows are left out.</p>"
     last = shown.rows[-1].at if shown.rows else 0
-    shown.rows.append(flow.Row("end", last, drawing.cut(end_words(facts), 130)))
+    if facts.failed():
+        shown.rows.append(flow.Row("end", last, drawing.cut(end_words(facts), 130)))
     legend = (
         f'<p class="legend">{signs} <span class="pillkey">t2</span> a new term or role, '
         "✓3 commits up to entry 3, ✕ at an arrow's end: lost, ○ nobody has delivered it. "

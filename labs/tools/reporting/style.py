@@ -33,6 +33,7 @@ dt { color: var(--faint); } dd { margin: 0; overflow-wrap: anywhere; }
 .end { color: var(--bad); font-weight: 600; margin: 6px 0 0; }
 svg text { font-size: 11.5px; fill: var(--ink); }
 svg .head { font-size: 15px; font-weight: 700; text-anchor: middle; }
+svg .again { font-weight: 700; fill: var(--faint); }
 svg .sub { text-anchor: middle; fill: var(--faint); }
 svg .time, svg text.gap { text-anchor: end; fill: var(--faint); font-size: 10.5px; }
 svg line.gap { stroke: var(--line); stroke-dasharray: 2 5; }

@@ -12,6 +12,8 @@ ENTRIES_MAX = 40
 OPERATIONS_MAX = 40
 COMMAND_CHARS = 26
 COLUMN_PX = 30
+CHAR_PX = 7
+WIDTH_PX = 1350
 BAR_PX = 30
 
 
@@ -122,16 +124,17 @@ def bars(shown: list[dict[str, Any]], bad: set[int]) -> str:
     moments = sorted({o["from"] for o in shown} | {o["to"] for o in shown if "to" in o})
     place = {moment: at for at, moment in enumerate(moments)}
     clients = list(dict.fromkeys(sorted(o["client"] for o in shown)))
-    left, width = 90, 90 + COLUMN_PX * (len(moments) + 3)
+    column = column_px(shown, place, len(moments))
+    left, width = 90, 90 + column * (len(moments) + 2)
     out = []
     for at, client in enumerate(clients):
         y = 8 + at * (BAR_PX + 10)
         name = f"client {client}" if client < 1 << 20 else "propose"
         out.append(f'<text class="who" x="4" y="{y + 20}">{name}</text>')
         for operation in (o for o in shown if o["client"] == client):
-            x = left + COLUMN_PX * place[operation["from"]]
-            end = place.get(operation.get("to"), len(moments) + 2)
-            out.append(bar(operation, x, y, left + COLUMN_PX * end, operation["number"] in bad))
+            x = left + column * place[operation["from"]]
+            end = place.get(operation.get("to"), len(moments) + 1)
+            out.append(bar(operation, x, y, left + column * end, operation["number"] in bad))
     height = 16 + len(clients) * (BAR_PX + 10)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
@@ -140,12 +143,21 @@ def bars(shown: list[dict[str, Any]], bad: set[int]) -> str:
     )  # fmt: skip
 
 
+def column_px(shown: list[dict[str, Any]], place: dict[int, int], count: int) -> int:
+    """So wide that the words fit their bars, as far as there is room."""
+    wanted = COLUMN_PX
+    for operation in shown:
+        span = place.get(operation.get("to"), count + 1) - place[operation["from"]]
+        wanted = max(wanted, (len(words(operation)) * CHAR_PX + 12) // max(1, span))
+    return max(COLUMN_PX, min(wanted, WIDTH_PX // (count + 2)))
+
+
 def bar(operation: dict[str, Any], x: int, y: int, end: int, is_bad: bool) -> str:
     text = words(operation)
     marks = f"{operation['kind']}{' bad' if is_bad else ''}{'' if 'to' in operation else ' open'}"
     when = f"called at {operation['call']} us"
     when += f", returned at {operation['return']} us" if "return" in operation else ", no answer"
-    width = max(end - x - 3, COLUMN_PX - 3)
+    width = end - x - 3
     return (
         f'<g class="bar {marks}"><rect x="{x}" y="{y}" width="{width}" height="{BAR_PX}" rx="4"/>'
         f'<svg x="{x}" y="{y}" width="{width}" height="{BAR_PX}">'

@@ -29,10 +29,12 @@ def heading(text: str) -> list[str]:
 
 def render(facts: Facts, paths: dict[str, str]) -> str:
     where = f"lab {facts.lab}: " if facts.lab else ""
-    lines = [*textwrap.wrap(f"FAILED  {where}{facts.title}", COLUMNS), "=" * COLUMNS]
+    verdict = "FAILED" if facts.failed() else "HELD"
+    lines = [*textwrap.wrap(f"{verdict}  {where}{facts.title}", COLUMNS), "=" * COLUMNS]
     if facts.crash is not None:
         lines += folded("Crash", facts.crash.what)
         lines += folded("Where", facts.crash.where)
+    lines += folded("Where", facts.where)
     lines += folded("Broken", facts.rule)
     lines += folded("", facts.meaning)
     for label, meaning in facts.labels:

@@ -1,0 +1,329 @@
+"""The failure report: what it says, how short it gets, and that its page is whole."""
+
+import pathlib
+import re
+import subprocess
+import sys
+import textwrap
+import xml.etree.ElementTree
+
+import pytest
+from raftlab import build
+from raftlab.lab_failure import LabFailure
+
+TOOLS = build.ROOT / "labs" / "tools"
+sys.path.insert(0, str(TOOLS))
+
+import report  # noqa: E402  (the path above comes first)
+from reporting import crash, facts, flow, page, play, rules, shorten, words  # noqa: E402
+
+STALE_READ = build.ROOT / "sim" / "scenarios" / "lease-by-hand.scenario"
+LATE = ["cluster 3 seed=1", "run 400ms", "expect one leader", "crash 2 lose all", "run 100ms",
+        "restart 2", "loss 10", "run 200ms", "set x 1", "expect committed x 2"]  # fmt: skip
+
+# A raftsim whose code asserts once a second node campaigns.
+ASSERTING = """\
+#!{python}
+import subprocess, sys
+real = subprocess.Popen([{raftsim!r}, "repl"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+campaigns = 0
+for line in sys.stdin:
+    campaigns += line.startswith("timeout")
+    if campaigns == 2:
+        print("raftsim: raft/role.c:77: role_campaign: Assertion `votes == 0' failed.",
+              file=sys.stderr)
+        real.kill()
+        sys.exit(134)
+    real.stdin.write(line)
+    real.stdin.flush()
+    print(real.stdout.readline(), end="", flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def raftsim() -> pathlib.Path:
+    return build.program("raftsim")
+
+
+def failure(**fields) -> LabFailure:
+    return LabFailure(
+        **{
+            "claim": "test_a_value_is_agreed_on",
+            "expected": "all nodes agree on x=2",
+            "seen": "they hold 1",
+            "rules": "AE-4 LEAD-4",
+            "seed": 1,
+        }
+        | fields
+    )
+
+
+@pytest.fixture(scope="module")
+def stale(raftsim, tmp_path_factory) -> report.Paths:
+    """What is written of a scenario in which a client reads an old value."""
+    out = tmp_path_factory.mktemp("report")
+    return report.write(report.of_scenario(STALE_READ, raftsim), 0, out, raftsim)
+
+
+# ---- the text ------------------------------------------------------------------------
+
+
+def test_a_broken_rule_is_named_with_its_meaning(stale):
+    text = stale.text.read_text()
+    assert "Broken    linearizability\n" in text
+    assert "Some order of the clients' operations explains all their answers." in text
+    assert "no order explains write x new, read x → nothing" in text
+
+
+def test_a_label_is_told_with_its_meaning_from_figure_2(raftsim, tmp_path):
+    text = report.write(failure(lines=LATE), 0, tmp_path, raftsim).text.read_text()
+    assert re.search(r"^AE-4      Append the entries that are not yet in the log\.$", text, re.M)
+    assert re.search(r"^LEAD-4 ", text, re.M)
+
+
+def test_every_rule_of_the_checker_has_a_meaning_and_only_labels_that_there_are(raftsim):
+    meanings = rules.meanings(raftsim)
+    assert len(meanings) > 30 and "A rule of the checker." not in meanings.values()
+    assert set(rules.LABELS) <= set(meanings)
+    for labels in rules.LABELS.values():
+        assert len(rules.explain(labels)) == len(labels.split())
+
+
+def test_the_text_fits_into_80_columns(stale, raftsim, tmp_path):
+    claim = failure(
+        lines=LATE, seen="word " * 60, stderr="x" * 300, claim="test_" + "long_name_" * 12
+    )
+    for text in (
+        stale.text.read_text(),
+        report.write(claim, 0, tmp_path, raftsim).text.read_text(),
+    ):
+        wide = [line for line in text.splitlines() if len(line) > 80]
+        assert all(line.startswith("  ") and "/" in line for line in wide), wide  # paths
+
+
+def test_colours_change_no_word(stale):
+    text = stale.text.read_text()
+    shown = words.coloured(text)
+    assert "\033[31m" in shown
+    assert re.sub(r"\033\[\d*m", "", shown) == text
+
+
+def test_the_last_decisions_of_each_node_are_lines_of_the_trace(stale):
+    text = stale.text.read_text()
+    assert re.search(r"^\[ +\d+\] n2 < RequestVoteReply n3 t2 granted: vote granted; -> leader",
+                     text, re.M)  # fmt: skip
+    for node in (1, 2, 3):
+        assert re.search(rf"^\[ +\d+\] n{node} ", text, re.M)
+
+
+def test_the_same_failure_gives_the_same_files(stale, raftsim, tmp_path):
+    again = report.write(report.of_scenario(STALE_READ, raftsim), 0, tmp_path, raftsim)
+    assert again.page.read_text().replace(str(tmp_path), "") == (
+        stale.page.read_text().replace(str(stale.page.parent), "")
+    )
+    assert again.scenario.read_bytes() == stale.scenario.read_bytes()
+
+
+# ---- the schedule --------------------------------------------------------------------
+
+
+def test_a_schedule_that_breaks_a_rule_gets_shorter_and_still_breaks_it(stale, raftsim):
+    short = play.clean(stale.scenario.read_text().splitlines())
+    assert len(short) < len(play.clean(STALE_READ.read_text().splitlines())) - 5
+    assert play.try_out(raftsim, short).rule() == "linearizability"
+    done = subprocess.run([raftsim, "script", stale.scenario], capture_output=True)
+    assert done.returncode == 1
+
+
+def test_no_line_of_a_short_schedule_can_go(stale, raftsim):
+    short = play.clean(stale.scenario.read_text().splitlines())
+    for at in range(1, len(short) - 1):
+        tried = play.try_out(raftsim, short[:at] + short[at + 1 :])
+        assert tried.rule() != "linearizability" or shorten.spoilt(tried), short[at]
+
+
+def test_what_a_claim_waits_for_stays_in_its_schedule(raftsim):
+    lines, finished = shorten.shorten(raftsim, play.try_out(raftsim, LATE))
+    assert finished
+    assert lines == [LATE[0], "run 400ms", "run 100ms", "run 200ms", "set x 1", LATE[-1]]
+
+
+def test_a_crash_is_told_first_with_file_and_line_and_the_schedule_to_it(raftsim, tmp_path):
+    fake = tmp_path / "raftsim"
+    fake.write_text(ASSERTING.format(python=sys.executable, raftsim=str(raftsim)))
+    fake.chmod(0o755)
+    lines = ["cluster 3 manual", "timeout 3", "pass 1s", "deliver 3 1 pre-vote", "timeout 2"]
+    paths = report.write(failure(lines=lines, kind="crash"), 1, tmp_path, fake)
+    text = paths.text.read_text()
+    assert text.splitlines()[2:4] == [
+        "Crash     an assertion failed: votes == 0",
+        "Where     raft/role.c:77, in role_campaign()",
+    ]
+    assert play.clean(paths.scenario.read_text().splitlines()) == ["timeout 3", "timeout 2"] or (
+        play.clean(paths.scenario.read_text().splitlines())
+        == ["cluster 3 manual", "timeout 3", "timeout 2"]
+    )
+
+
+SANITIZED = """\
+==41==ERROR: AddressSanitizer: heap-buffer-overflow on address 0x602 at pc 0x55 bp 0x7f
+READ of size 8 at 0x602000000018 thread T0
+    #0 0x7f2 in __interceptor_memcpy ../../../src/libsanitizer/x.inc:827
+    #1 0x55d in append_entries_receive /srv/raftlab/labs/2-replication/append_entries.c:93
+"""
+
+
+@pytest.mark.parametrize(
+    ("stderr", "status", "what", "where"),
+    [
+        (SANITIZED, 1, "AddressSanitizer: heap-buffer-overflow",
+         "labs/2-replication/append_entries.c:93, in append_entries_receive()"),
+        ("raft/log.c:12:5: runtime error: index 9 out of bounds", 1,
+         "undefined behaviour: index 9 out of bounds", "raft/log.c:12"),
+        ("raft/role.c: role_campaign() is still to be written (lab 1: CAND-1a)", 70,
+         "raft/role.c: role_campaign() is still to be written (lab 1: CAND-1a)",
+         "raft/role.c, in role_campaign()"),
+        ("", -24, "it does not come back: an endless loop", ""),
+        ("", -11, "killed by SIGSEGV", ""),
+    ],
+)  # fmt: skip
+def test_what_killed_a_program_is_read_from_its_last_words(stderr, status, what, where):
+    found = crash.read(stderr, status)
+    assert (found.what, found.where) == (what, where)
+
+
+def test_a_claim_in_c_is_told_in_words_with_its_line(tmp_path, raftsim):
+    unit = failure(
+        claim="tests/raft/vote_test.c::a_vote_is_not_granted_twice[sanitized]",
+        expected="", seen="", rules="RV-2a", seed=None,
+        stderr="tests/raft/vote_test.c:41: expected: granted == 0\n",
+        command="build/lab1/sanitized/tests/raft/vote_test a_vote_is_not_granted_twice",
+    )  # fmt: skip
+    paths = report.write(unit, 1, tmp_path, raftsim)
+    text = paths.text.read_text()
+    assert paths.page is None and paths.scenario is None
+    assert text.startswith("FAILED  lab 1: A vote is not granted twice\n")
+    assert "Where     tests/raft/vote_test.c:41" in text
+    assert "Expected  granted == 0" in text
+    assert "RV-2a     Grant only if the vote" in text
+    assert unit.command in text
+
+
+@pytest.mark.parametrize(
+    ("said", "expected", "seen"),
+    [
+        ("expected: a == b", "a == b", "it is not so"),
+        ("view.commit_index is 3, expected 2 (last)", "view.commit_index is 2 (last)",
+         "view.commit_index is 3"),
+        ('text is\n  "x"\nexpected\n  "y"', 'text is "y"', 'text is "x"'),
+    ],
+)  # fmt: skip
+def test_what_a_check_in_c_expected_and_saw_is_taken_apart(said, expected, seen):
+    found = crash.of_unit(f"ok\ntests/raft/log_test.c:7: {said}\n")
+    assert (found.where, found.expected, found.seen) == (
+        "tests/raft/log_test.c:7", expected, seen)  # fmt: skip
+
+
+# ---- the page ------------------------------------------------------------------------
+
+
+def drawings(html: str) -> list[xml.etree.ElementTree.Element]:
+    return [
+        xml.etree.ElementTree.fromstring(found)
+        for found in re.findall(r"<svg .*?</svg>\n|<svg .*</svg></div>", html, re.DOTALL)
+        for found in [found.removesuffix("</div>").strip()]
+    ]
+
+
+def test_the_page_needs_nothing_from_elsewhere(stale):
+    html = stale.page.read_text()
+    assert not re.search(r"<script|<link|@import|src=|url\((?!#)", html)
+    assert set(re.findall(r"https?://[^\"<\s]+", html)) <= {"http://www.w3.org/2000/svg"}
+    assert "prefers-color-scheme: dark" in html
+
+
+def test_its_drawings_are_sound_and_show_each_node_and_message(stale, raftsim):
+    html = stale.page.read_text()
+    diagram = xml.etree.ElementTree.fromstring(
+        re.search(r'<svg [^>]*aria-label="Message diagram">.*?</svg>', html, re.DOTALL)[0]
+    )
+    space = "{http://www.w3.org/2000/svg}"
+    heads = [text.text for text in diagram.iter(f"{space}text") if text.get("class") == "head"]
+    assert heads == ["n1", "n2", "n3"]
+    titles = [group.find(f"{space}title").text for group in diagram.iter(f"{space}g")
+              if group.get("class", "").startswith("arrow")]  # fmt: skip
+    assert "RequestVote n2>n3 t2 log=1/1: arrives" in titles
+    assert any(title.endswith("still under way") for title in titles)
+
+
+def test_what_no_order_explains_is_marked(stale):
+    html = stale.page.read_text()
+    assert len(re.findall(r'<g class="bar \w+ bad', html)) == 2
+
+
+def test_entries_that_differ_are_marked_and_committed_ones_too(raftsim):
+    lines = textwrap.dedent("""\
+        cluster 3 manual pre_vote=off check_quorum=off
+        timeout 1
+        deliver 1 2 vote
+        deliver 2 1 vote-reply
+        timeout 3
+        timeout 3
+        deliver 3 2 vote 2
+        deliver 2 3 vote-reply
+        expect role 3 follower""").splitlines()
+    seen = play.look(raftsim, lines)
+    html = page.tables.logs(seen, flow.read(seen.events, 3))
+    assert html.count('class="differs"') == 2
+    assert "<b>t1</b>" in html and "<b>t2</b>" in html
+
+
+def test_a_message_that_is_lost_breaks_off_and_one_that_crosses_a_crash(raftsim):
+    lines = ["cluster 2 seed=3", "run 300ms", "cut 1 2", "run 200ms", "heal", "crash 1", "run 1s"]
+    seen = play.look(raftsim, lines)
+    drawn = flow.read(seen.events, 2)
+    fates = {arrow.fate for arrow in drawn.arrows}
+    assert fates >= {"arrived", "lost"}
+    assert all(a.end >= a.start for a in drawn.arrows if a.fate == "arrived")
+    assert [row.text for row in drawn.rows if row.kind == "fault"] == ["cut 1 2", "crash 1"]
+
+
+def test_a_long_run_is_clipped_to_its_end(raftsim):
+    seen = play.look(raftsim, ["cluster 3 seed=1", "run until leader", "run 10s"])
+    drawn = flow.read(seen.events, 3)
+    short = flow.clip(drawn)
+    assert len(drawn.arrows) > flow.MESSAGES_MAX >= len([a for a in short.arrows if a.start >= 0])
+    assert short.rows[-1] == drawn.rows[-1] and short.hidden > 0
+    assert {state.role for state in short.before.values()} == {"leader", "follower"}
+
+
+def test_a_json_trace_leaves_the_run_as_it_is(raftsim, tmp_path):
+    lines = ["cluster 3 seed=5 clients=2", "loss 20", "run 2s", "crash 1", "run 1s", "hash"]
+    plain, _, _ = play.converse(raftsim, lines)
+    traced, _, _ = play.converse(raftsim, [f"trace {tmp_path / 'trace'} json", *lines])
+    assert plain == traced[1:]
+    kinds = {play.read(line)["kind"] for line in play.lines_of(tmp_path / "trace")}
+    assert kinds == {"send", "receive", "lose", "step", "command", "note"}
+
+
+# ---- by hand -------------------------------------------------------------------------
+
+
+def test_it_tells_of_any_scenario_by_hand(raftsim, tmp_path):
+    scenario = tmp_path / "mine.scenario"
+    scenario.write_text("\n".join(LATE))
+    done = subprocess.run(
+        [sys.executable, TOOLS / "report.py", scenario, "--out", tmp_path, "--raftsim", raftsim],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("FAILED  Mine\n")
+    assert done.stdout == (tmp_path / "mine.txt").read_text()
+    assert {path.suffix for path in tmp_path.iterdir()} == {".scenario", ".txt", ".html"}
+
+
+def test_a_claims_name_becomes_words_and_a_file():
+    claim = "tests/labs/lab1/test_election.py::test_a_vote_is_given_once[plain]"
+    assert facts.title_of(claim) == "A vote is given once"
+    assert facts.name_of(claim) == "test_a_vote_is_given_once-plain"
