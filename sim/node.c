@@ -60,6 +60,8 @@ static void count_effect(void *context)
 
     if (node->damage_waits)
         faults_disks_damage_received(node);
+    if (node->fill_waits > 0)
+        faults_disks_fill_received(node);
     if (node->effects_left == 0 || --node->effects_left > 0)
         return;
     trace_note(&node->world->trace, node->world->now_us, "n%" PRIu32 " is cut off",

@@ -181,6 +181,24 @@ static void draw_end(const struct run_options *options, struct random *random,
         settings->world.snapshot_chunk_bytes = CORE_CHUNK_BYTES_MIN;
 }
 
+// Some runs put into one what seldom meets by chance.
+static void draw_theme(const struct run_options *options, struct random *random,
+                       struct world_config *config)
+{
+    uint64_t dice = random_below(random, 100);
+    uint32_t entries = (uint32_t)random_between(random, 3, 30);
+    uint32_t tail = (uint32_t)random_between(random, 0, 3);
+    uint32_t chunk_bytes = (uint32_t)random_between(random, 500, 8000);
+
+    if (options->fixed_mix || !has(options, FAULT_DISK) ||
+        !has(options, FAULT_SNAPSHOT) || dice >= 12)
+        return;
+    config->theme = dice < 6 ? WORLD_FULL_DISKS : WORLD_CATCHING_UP;
+    config->snapshot_entries = entries;
+    config->snapshot_tail_entries = tail;
+    config->snapshot_chunk_bytes = chunk_bytes;
+}
+
 void run_settings_draw(struct run_settings *settings, const struct run_options *options)
 {
     struct world_config *config = &settings->world;
@@ -207,9 +225,9 @@ void run_settings_draw(struct run_settings *settings, const struct run_options *
         draw_limits(options, &random, config);
         draw_tuning(&random, config);
     }
+    draw_theme(options, &random, config);
     draw_end(options, &random, settings);
     config->equal_seeds = has(options, FAULT_SETTINGS) && random_chance(&random, 50000);
-    config->full_disks = has(options, FAULT_DISK) && random_chance(&random, 50000);
     config->log_bytes_max =
         LOG_BYTES_MIN + (uint64_t)config->log_entries_max * ENTRY_BYTES;
 }

@@ -42,6 +42,14 @@ enum world_event {
     WORLD_UNDO,     // the end of a fault; which, node, generation
 };
 
+// What a run is about, where the swarm does not draw each kind of fault by itself.
+enum world_theme {
+    WORLD_NO_THEME = 0,
+    WORLD_FULL_DISKS,  // full disks, cut-off leaders and crashes
+    WORLD_CATCHING_UP, // followers that fall behind, and snapshots that go wrong
+    WORLD_THEME_COUNT,
+};
+
 // Random streams.
 enum world_stream {
     WORLD_STREAM_NETWORK = 1,
@@ -66,8 +74,8 @@ struct world_config {
     uint32_t election_timeout_ms;
     uint32_t election_spread_ms; // 0: the core's default
     uint32_t heartbeat_ms;
-    bool equal_seeds; // all cores draw from the same one, as raft.h lets them
-    bool full_disks;  // the swarm is one of full disks, cut-off leaders and crashes
+    bool equal_seeds;       // all cores draw from the same one, as raft.h lets them
+    enum world_theme theme; // of the swarm
     bool pre_vote;
     bool check_quorum;
     bool ordered_links;

@@ -43,6 +43,7 @@ const char *checker_property_text(enum property property)
         [PROPERTY_CHANGE_ALONE] = "one change at a time",
         [PROPERTY_CHANGE_OWN_TERM] = "change in own term",
         [PROPERTY_SNAPSHOT] = "snapshot of what is committed",
+        [PROPERTY_SNAPSHOT_TAKEN] = "snapshot taken or asked for again",
         [PROPERTY_NODE_STOPPED] = "node stopped",
         [PROPERTY_LIVENESS] = "liveness",
         [PROPERTY_REST] = "nothing under way at rest",
@@ -558,6 +559,8 @@ void checker_step(struct checker *checker, raft_id id, const struct checker_step
     }
     for (uint32_t i = 0; i < step->output->message_count; i++)
         check_message(checker, id, &step->output->messages[i], led);
+    if (step->event->type == RAFT_EVENT_SNAPSHOT_RECEIVED)
+        checker_snapshot_received(checker, id, step);
     if (checker->violation_count == 0)
         checker_promise_step(checker, id, step, &before);
 }

@@ -44,6 +44,8 @@ enum property {
     PROPERTY_CHANGE_OWN_TERM, // no change before a commit in the leader's own term
     PROPERTY_SNAPSHOT,        // a snapshot tells what was committed, and no log lacks
                               // what no snapshot holds
+    PROPERTY_SNAPSHOT_TAKEN,  // one that arrives is taken once its term is on disk, and
+                              // one of no use is asked for again
     PROPERTY_NODE_STOPPED,    // a node gave up although its disk was well
     PROPERTY_LIVENESS,        // a healed cluster comes to rest, all equal
     PROPERTY_REST,            // and then counts nothing as under way

@@ -67,6 +67,55 @@ bool checker_snapshot_replace(struct checker *checker, raft_id id,
     return true;
 }
 
+static bool asks_again(const struct checker_step *step)
+{
+    for (uint32_t i = 0; i < step->output->message_count; i++) {
+        const struct raft_message *message = &step->output->messages[i];
+
+        if (message->type == RAFT_INSTALL_SNAPSHOT_REPLY &&
+            message->to == step->view->leader_id &&
+            !message->install_snapshot_reply.installed &&
+            message->install_snapshot_reply.next_offset == 0)
+            return true;
+    }
+    return false;
+}
+
+// IS-4: who says nothing of a snapshot that it cannot use lets its leader wait. But
+// what it says may itself wait for the disk, or for room in the output.
+static void check_refusal(struct checker *checker, raft_id id,
+                          const struct checker_step *step)
+{
+    const struct shadow *shadow = checker_shadow(checker, id);
+    const struct raft_view *view = step->view;
+    bool durable = shadow->durable.current_term == view->current_term &&
+                   shadow->durable.voted_for == view->voted_for;
+
+    if (view->role == RAFT_FOLLOWER && view->leader_id != 0 && durable &&
+        step->output->message_count < RAFT_OUTPUT_MESSAGES_MAX && !asks_again(step))
+        checker_violate(checker, PROPERTY_SNAPSHOT_TAKEN, id, view->leader_id,
+                        "a snapshot up to %" PRIu64
+                        " is of no use, but its leader is not asked for it again",
+                        step->event->snapshot_received.meta->last_included_index);
+}
+
+void checker_snapshot_received(struct checker *checker, raft_id id,
+                               const struct checker_step *step)
+{
+    const struct shadow *shadow = checker_shadow(checker, id);
+    const struct raft_snapshot_meta *meta = step->event->snapshot_received.meta;
+
+    // A crash at this moment would leave a snapshot of a term that is not known
+    // (STATE-1).
+    if (step->event->snapshot_received.failed)
+        check_refusal(checker, id, step);
+    else if (meta->last_included_term > shadow->durable.current_term)
+        checker_violate(checker, PROPERTY_SNAPSHOT_TAKEN, id, 0,
+                        "a snapshot of term %" PRIu64
+                        " is on its disk before that term, which is %" PRIu64 " there",
+                        meta->last_included_term, shadow->durable.current_term);
+}
+
 void checker_snapshot_view(struct checker *checker, raft_id id,
                            const struct raft_view *view)
 {

@@ -12,6 +12,10 @@ void checker_snapshot_base(struct checker *checker, raft_id id, raft_index index
 bool checker_snapshot_replace(struct checker *checker, raft_id id,
                               const struct raft_snapshot_meta *meta);
 
+// The host tells of a snapshot that has arrived; after that step.
+void checker_snapshot_received(struct checker *checker, raft_id id,
+                               const struct checker_step *step);
+
 // Where log and snapshot of this node meet, after a step.
 void checker_snapshot_view(struct checker *checker, raft_id id,
                            const struct raft_view *view);

@@ -42,7 +42,7 @@ static void keep_durable(struct file *file)
 static uint64_t lose_sector(struct file *file, uint64_t from, uint64_t to)
 {
     for (uint64_t at = from; at < to; at++) {
-        bool old = file->old != NULL && at >= file->old_from && at < file->durable_size;
+        bool old = file->old != NULL && at >= file->old_from && at < file->old_end;
         file->data[at] = old ? file->old[at - file->old_from] : 0;
     }
     return to - from;
@@ -56,6 +56,9 @@ static uint64_t keep_sectors(struct file *file, struct random *random)
     uint64_t size = random_between(random, from, written);
     if (file->old != NULL && random_chance(random, 500000)) {
         size = file->durable_size; // the cut itself was lost
+        if (file->old_end > size && random_chance(random, 500000)) {
+            size = file->old_end; // of more than was ever asked for
+        }
     }
     uint32_t chance_ppm = chances_ppm[random_below(random, 3)];
     resize(file, size);

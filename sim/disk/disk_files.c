@@ -248,7 +248,9 @@ void disk_files_make_names_durable(struct disk_files *files, const char *name,
 
 uint64_t disk_files_synced_size(const struct file *file)
 {
-    return file->old != NULL ? file->old_from : file->durable_size;
+    return file->old != NULL && file->old_from < file->durable_size
+               ? file->old_from
+               : file->durable_size;
 }
 
 // ---- changes --------------------------------------------------------------------
@@ -293,22 +295,27 @@ void disk_files_cut_damage(struct disk_files *files, uint32_t index, uint64_t si
     files->damage_count = kept;
 }
 
-// Keeps the durable bytes that are about to be cut off.
+// Keeps the bytes that are about to be cut off: those that are durable, and those that
+// the disk may have written without being asked to.
 static void save_old(struct file *file, uint64_t size)
 {
-    uint64_t from = disk_files_synced_size(file);
-    if (size >= from) {
+    bool cut_before = file->old != NULL;
+    uint64_t from = cut_before && file->old_from < size ? file->old_from : size;
+    uint64_t end =
+        cut_before && file->old_end > file->size ? file->old_end : file->size;
+    if (size >= file->size) {
         return;
     }
-    uint64_t old_size = file->durable_size - from;
-    uint8_t *old = disk_files_grown(NULL, file->durable_size - size);
-    memcpy(old, file->data + size, from - size);
-    if (old_size > 0) {
-        memcpy(old + (from - size), file->old, old_size);
+    uint8_t *old = disk_files_grown(NULL, end - from);
+    memcpy(old, file->data + from, file->size - from);
+    if (cut_before) { // what a cut that is not durable yet has saved is older
+        memcpy(old + (file->old_from - from), file->old,
+               file->old_end - file->old_from);
     }
     free(file->old);
     file->old = old;
-    file->old_from = size;
+    file->old_from = from;
+    file->old_end = end;
 }
 
 int disk_files_apply_damage(const struct disk_files *files, uint32_t index,
@@ -383,7 +390,7 @@ void disk_files_copy(struct disk_files *to, const struct disk_files *from)
         to->files[i].capacity = file->size;
         to->files[i].data = copied(file->data, file->size);
         if (file->old != NULL) {
-            to->files[i].old = copied(file->old, file->durable_size - file->old_from);
+            to->files[i].old = copied(file->old, file->old_end - file->old_from);
         }
     }
 }

@@ -11,9 +11,10 @@
 
 enum { NAME_BYTES_MAX = 80 };
 
-// What is durable of a file is data[0, durable_size), but where bytes were cut off
-// that were durable, these are kept in `old` until the cut is synced: then it is
-// data[0, old_from) followed by `old` up to durable_size.
+// What is durable of a file is data[0, durable_size), but where bytes were cut off,
+// these are kept in `old` until the cut is synced: then it is data[0, old_from)
+// followed by `old` up to durable_size. What `old` has behind that was never synced;
+// the disk may have written it all the same.
 struct file {
     uint8_t *data;
     uint64_t size;
@@ -21,6 +22,7 @@ struct file {
     uint64_t durable_size;
     uint8_t *old; // NULL: nothing was cut
     uint64_t old_from;
+    uint64_t old_end;
     uint32_t syncs; // under way
     bool used;
     bool marked; // while collecting

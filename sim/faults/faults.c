@@ -21,6 +21,7 @@ enum {
     AGAIN_US_MEAN = 8000, // until an operator asks for the next change
     AGAIN_PPM = 800000,
     LATE_ORDER_PPM = 300000,
+    BUSY_PPM = 500000,
 };
 
 static const char *const fault_texts[FAULT_COUNT] = {
@@ -148,17 +149,26 @@ static void draw_mix(struct world *world)
     faults->aim_ppm = aims_ppm[random_below(random, 3)];
 }
 
-// A few kinds that matter to a disk that is full, and seldom come together by chance:
-// what waits for space is replaced by another leader, or by a snapshot.
-static void draw_full_disks(struct faults *faults)
+// A few kinds that matter to each other, and seldom come together by chance.
+static void draw_theme(struct faults *faults, enum world_theme theme)
 {
-    static const enum fault kinds[] = {FAULT_PARTITION, FAULT_ONEWAY, FAULT_CRASH,
-                                       FAULT_SNAPSHOT};
+    static const uint32_t weights[WORLD_THEME_COUNT][FAULT_COUNT] = {
+        [WORLD_FULL_DISKS] = {[FAULT_PARTITION] = 1,
+                              [FAULT_ONEWAY] = 1,
+                              [FAULT_CRASH] = 1,
+                              [FAULT_SNAPSHOT] = 1,
+                              [FAULT_DISK] = 3},
+        [WORLD_CATCHING_UP] = {[FAULT_PARTITION] = 1,
+                               [FAULT_SWIZZLE] = 1,
+                               [FAULT_PAUSE] = 2,
+                               [FAULT_DELAY] = 1,
+                               [FAULT_CRASH] = 1,
+                               [FAULT_INSIDE] = 1,
+                               [FAULT_DISK] = 2,
+                               [FAULT_DAMAGE] = 2},
+    };
 
-    memset(faults->weights, 0, sizeof(faults->weights));
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-        faults->weights[kinds[i]] = 1;
-    faults->weights[FAULT_DISK] = 3;
+    memcpy(faults->weights, weights[theme], sizeof(faults->weights));
 }
 
 void faults_start(struct world *world, uint32_t enabled)
@@ -175,8 +185,8 @@ void faults_start(struct world *world, uint32_t enabled)
         fix_mix(faults);
     else
         draw_mix(world);
-    if (world->config.full_disks && !faults->fixed)
-        draw_full_disks(faults);
+    if (world->config.theme != WORLD_NO_THEME && !faults->fixed)
+        draw_theme(faults, world->config.theme);
     enabled &= ~(1u << FAULT_SETTINGS);
     for (uint32_t kind = 0; kind < FAULT_COUNT; kind++) {
         if ((enabled >> kind & 1) == 0)
@@ -205,9 +215,29 @@ raft_id faults_draw_node(struct world *world)
 
 // ---- strikes --------------------------------------------------------------------
 
+// Who sends a snapshot, or gets one; any node where there is none.
+static raft_id draw_busy_disk(struct world *world)
+{
+    struct random *random = &world->faults.random;
+    raft_id id = faults_draw_node(world);
+    uint64_t at = random_below(random, RAFT_MEMBERS_MAX);
+    bool sender = random_chance(random, 500000);
+    const struct node *leader = world_leader(world);
+
+    for (uint32_t i = 0; leader != NULL && i < leader->view.peer_count; i++) {
+        const struct raft_peer_view *peer =
+            &leader->view.peers[(i + at) % leader->view.peer_count];
+
+        if (peer->state == RAFT_SNAPSHOT)
+            return sender ? leader->id : peer->id;
+    }
+    return id;
+}
+
 static void strike_disk(struct world *world, enum fault fault)
 {
-    raft_id id = faults_draw_node(world);
+    bool busy = random_chance(&world->faults.random, BUSY_PPM);
+    raft_id id = busy ? draw_busy_disk(world) : faults_draw_node(world);
     struct random *random = &world->faults.random;
 
     if (fault == FAULT_DISK)

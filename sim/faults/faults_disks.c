@@ -11,7 +11,8 @@
 enum {
     ROOM_BYTES_MAX = 6000,
     ROOM_BYTES_LITTLE = 200,
-    SECTORS_MAX = 3, // damaged at once
+    FILL_EFFECTS_MAX = 12, // a snapshot that comes in one chunk makes few
+    SECTORS_MAX = 3,       // damaged at once
     // More than is ever written while one sync is under way: what lies so far in front
     // of a log's end was on stable storage when something behind it was written.
     LOG_TAIL_BYTES = 32768,
@@ -80,10 +81,11 @@ static void damage_snapshot(struct node *node, struct random *random)
         faults_disks_damage_received(node);
         return;
     }
-    // The log has to reach back to the one before, and to fit into memory at the
-    // restart.
+    // The log has to reach back to the one before, and on the disk as far as the
+    // newest, and to fit into memory at the restart.
     if (!node->up || shelf.count < 2 || shelf.second < node->restored_index ||
         node->view.first_index > shelf.second + 1 || shelf.newest_size == 0 ||
+        node->view.durable_index < shelf.newest ||
         node->view.last_index - shelf.second >= node->world->config.log_entries_max)
         return;
     trace_note(&node->world->trace, node->world->now_us, "%s is damaged at n%" PRIu32,
@@ -95,24 +97,26 @@ static void damage_snapshot(struct node *node, struct random *random)
     faults_nodes_crash(node->world, node->id);
 }
 
-// A running node does not know that it cannot read its newest snapshot, until a
-// follower needs it or it starts anew.
-static void hide_read_error(struct node *node, struct random *random)
+// A running node does not know that it cannot read its newest snapshot, or reads what
+// it has not written, until a follower gets it or it starts anew.
+static void hide_damage(struct node *node, struct random *random)
 {
     struct shelf shelf = {0};
     uint64_t where = random_u64(random);
+    bool rots = random_chance(random, 500000);
 
     node->io.disk.list(node->io.disk.context, see_file, &shelf);
     if (shelf.count == 0 || shelf.newest_size == 0)
         return;
-    trace_note(&node->world->trace, node->world->now_us,
-               "%s has a latent read error at n%" PRIu32, shelf.newest_name, node->id);
+    trace_note(&node->world->trace, node->world->now_us, "%s has %s at n%" PRIu32,
+               shelf.newest_name, rots ? "a flipped bit" : "a latent read error",
+               node->id);
     node->disk_faulty = true;
     sim_disk_damage(node->disk, shelf.newest_name, where % shelf.newest_size, 1,
-                    SIM_DISK_UNREADABLE);
-    world_tell_command(node->world, node->id,
-                       "disk %" PRIu32 " damage %s %" PRIu64 " unreadable", node->id,
-                       shelf.newest_name, where % shelf.newest_size);
+                    rots ? SIM_DISK_FLIP : SIM_DISK_UNREADABLE);
+    world_tell_command(
+        node->world, node->id, "disk %" PRIu32 " damage %s %" PRIu64 " %s", node->id,
+        shelf.newest_name, where % shelf.newest_size, rots ? "flip" : "unreadable");
 }
 
 // ---- sectors of a log -----------------------------------------------------------
@@ -186,9 +190,36 @@ void faults_disks_damage(struct node *node, struct random *random)
     if (how == 0)
         damage_snapshot(node, random);
     else if (how == 1)
-        hide_read_error(node, random);
+        hide_damage(node, random);
     else
         damage_log(node, random);
+}
+
+static void fill(struct node *node, uint64_t room)
+{
+    struct sim_disk_counters counters;
+
+    node->disk_full = true;
+    world_tell_command(node->world, node->id, "disk %" PRIu32 " full %" PRIu64,
+                       node->id, room);
+    sim_disk_count(node->disk, &counters);
+    sim_disk_set_capacity(node->disk, counters.bytes_used + room);
+}
+
+void faults_disks_fill_received(struct node *node)
+{
+    struct random *random = &node->world->faults.random;
+    struct shelf shelf = {0};
+
+    if (!node->fill_counts)
+        node->io.disk.list(node->io.disk.context, see_file, &shelf);
+    node->fill_counts = node->fill_counts || shelf.receiving_size > 0;
+    if (!node->fill_counts || --node->fill_waits > 0)
+        return;
+    node->fill_counts = false;
+    trace_note(&node->world->trace, node->world->now_us,
+               "the disk of n%" PRIu32 " fills up", node->id);
+    fill(node, random_below(random, ROOM_BYTES_LITTLE));
 }
 
 void faults_disks_strike(struct node *node, struct random *random)
@@ -196,9 +227,10 @@ void faults_disks_strike(struct node *node, struct random *random)
     uint64_t how = random_below(random, 4);
     uint64_t most = random_below(random, 2) == 0 ? ROOM_BYTES_LITTLE : ROOM_BYTES_MAX;
     uint64_t room = random_below(random, most);
-    struct sim_disk_counters counters;
+    uint32_t effects = (uint32_t)random_between(random, 1, FILL_EFFECTS_MAX);
+    bool waits = random_chance(random, 500000);
 
-    if (node->world->config.full_disks)
+    if (node->world->config.theme == WORLD_FULL_DISKS)
         how = 3;
     trace_note(&node->world->trace, node->world->now_us,
                "disk n%" PRIu32 " fault %" PRIu64, node->id, how);
@@ -209,12 +241,10 @@ void faults_disks_strike(struct node *node, struct random *random)
         world_tell_command(node->world, node->id, "disk %" PRIu32 " fail sync",
                            node->id);
         sim_disk_fail_syncs(node->disk, 1);
+    } else if (waits) {
+        node->fill_waits = effects;
     } else {
-        node->disk_full = true;
-        world_tell_command(node->world, node->id, "disk %" PRIu32 " full %" PRIu64,
-                           node->id, room);
-        sim_disk_count(node->disk, &counters);
-        sim_disk_set_capacity(node->disk, counters.bytes_used + room);
+        fill(node, room);
     }
 }
 
@@ -222,7 +252,8 @@ void faults_disks_heal(struct node *node)
 {
     node->sync_us_min = node->world->config.sync_us_min;
     node->sync_us_max = node->world->config.sync_us_max;
-    node->disk_full = node->damage_waits = false;
+    node->disk_full = node->damage_waits = node->fill_counts = false;
+    node->fill_waits = 0;
     world_tell_command(node->world, node->id, "disk %" PRIu32 " ok", node->id);
     sim_disk_heal(node->disk);
     // A host that the fault has stopped needs a new life. One that a write failed but

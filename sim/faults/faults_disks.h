@@ -20,6 +20,9 @@ void faults_disks_damage(struct node *node, struct random *random);
 // Damages a chunk of a snapshot that has arrived, if there is one, and waits no longer.
 void faults_disks_damage_received(struct node *node);
 
+// Fills the disk up a little after a chunk of a snapshot has arrived; told of each call.
+void faults_disks_fill_received(struct node *node);
+
 // The disk is as new; a host that has stopped is restarted.
 void faults_disks_heal(struct node *node);
 

@@ -61,6 +61,9 @@ static const char *const rules[PROPERTY_COUNT] = {
     [PROPERTY_SNAPSHOT] =
         "A snapshot holds what was committed, and no log begins behind what its "
         "snapshot holds (7).",
+    [PROPERTY_SNAPSHOT_TAKEN] =
+        "A snapshot that arrives is taken once its term is on the disk, and one that "
+        "is of no use is asked for again (7).",
     [PROPERTY_NODE_STOPPED] = "A node whose disk is well does not give up.",
     [PROPERTY_LIVENESS] = "A cluster that is healed comes to rest.",
     [PROPERTY_REST] = "A cluster at rest counts nothing as under way.",

@@ -191,6 +191,64 @@ TEST(a_report_of_a_write_that_nobody_asked_for_is_found)
     finish_with(PROPERTY_OUTPUT_SHAPE);
 }
 
+// Node 2, which follows node 1 in term 2, is told what its host says of a snapshot; and
+// it answers with this offset, if it answers.
+static void receive(raft_term term, bool failed, bool answers, uint64_t next_offset)
+{
+    static struct raft_snapshot_meta meta;
+    struct raft_message message = {
+        .type = RAFT_INSTALL_SNAPSHOT_REPLY, .from = 2, .to = 1, .term = 2};
+
+    meta = (struct raft_snapshot_meta){.last_included_index = 1,
+                                       .last_included_term = term};
+    message.install_snapshot_reply.last_included_index = 1;
+    message.install_snapshot_reply.next_offset = next_offset;
+    two.view.leader_id = 1;
+    two.event.type = RAFT_EVENT_SNAPSHOT_RECEIVED;
+    two.event.snapshot_received.meta = &meta;
+    two.event.snapshot_received.failed = failed;
+    two.output.messages = &message;
+    two.output.message_count = answers ? 1 : 0;
+    tell(&two);
+}
+
+TEST(a_snapshot_that_is_of_no_use_and_not_asked_for_again_is_found)
+{
+    tell_true_story();
+    follow(&two, 2);
+    receive(1, true, false, 0);
+    finish_with(PROPERTY_SNAPSHOT_TAKEN);
+    tell_true_story();
+    follow(&two, 2);
+    receive(1, true, true, 100); // the next chunk of it
+    finish_with(PROPERTY_SNAPSHOT_TAKEN);
+}
+
+TEST(a_snapshot_that_is_asked_for_again_or_cannot_be_yet_is_right)
+{
+    tell_true_story();
+    follow(&two, 2);
+    receive(1, true, true, 0);
+    begin(&two);
+    add_vote(&two, 3, 0); // what it says in this term has to wait for the disk
+    tell(&two);
+    receive(1, true, false, 0);
+    finish_clean();
+}
+
+TEST(a_snapshot_that_counts_before_its_term_is_durable_is_found)
+{
+    tell_true_story();
+    follow(&two, 2);
+    receive(2, false, false, 0);
+    CHECK_EQ(checker_violation_count(checker), 0);
+    begin(&two);
+    add_vote(&two, 3, 0);
+    tell(&two);
+    receive(3, false, false, 0);
+    finish_with(PROPERTY_SNAPSHOT_TAKEN);
+}
+
 TEST(append_entries_from_a_follower_is_found)
 {
     struct raft_message message = {.type = RAFT_APPEND_ENTRIES, .to = 2, .term = 1};

@@ -359,6 +359,28 @@ TEST(a_cut_that_was_not_synced_may_be_undone)
     CHECK(undone && old_tail && kept);
 }
 
+TEST(a_cut_that_was_not_synced_may_bring_back_what_never_was)
+{
+    bool whole = false, behind = false, kept = false;
+    for (uint64_t seed = 0; seed < 400; seed++) {
+        struct bench bench;
+        setup(&bench, seed);
+        append(&bench, "log", "ab");
+        sync_now(&bench, "log");
+        append(&bench, "log", "cdef");
+        CHECK_EQ(bench.door.truncate(bench.door.context, "log", 2), 0);
+        append(&bench, "log", "XY");
+        crash(&bench, SIM_DISK_LOSE_SECTORS);
+        const char *left = content(&bench, "log");
+        CHECK(strncmp(left, "ab", 2) == 0);
+        whole |= strcmp(left, "abcdef") == 0;
+        behind |= strcmp(left, "abXYef") == 0;
+        kept |= strcmp(left, "abXY") == 0;
+        sim_disk_free(bench.disk);
+    }
+    CHECK(whole && behind && kept);
+}
+
 TEST(a_synced_cut_is_durable)
 {
     struct bench bench;
