@@ -14,7 +14,7 @@ import pytest
 TESTS = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(TESTS))
 
-from raftlab import build, cluster, labs  # noqa: E402  (the path above comes first)
+from raftlab import build, cluster, confine, labs  # noqa: E402  (the path above comes first)
 
 CLAIM = re.compile(r"TEST\((\w+)\)")
 SECONDS_MAX = {"plain": 60, "sanitized": 240}
@@ -73,7 +73,12 @@ class CTest(pytest.Item):
 
     def runtest(self) -> None:
         name = str(self.path.relative_to(TESTS.parent).with_suffix(""))
-        program = build.program(name, sanitized=self.variant == "sanitized")
+        sanitized = self.variant == "sanitized"
+        program = build.program(name, sanitized=sanitized)
+        if confine.wanted():
+            if problem := confine.problem(program, self.claim, sanitized=sanitized):
+                raise CTestFailed(problem)
+            return
         try:
             done = subprocess.run(
                 [str(program), self.claim],

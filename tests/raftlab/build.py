@@ -61,10 +61,10 @@ def lab_folder() -> str:
 
 def program(name: str, *, sanitized: bool = False) -> pathlib.Path:
     """The path of build/NAME (or its sanitized twin), which is there on return. With
-    RAFTLAB_LAB=1 it is build/lab1/NAME (build/lab1/sanitized/NAME)."""
+    RAFTLAB_LAB=1 it is build/lab1/NAME (build/sanitized/lab1/NAME)."""
     folder = lab_folder()
     lab = [f"LAB={folder.removeprefix('lab')}"] if folder else []
-    path = OUT / folder / ("sanitized" if sanitized else "") / name
+    path = OUT / ("sanitized" if sanitized else "") / folder / name
     if BUILT and path.exists():
         return path
     if sanitized:

@@ -12,7 +12,7 @@ import subprocess
 import time
 from typing import Any
 
-from raftlab import build
+from raftlab import build, confine
 
 CPU_SECONDS_MAX = 5  # of one world; those of the reference take less than one
 WAIT_SECONDS_MAX = 120  # for one answer
@@ -71,11 +71,11 @@ class Process:
         self.printed: list[str] = []  # on its stdout, that is no answer
         self.rest = b""
         self.child = subprocess.Popen(
-            [str(program), "repl"],
+            confine.command(program, "repl", sanitized=sanitized),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.words,
-            env=os.environ | ENVIRONMENT,
+            env=confine.environment() if confine.wanted() else os.environ | ENVIRONMENT,
             bufsize=0,
         )
         limit = CPU_SECONDS_MAX * (4 if sanitized else 1)

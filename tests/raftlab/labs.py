@@ -25,7 +25,7 @@ from typing import NoReturn, Optional
 
 import pytest
 
-from raftlab import build, lab_failure
+from raftlab import build, confine, lab_failure
 from raftlab.lab_failure import LabFailure
 from raftlab.lab_process import Died
 from raftlab.lab_world import World, lab_settings
@@ -113,9 +113,13 @@ def run_once(function: Callable[[World], None], claim: Claim, seed: int) -> None
 # ---- campaigns -------------------------------------------------------------------
 
 
-def raftsim(*arguments: str, seconds: float) -> subprocess.CompletedProcess:
+def raftsim(
+    *arguments: str, seconds: float, scratch: Optional[pathlib.Path] = None
+) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [str(build.program("raftsim")), *arguments],
+        confine.command(
+            build.program("raftsim"), *arguments, mode=confine.CREW, scratch=scratch
+        ),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -190,7 +194,8 @@ def shrunk(seed: int, flags: list[str]) -> list[str]:
         path = pathlib.Path(folder) / "shrunk.scenario"
         bounds = ("--seconds", str(SHRINK_SECONDS), "--out", str(path))
         try:
-            raftsim("shrink", "--seed", str(seed), *flags, *bounds, seconds=4 * SHRINK_SECONDS)
+            words = ("shrink", "--seed", str(seed), *flags, *bounds)
+            raftsim(*words, seconds=4 * SHRINK_SECONDS, scratch=path.parent)
         except subprocess.TimeoutExpired:
             return []
         return path.read_text(encoding="utf-8").splitlines() if path.exists() else []

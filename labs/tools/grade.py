@@ -1,0 +1,239 @@
+"""Judges a lab: builds it with the student's files, asks whether they may run, runs the
+lab's claims behind the fence, and tells what they are worth.
+
+    labs/tools/grade.py N [--own] [--step S] [--seed-base B] [--junit F]
+                          [--gradescope F] [--classroom F] [--submission DIR] [--stage DIR]
+
+The exit code is 0 only at full points, 1 at fewer, 2 where the grader itself cannot work.
+Where a file of the distribution was changed (labs/dist knows), another copy of it is made
+and judged, with nothing of the student's but the files of the lab."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "labs" / "tools")]
+
+import formats  # noqa: E402
+import lab as labs  # noqa: E402
+import sandbox  # noqa: E402
+import staging  # noqa: E402
+from raftlab import grading  # noqa: E402
+from verdict import Verdict, text  # noqa: E402
+
+BUILD_SECONDS_MAX = 1800
+BUILD_BYTES_MAX = 1 << 30  # of one file that the compilers write
+TESTS_SECONDS_MAX = 1800
+LINES_MAX = 40
+OUTER = ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "PYTHONPATH", "PYTEST_ADDOPTS")
+
+
+class Unable(Exception):
+    """The grader cannot do its work; it is not the student's fault."""
+
+
+def environment() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if key not in OUTER}
+
+
+# ---- what there is to judge ------------------------------------------------------
+
+
+def serves(path: pathlib.Path, number: int) -> bool:
+    mark = rf"^// LAB {number} " if path.suffix == ".c" else rf"^@lab\({number},"
+    return re.search(mark, path.read_text(encoding="utf-8"), re.MULTILINE) is not None
+
+
+def test_files(number: int) -> list[str]:
+    """The files of tests/ that hold a claim of this lab."""
+    tests = ROOT / "tests"
+    found = [*tests.rglob("*_test.c"), *(tests / "labs").rglob("test_*.py")]
+    names = [path.relative_to(ROOT).as_posix() for path in found if serves(path, number)]
+    if not names:
+        raise Unable(f"no test of tests/ serves lab {number}")
+    return sorted(names)
+
+
+def judged_labs(arguments: argparse.Namespace) -> list[labs.Lab]:
+    """Those whose files are the student's."""
+    lab = labs.numbered(arguments.lab)
+    earlier = [other for other in labs.every() if other.number < lab.number]
+    return [*(e for e in earlier if arguments.own and e.written()), lab]
+
+
+# ---- building --------------------------------------------------------------------
+
+
+def make(*words: str) -> str:
+    """Nothing, or what the compiler said."""
+    done = subprocess.run(
+        ["prlimit", f"--fsize={BUILD_BYTES_MAX}", "make", "--no-print-directory", *words],
+        cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, text=True, errors="replace",
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=BUILD_SECONDS_MAX,
+    )  # fmt: skip
+    return "" if done.returncode == 0 else done.stdout
+
+
+def build(arguments: argparse.Namespace, files: list[str]) -> str:
+    number = arguments.lab
+    own = ["OWN=1"] if arguments.own else []
+    programs = [name.removesuffix(".c") for name in files if name.endswith(".c")]
+    said = make(f"LAB={number}", *own, f"build/lab{number}/raftsim")
+    if not said and programs:
+        said = make(f"LAB={number}", *own, f"SANITIZED={' '.join(programs)}", "sanitized")
+    return said
+
+
+def compile_problem(said: str) -> str:
+    """What a compiler says of the student's files, without what make adds."""
+    of_make = re.compile(r"  (CC|AR|LINK) |make(\[|:)")
+    lines = [line for line in said.splitlines() if not of_make.match(line)]
+    if not any(re.match(r"labs/\d-", line) or "undefined reference" in line for line in lines):
+        raise Unable(f"the lab cannot be built:\n{said}")
+    if len(lines) > LINES_MAX:
+        lines = [*lines[:LINES_MAX], "..."]
+    return "It does not compile:\n\n" + "\n".join(lines)
+
+
+# ---- running ---------------------------------------------------------------------
+
+
+def pytest(arguments: argparse.Namespace, files: list[str], *more: str) -> list[grading.Claim]:
+    out = arguments.out / "grade.json"
+    out.unlink(missing_ok=True)
+    words = [
+        *(sys.executable, "-m", "pytest", "-q", "-p", "raftlab.grading", "-p", "no:cacheprovider"),
+        *("--rootdir", str(ROOT), "-c", "tests/pytest.ini"),
+        *("--lab", str(arguments.lab), "--lab-out", str(out)),
+        *(["--lab-step", str(arguments.step)] if arguments.step else []),
+        *(*more, *files),
+    ]
+    settings = {
+        "PYTHONPATH": str(ROOT / "tests"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "RAFTLAB_BUILT": "1",
+        "RAFTLAB_OUT": "build",
+        "RAFTLAB_LAB": str(arguments.lab),
+        "RAFTLAB_SEED_BASE": str(arguments.seed_base),
+        "RAFTLAB_CONFINE": str(sandbox.confine(ROOT, ROOT / "build")),
+    }
+    done = subprocess.run(
+        words, cwd=ROOT, env=environment() | settings, stdin=subprocess.DEVNULL, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",
+        timeout=TESTS_SECONDS_MAX,
+    )  # fmt: skip
+    (arguments.out / "pytest.txt").write_text(done.stdout, encoding="utf-8")
+    claims = grading.load(out) if out.exists() else []
+    if done.returncode not in (0, 1) or not claims:
+        raise Unable(f"the tests cannot be run:\n{done.stdout}")
+    return claims
+
+
+def problem_of(arguments: argparse.Namespace, files: list[str]) -> str:
+    """Why nothing of it is run, if there is a reason."""
+    chosen = judged_labs(arguments)
+    try:
+        for lab in chosen:
+            sandbox.before_the_build(lab, ROOT)
+        if said := build(arguments, files):
+            return compile_problem(said)
+        for lab in chosen:
+            sandbox.before_it_runs(lab, ROOT, ROOT / "build")
+    except sandbox.Refused as refusal:
+        return f"It was not run:\n\n{refusal}"
+    return ""
+
+
+def judged(arguments: argparse.Namespace) -> Verdict:
+    verdict = Verdict(labs.numbered(arguments.lab), [], step=arguments.step or 0)
+    files = test_files(arguments.lab)
+    verdict.problem = problem_of(arguments, files)
+    if verdict.problem:
+        verdict.claims = pytest(arguments, files, "--collect-only")
+        return verdict
+    verdict.claims = pytest(arguments, files, "-n", str(arguments.jobs))
+    reports = arguments.out / "report"
+    shutil.rmtree(reports, ignore_errors=True)
+    reports.mkdir(parents=True)
+    verdict.reports = str(reports.relative_to(ROOT) if reports.is_relative_to(ROOT) else reports)
+    for claim in verdict.failed:
+        write_report(verdict, claim, reports)
+    return verdict
+
+
+def write_report(verdict: Verdict, claim: grading.Claim, folder: pathlib.Path) -> None:
+    told = formats.report(verdict, claim)
+    (folder / f"{claim.stem}.txt").write_text(told, encoding="utf-8")
+    if claim.lines:
+        text = "\n".join(claim.lines) + "\n"
+        (folder / f"{claim.stem}.scenario").write_text(text, encoding="utf-8")
+
+
+# ---- telling ---------------------------------------------------------------------
+
+
+def publish(verdict: Verdict, arguments: argparse.Namespace) -> None:
+    if arguments.junit:
+        arguments.junit.write_text(formats.junit(verdict), encoding="utf-8")
+    if arguments.gradescope:
+        told = json.dumps(formats.gradescope(verdict), indent=1)
+        arguments.gradescope.write_text(told + "\n", encoding="utf-8")
+    if arguments.classroom:
+        result = formats.classroom(verdict)
+        arguments.classroom.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        line = formats.packed(result)
+        arguments.classroom.with_suffix(".b64").write_text(line + "\n", encoding="utf-8")
+        if output := os.environ.get("GITHUB_OUTPUT"):
+            with open(output, "a", encoding="utf-8") as file:
+                file.write(f"result={line}\n")
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="judge a lab")
+    parser.add_argument("lab", type=int, metavar="N")
+    parser.add_argument("--own", action="store_true", help="on top of your earlier labs")
+    parser.add_argument("--step", type=int, help="only this step")
+    parser.add_argument("--seed-base", type=int, default=1, help="the first seed (1)")
+    parser.add_argument("--jobs", type=int, default=2, help="workers (2)")
+    parser.add_argument("--out", type=pathlib.Path, help="reports (build/labN)")
+    for name in ("junit", "gradescope", "classroom"):
+        parser.add_argument(f"--{name}", type=pathlib.Path, metavar="FILE")
+    parser.add_argument("--stage", type=pathlib.Path, help="judge a fresh copy made there")
+    parser.add_argument("--submission", type=pathlib.Path, help="where the student's files are")
+    parser.add_argument("--restored", help=argparse.SUPPRESS)  # names, from one copy to another
+    arguments = parser.parse_args()
+    for name in ("out", "junit", "gradescope", "classroom", "stage", "submission"):
+        if path := getattr(arguments, name):
+            setattr(arguments, name, path.absolute())
+    return arguments
+
+
+def main() -> int:
+    arguments = parsed()
+    try:
+        lab = labs.numbered(arguments.lab)
+        changed = staging.changed(ROOT) if arguments.restored is None else []
+        if arguments.stage or arguments.submission or changed:
+            return staging.judged_elsewhere(lab, arguments, changed)
+        arguments.out = arguments.out or ROOT / "build" / f"lab{lab.number}"
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        verdict = judged(arguments)
+        verdict.restored = (arguments.restored or "").split()
+    except (Unable, labs.Unknown, staging.Unable) as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    publish(verdict, arguments)
+    print(text(verdict))
+    return 0 if verdict.full else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""What is judged is the distribution and the student's own files, and nothing else that a
+student has changed. A class archive knows itself: labs/dist/MANIFEST has the sum of each
+of its files, labs/dist/pristine.tar.gz holds them all (handout.py). The project's own
+repository has neither, and nothing is restored there.
+
+A copy keeps what did not change as it is, with its times, so that make builds little."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import pathlib
+import subprocess
+import sys
+import tarfile
+
+import lab as labs
+
+DIST = pathlib.PurePath("labs/dist")
+NOT_OURS = {".git", "build", "__pycache__", ".pytest_cache"}
+ALIVE = {".c", ".h", ".py", ".ini", ".toml", ".cfg", ".sh", ".mk", ".S", ".s", ".so", ".pth"}
+FILE_BYTES_MAX = 1 << 20
+
+
+class Unable(Exception):
+    """There is nothing to make a copy from."""
+
+
+def is_students(name: str) -> bool:
+    path = pathlib.PurePath(name)
+    in_lab = len(path.parts) == 3 and path.parts[0] == "labs" and path.parts[1][:1].isdigit()
+    return in_lab and path.suffix in (".c", ".h")
+
+
+def manifest(root: pathlib.Path) -> dict[str, str]:
+    """name -> sum, of what was handed out; empty where nothing was."""
+    path = root / DIST / "MANIFEST"
+    if not path.exists():
+        return {}
+    rows = (line.split("  ", 1) for line in path.read_text(encoding="utf-8").splitlines())
+    return {name: sum_ for sum_, name in rows}
+
+
+def files(root: pathlib.Path) -> list[str]:
+    """What a build, a test or the grader could come to see of this tree."""
+    found = []
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if name not in NOT_OURS]
+        for name in names:
+            path = pathlib.Path(folder, name)
+            if path.suffix in ALIVE or "makefile" in name.lower():
+                found.append(path.relative_to(root).as_posix())
+    return found
+
+
+def changed(root: pathlib.Path) -> list[str]:
+    """The names of files that are not as they were handed out, or were not there."""
+    sums = manifest(root)
+    names = {
+        name
+        for name, wanted in sums.items()
+        if not (root / name).is_file()
+        or hashlib.sha256((root / name).read_bytes()).hexdigest() != wanted
+    }
+    if sums:
+        names |= {name for name in files(root) if name not in sums and not is_students(name)}
+    return sorted(names)
+
+
+def distribution(root: pathlib.Path) -> dict[str, tuple[bytes, int]]:
+    """name -> (bytes, mode): from the archive beside the MANIFEST, or the project's own."""
+    archive = root / DIST / "pristine.tar.gz"
+    if archive.exists():
+        with tarfile.open(archive) as tar:
+            members = [member for member in tar.getmembers() if member.isfile()]
+            return {
+                member.name.partition("/")[2]: (tar.extractfile(member).read(), member.mode)
+                for member in members
+            }
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=root, capture_output=True, text=True,
+    )  # fmt: skip
+    names = [name for name in listed.stdout.splitlines() if (root / name).is_file()]
+    if not names:
+        raise Unable(f"{archive} is missing: there is nothing to restore from")
+    return {name: ((root / name).read_bytes(), (root / name).stat().st_mode) for name in names}
+
+
+def put(path: pathlib.Path, data: bytes, mode: int = 0o644) -> None:
+    """Writes what is not there yet."""
+    if path.is_symlink():
+        path.unlink()
+    if not path.exists() or path.read_bytes() != data:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    path.chmod(0o755 if mode & 0o100 else 0o644)
+
+
+def lay_out(root: pathlib.Path, folder: pathlib.Path) -> None:
+    """The distribution in that folder, and nothing beside it but what was built there."""
+    there = distribution(root)
+    for name, (data, mode) in there.items():
+        put(folder / name, data, mode)
+    for kept in ("MANIFEST", "pristine.tar.gz"):
+        if (root / DIST / kept).exists():
+            put(folder / DIST / kept, (root / DIST / kept).read_bytes())
+    for name in files(folder):
+        if name not in there and not is_students(name):
+            (folder / name).unlink()
+
+
+def hand_in(lab: labs.Lab, submission: pathlib.Path, folder: pathlib.Path) -> None:
+    """The student's files of a lab: they lie flat in the submission, or in a tree like
+    this one. Links are left where they are."""
+    name = lab.folder.name
+    places = [submission / "labs" / name, submission / name, submission]
+    found = next((place for place in places if place.is_dir() and list(place.glob("*.c"))), None)
+    to = folder / "labs" / name
+    wanted = {
+        path.name: path.read_bytes()
+        for path in sorted(found.iterdir() if found else ())
+        if path.suffix in (".c", ".h") and path.is_file() and not path.is_symlink()
+        and path.stat().st_size <= FILE_BYTES_MAX
+    }  # fmt: skip
+    for file, data in wanted.items():
+        put(to / file, data)
+    for path in to.glob("*.[ch]"):
+        if path.name not in wanted:
+            path.unlink()
+
+
+def judged_elsewhere(lab: labs.Lab, arguments: argparse.Namespace, names: list[str]) -> int:
+    """Makes the copy and has its own grader judge it; the exit code is that one's."""
+    root = labs.ROOT
+    folder = arguments.stage or root / "build" / f"lab{lab.number}" / "stage"
+    lay_out(root, folder)
+    chosen = [other for other in labs.every() if other.number < lab.number] if arguments.own else []
+    for each in [*chosen, lab]:
+        hand_in(each, arguments.submission or root, folder)
+    out = arguments.out or root / "build" / f"lab{lab.number}"
+    words = [f"--restored={' '.join(names)}", f"--out={out}", f"--seed-base={arguments.seed_base}"]
+    words += [f"--jobs={arguments.jobs}", *(["--own"] if arguments.own else [])]
+    for name in ("step", "junit", "gradescope", "classroom"):
+        if value := getattr(arguments, name):
+            words.append(f"--{name}={value}")
+    program = str(folder / "labs" / "tools" / "grade.py")
+    return subprocess.run([sys.executable, program, str(lab.number), *words]).returncode

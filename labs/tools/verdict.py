@@ -1,0 +1,142 @@
+"""A lab's verdict in words: a table for 80 columns, why claims failed, one hint, and the
+line that sums it up. It names no times and no places of memory, so that the same code
+gets the same text."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+import textwrap
+
+import lab as labs
+from raftlab.grading import Claim
+
+COLUMNS = 79
+TEXT_LINES_MAX = 8
+COLOURS = {"pass": "32", "FAIL": "31", "head": "1", "hint": "33"}
+
+
+@dataclasses.dataclass
+class Verdict:
+    lab: labs.Lab
+    claims: list[Claim]
+    problem: str = ""  # why nothing was run: it does not compile, it was refused
+    restored: list[str] = dataclasses.field(default_factory=list)
+    reports: str = ""  # the folder of the reports, as it is told
+    step: int = 0  # where only one was asked for
+
+    @property
+    def earned(self) -> int:
+        return 0 if self.problem else sum(claim.earned for claim in self.claims)
+
+    @property
+    def points(self) -> int:
+        return sum(claim.points for claim in self.claims)
+
+    @property
+    def full(self) -> bool:
+        return not self.problem and bool(self.claims) and all(c.held for c in self.claims)
+
+    @property
+    def failed(self) -> list[Claim]:
+        return [claim for claim in self.claims if not claim.held]
+
+    def last_line(self) -> str:
+        step = f" step {self.step}" if self.step else ""
+        return f"lab {self.lab.number}{step}: {self.earned}/{self.points} points"
+
+    def hint(self) -> str:
+        """For the first step that fails, and for no other."""
+        if not self.failed or self.problem:
+            return ""
+        step = self.failed[0].step
+        text = self.lab.hints.get(str(step), "")
+        return f"Hint for step {step}: {text}" if text else ""
+
+    def short(self, claim: Claim) -> str:
+        """The beginning of why a claim failed, and where the rest is."""
+        lines = self.problem.splitlines() or claim.text.splitlines() or ["it failed"]
+        if claim.facts.get("kind") == "stub":
+            lines = [claim.facts["seen"]]
+        shown = [cut for line in lines[:TEXT_LINES_MAX] for cut in folded(line)]
+        if len(lines) > TEXT_LINES_MAX:
+            shown.append("...")
+        return "\n".join(shown)
+
+    def again(self, claim: Claim) -> str:
+        """The command that runs a claim again by itself."""
+        lab = self.lab.number
+        if claim.facts.get("command"):
+            return f"build/lab{lab}/{claim.facts['command']}"
+        if claim.lines:
+            return f"build/lab{lab}/raftsim script {self.reports}/{claim.stem}.scenario"
+        if claim.file.endswith(".c"):
+            program = claim.file.removesuffix(".c")
+            return f"build/sanitized/lab{lab}/{program} {claim.name}"
+        return f"RAFTLAB_LAB={lab} python3 -m pytest {claim.file} -k {claim.name}"
+
+
+def folded(line: str) -> list[str]:
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    return textwrap.wrap(line, COLUMNS - 4, subsequent_indent=indent) or [""]
+
+
+def coloured() -> bool:
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def paint(text: str, colour: str) -> str:
+    return f"\033[{COLOURS[colour]}m{text}\033[0m" if coloured() else text
+
+
+def table(verdict: Verdict) -> list[str]:
+    lines, step = [], 0
+    width = max((len(f"{claim.points}/{claim.points}") for claim in verdict.claims), default=3)
+    for claim in verdict.claims:
+        if claim.step != step:
+            step = claim.step
+            title = verdict.lab.steps.get(str(step), "")
+            lines += ["", paint(f"Step {step}: {title}".removesuffix(": "), "head")]
+        word = "pass" if claim.held else "FAIL"
+        head = f"  {word}  {f'{claim.earned}/{claim.points}':>{width}}  "
+        text = textwrap.wrap(claim.words, COLUMNS - len(head))
+        lines.append(head.replace(word, paint(word, word)) + text[0])
+        lines += [" " * len(head) + more for more in text[1:]]
+    return lines
+
+
+def failures(verdict: Verdict) -> list[str]:
+    """Claims that failed for the very same reason are told of together."""
+    reasons: dict[str, list[Claim]] = {}
+    for claim in verdict.failed:
+        reasons.setdefault(verdict.short(claim), []).append(claim)
+    lines = []
+    for reason, claims in reasons.items():
+        lines.append("")
+        for claim in claims:
+            word = "FAIL" if claim is claims[0] else "    "
+            head = f"{word}  step {claim.step}: {claim.words} ({claim.rules})"
+            parts = textwrap.wrap(head, COLUMNS, subsequent_indent=" " * 8, drop_whitespace=True)
+            lines += [paint(part, "FAIL") for part in parts]
+        lines.append(textwrap.indent(reason, "  "))
+        if verdict.reports:
+            more = "" if len(claims) == 1 else ", and others there"
+            lines.append(f"  report: {verdict.reports}/{claims[0].stem}.txt{more}")
+    return lines
+
+
+def text(verdict: Verdict) -> str:
+    """All that is told of a lab."""
+    lines = [paint(f"Lab {verdict.lab.number}: {verdict.lab.title}", "head")]
+    if verdict.restored:
+        lines += ["", "These files are not yours, and are judged as they were handed out:"]
+        lines += [f"  {name}" for name in verdict.restored]
+    if verdict.problem:
+        lines += ["", verdict.problem]
+    else:
+        lines += table(verdict) + failures(verdict)
+    if hint := verdict.hint():
+        parts = textwrap.wrap(hint, COLUMNS, break_long_words=False, break_on_hyphens=False)
+        lines += ["", *(paint(part, "hint") for part in parts)]
+    return "\n".join([*lines, "", paint(verdict.last_line(), "pass" if verdict.full else "FAIL")])

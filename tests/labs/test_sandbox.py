@@ -1,0 +1,379 @@
+"""Whoever cheats gets no points: each way is refused before it runs, and where that
+could be got round, comes to nothing behind the fence."""
+
+import hashlib
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+
+import pytest
+
+from raftlab import build, confine
+
+TOOLS = build.ROOT / "labs" / "tools"
+sys.path.insert(0, str(TOOLS))
+
+import handout  # noqa: E402
+import lab as labs  # noqa: E402
+import sandbox  # noqa: E402
+import staging  # noqa: E402
+
+HONEST = """
+#include "raft/quorum.h"
+#include <assert.h>
+#include <string.h>
+int quorum_value(const int *values, int count)
+{
+    assert(count > 0);
+    int copy[8];
+    memcpy(copy, values, sizeof(copy));
+    return copy[count - 1] + quorum_other(count);
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def fence(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    return sandbox.confine(build.ROOT, tmp_path_factory.mktemp("fence"))
+
+
+@pytest.fixture()
+def lab(tmp_path: pathlib.Path) -> labs.Lab:
+    """A small tree with one lab, whose file is raft/quorum.c."""
+    texts = {
+        "raft/quorum.h": "int quorum_value(const int *, int);\nint quorum_other(int);\n",
+        "raft/quorum.c": "",
+        "raft/raft.h": "struct raft { int term; };\n",
+        "raft/host/disk_posix.h": "int disk_posix_open(const char *name);\n",
+        "sim/checker.h": "void checker_pass(void);\n",
+        "labs/todo.h": "",
+        "labs/1-quorum/quorum.c": HONEST,
+    }
+    for name, text in texts.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    folder = tmp_path / "labs" / "1-quorum"
+    return labs.Lab(number=1, folder=folder, title="Quorum", files=["raft/quorum.c"])
+
+
+def root_of(lab: labs.Lab) -> pathlib.Path:
+    return lab.folder.parent.parent
+
+
+def compiled(lab: labs.Lab) -> pathlib.Path:
+    """As `make LAB=1` would, without and with sanitizers."""
+    root, out = root_of(lab), root_of(lab) / "build"
+    for compiler, variant in zip(sandbox.compilers(), ("", "sanitized")):
+        for source in lab.folder.glob("*.c"):
+            place = out / variant / "obj" / source.relative_to(root).with_suffix(".o")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            words = [*compiler, "-w", "-O1", "-I.", "-c", "-o", str(place), str(source)]
+            subprocess.run(words, cwd=root, check=True)
+    return out
+
+
+def verdict(lab: labs.Lab) -> str:
+    try:
+        sandbox.before_the_build(lab, root_of(lab))
+        sandbox.before_it_runs(lab, root_of(lab), compiled(lab))
+    except sandbox.Refused as refusal:
+        return str(refusal)
+    return ""
+
+
+def test_an_honest_file_may_run(lab: labs.Lab) -> None:
+    assert verdict(lab) == ""
+
+
+def test_helpers_of_the_students_own_may_stand_in_other_files(lab: labs.Lab) -> None:
+    (lab.folder / "tally.h").write_text("int tally_sum(int a, int b);\n")
+    (lab.folder / "tally.c").write_text(
+        '#include "tally.h"\nint tally_sum(int a, int b) { return a + b; }\n'
+    )
+    more = '#include "tally.h"\nint quorum_other(int n) { return tally_sum(n, 1); }\n'
+    (lab.folder / "quorum.c").write_text(HONEST + more)
+    assert verdict(lab) == ""
+
+
+CHEATS = {
+    "leaves at once": ("void exit(int); void quorum_x(void) { exit(0); }", "calls exit()"),
+    "leaves harder": ("void _exit(int); void quorum_x(void) { _exit(0); }", "calls _exit()"),
+    "runs first": (
+        "__attribute__((constructor)) static void first(void) { }",
+        "the attribute constructor",
+    ),
+    "runs first by its section": (
+        'static void go(void) { }\n'
+        'static void (*p)(void) __attribute__((section(".init_array"), used)) = go;',
+        "the attribute section",
+    ),
+    "runs first by a pragma": (
+        "#pragma clang attribute push(__attribute__((constructor)), apply_to = function)\n"
+        "#pragma clang attribute pop",
+        "#pragma",
+    ),
+    "hides it from one compiler": (
+        "#ifdef __clang__\n__attribute__((__constructor__)) static void f(void) { }\n#endif",
+        "the attribute constructor",
+    ),
+    "hides it in a macro": (
+        "#define QUIET(x) __attribute__((x))\nQUIET(destructor) static void f(void) { }",
+        "the attribute destructor",
+    ),
+    "writes results": (
+        "int open(const char *, int, ...); int quorum_x(void) { return open(\"r.json\", 1); }",
+        "calls open()",
+    ),
+    "prints answers": (
+        '#include <stdio.h>\nvoid quorum_x(void) { puts("{\\"ok\\":true}"); }',
+        "calls puts()",
+    ),
+    "forks": ("int fork(void); void quorum_x(void) { for (;;) fork(); }", "calls fork()"),
+    "allocates": (
+        "#include <stdlib.h>\nvoid quorum_x(void) { while (malloc(1 << 20)) ; }",
+        "calls malloc()",
+    ),
+    "reads what the test knows": (
+        "extern void *test_first; void *quorum_x(void) { return test_first; }",
+        "calls test_first()",
+    ),
+    "stands in another's place": (
+        "int strcmp(const char *a, const char *b) { return 0; }", "strcmp"
+    ),
+    "stands in the library's place": ("int write(int a, void *b, long c) { return c; }", "write"),
+    "changes how sanitizers report": (
+        'const char *__asan_default_options(void) { return "exitcode=0"; }',
+        "__asan_default_options",
+    ),
+    "speaks to the machine": ('void quorum_x(void) { __asm__("syscall"); }', "assembly"),
+    "speaks to it by a macro": (
+        '#define A(x) as##x\nvoid quorum_x(void) { A(m)("syscall"); }', "assembly"
+    ),
+    "keeps state of its own": (
+        "static int votes; int quorum_x(void) { return ++votes; }",
+        "votes in a variable outside",
+    ),
+    "includes a password": ('#include "/etc/passwd"', "that is not for this lab"),
+    "includes what a name hides": (
+        '#define NAME "sim/checker.h"\n#include NAME', "that is not for this lab"
+    ),
+    "includes another layer": ('#include "sim/checker.h"', "that is not for this lab"),
+    "includes the disk": ('#include "raft/host/disk_posix.h"', "that is not for this lab"),
+    "includes the system": ("#include <unistd.h>", "that is not for this lab"),
+    "splits the word": ("#incl\\\nude <unistd.h>", "that is not for this lab"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", CHEATS)
+def test_code_that_does_more_than_compute_is_refused_with_its_reason(
+    lab: labs.Lab, way: str
+) -> None:
+    text, reason = CHEATS[way]
+    (lab.folder / "quorum.c").write_text(f"{HONEST}{text}\n")
+    said = verdict(lab)
+    assert reason in said and "quorum.c" in said, said
+
+
+@pytest.mark.parametrize("name", ["raft.h", "string.h", "checker.h", "sim.s.c", "Quorum.h"])
+def test_a_file_that_is_named_like_anothers_is_refused(lab: labs.Lab, name: str) -> None:
+    (lab.folder / name).write_text("\n")
+    assert name in verdict(lab)
+
+
+def test_a_header_in_a_folder_below_is_not_taken_for_the_trees(lab: labs.Lab) -> None:
+    (lab.folder / "raft").mkdir()
+    (lab.folder / "raft" / "quorum.h").write_text("int quorum_value(const int *, int);\n")
+    assert "that is not for this lab" in verdict(lab)
+
+
+def test_a_link_is_no_file(lab: labs.Lab, tmp_path: pathlib.Path) -> None:
+    (lab.folder / "more.c").symlink_to(tmp_path / "raft" / "quorum.c")
+    assert "more.c is a link" in verdict(lab)
+
+
+def test_a_missing_file_is_named(lab: labs.Lab) -> None:
+    (lab.folder / "quorum.c").unlink()
+    assert verdict(lab) == "quorum.c is missing: `make lab1` writes it anew"
+
+
+# ---- behind the fence ------------------------------------------------------------
+
+PROGRAM = r"""
+#include "tests/test.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+TEST(holds) { CHECK_EQ(1, 1); }
+TEST(fails) { CHECK_EQ(1, 2); }
+TEST(exits) { exit(0); }
+TEST(exits_at_once) { _exit(0); }
+TEST(answers_for_the_test) { printf("held answers_for_the_test 0000\n"); fflush(stdout); _exit(0); }
+TEST(loops) { for (volatile int i = 0;; i++) continue; }
+TEST(eats_memory)
+{
+    for (char *at; (at = malloc(1 << 20)) != NULL;)
+        memset(at, 1, 1 << 20);
+    abort();
+}
+TEST(reads_beyond) { volatile char *at = malloc(8); CHECK_EQ(at[8 + (getpid() == 1)], 0); }
+TEST(is_confined)
+{
+    CHECK(fork() < 0 && errno == EPERM);
+    CHECK(vfork() < 0);
+    CHECK(open("build/results.json", O_WRONLY | O_CREAT, 0666) < 0 && errno == EPERM);
+    CHECK(syscall(SYS_open, "/dev/shm/x", O_RDWR | O_CREAT, 0666) < 0 && errno == EPERM);
+    CHECK(unlink("Makefile") < 0 && rename("Makefile", "x") < 0 && truncate("Makefile", 0) < 0);
+    CHECK(chmod("Makefile", 0666) < 0 && symlink("Makefile", "y") < 0);
+    CHECK(socket(AF_INET, SOCK_STREAM, 0) < 0);
+    CHECK(execl("/bin/true", "true", (char *)NULL) < 0 && errno == EPERM);
+    CHECK(kill(getppid(), 0) < 0);
+    CHECK(environ[0] == NULL || strstr(environ[0], "SAN_OPTIONS") != NULL);
+    CHECK(open("Makefile", O_RDONLY) == 3); // reading is free, and no file was left open
+    CHECK(getuid() != 0);
+}
+TEST_MAIN
+"""
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pathlib.Path]:
+    folder = tmp_path_factory.mktemp("programs")
+    folder.chmod(0o755)
+    source = folder / "cheats.c"
+    source.write_text(PROGRAM)
+    made = {}
+    for compiler, variant in zip(sandbox.compilers(), ("plain", "sanitized")):
+        made[variant] = folder / variant
+        words = [*compiler, "-w", "-g", "-D_GNU_SOURCE", "-I.", "-o", str(made[variant])]
+        subprocess.run([*words, str(source), "tests/test.c"], cwd=build.ROOT, check=True)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def graded(fence: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("RAFTLAB_CONFINE", str(fence))
+    monkeypatch.setitem(confine.CPU_SECONDS_MAX, confine.ALONE, 1)
+    monkeypatch.setattr(confine, "MEBIBYTES_MAX", 256)
+    monkeypatch.chdir(build.ROOT)
+    yield
+
+
+@pytest.mark.parametrize("variant", ["plain", "sanitized"])
+@pytest.mark.parametrize(
+    "claim, reason",
+    [
+        ("holds", ""),
+        ("fails", "1 is 1, expected 2 (2)"),
+        ("exits", "the test was left before its end"),
+        ("exits_at_once", "the test was left before its end"),
+        ("answers_for_the_test", "the test was left before its end"),
+        ("loops", "an endless loop?"),
+        ("eats_memory", "SIGABRT|rss limit"),
+        ("is_confined", "getuid() != 0" if os.geteuid() else ""),
+    ],
+)
+def test_behind_the_fence_only_a_claim_that_held_to_its_end_passes(
+    programs: dict[str, pathlib.Path], variant: str, claim: str, reason: str
+) -> None:
+    said = confine.problem(programs[variant], claim, sanitized=variant == "sanitized")
+    if reason == "":
+        assert said == ""
+    else:
+        assert any(word in said for word in reason.split("|")), said
+
+
+def test_a_sanitizers_report_names_functions_and_lines_and_nothing_that_changes(
+    programs: dict[str, pathlib.Path],
+) -> None:
+    said = confine.problem(programs["sanitized"], "reads_beyond", sanitized=True)
+    assert "heap-buffer-overflow" in said
+    line = PROGRAM[: PROGRAM.index("at[8 +")].count("\n") + 1
+    assert f"test_reads_beyond cheats.c:{line}\n" in said
+    again = confine.problem(programs["sanitized"], "reads_beyond", sanitized=True)
+    assert again == said
+
+
+def test_workers_may_be_and_may_write_in_their_own_folder_alone() -> None:
+    with tempfile.TemporaryDirectory() as own, tempfile.TemporaryDirectory() as others:
+        os.chmod(others, 0o777)
+        workers_write(pathlib.Path(own), pathlib.Path(others))
+
+
+def workers_write(own: pathlib.Path, others: pathlib.Path) -> None:
+    shell = pathlib.Path("/bin/sh").resolve()
+    script = f"(echo a > {own}/a); (echo b > {others}/b); (echo c > Makefile.new)"
+    words = confine.command(shell, "-c", script, mode=confine.CREW, scratch=own)
+    subprocess.run(words, capture_output=True, timeout=20)
+    assert (own / "a").read_text() == "a\n"
+    assert not (others / "b").exists() and not pathlib.Path("Makefile.new").exists()
+
+
+# ---- what is judged --------------------------------------------------------------
+
+
+@pytest.fixture()
+def archive(tmp_path: pathlib.Path) -> pathlib.Path:
+    """A class archive, with a manifest and a second copy of itself."""
+    texts = {
+        "Makefile": "all:\n", "tests/raft/vote_test.c": "TEST(x) {}\n",
+        "labs/1-quorum/lab.toml": 'title = "Quorum"\nfiles = ["raft/quorum.c"]\n',
+        "raft/quorum.c": "int quorum;\n",
+    }  # fmt: skip
+    files = {name: (text.encode(), False) for name, text in texts.items()}
+    root = tmp_path / "class"
+    for name, (data, _) in files.items():
+        staging.put(root / name, data)
+    sums = (f"{hashlib.sha256(data).hexdigest()}  {n}\n" for n, (data, _) in files.items())
+    staging.put(root / "labs/dist/MANIFEST", "".join(sums).encode())
+    staging.put(root / "labs/dist/pristine.tar.gz", handout.packed(files, "class"))
+    return root
+
+
+def test_what_was_changed_of_a_class_archive_is_known_and_judged_as_it_was(
+    archive: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    assert staging.changed(archive) == []
+    (archive / "labs/1-quorum/quorum.c").write_text("int mine;\n")
+    assert staging.changed(archive) == []  # that one is the student's
+    (archive / "tests/raft/vote_test.c").write_text("TEST(easier) {}\n")
+    (archive / "raft/extra.c").write_text("int extra;\n")
+    (archive / "conftest.py").write_text("pass\n")
+    (archive / "Makefile").unlink()
+    assert staging.changed(archive) == [
+        *("Makefile", "conftest.py", "raft/extra.c", "tests/raft/vote_test.c")
+    ]
+    stage = tmp_path / "stage"
+    lab = labs.load(archive / "labs" / "1-quorum")
+    for _ in range(2):
+        staging.lay_out(archive, stage)
+        staging.hand_in(lab, archive, stage)
+        assert (stage / "tests/raft/vote_test.c").read_text() == "TEST(x) {}\n"
+        assert not (stage / "raft/extra.c").exists() and not (stage / "conftest.py").exists()
+        assert (stage / "labs/1-quorum/quorum.c").read_text() == "int mine;\n"
+        assert staging.changed(stage) == []
+        (stage / "raft/extra.c").write_text("int extra;\n")
+
+
+def test_a_submission_is_found_flat_or_in_a_tree_and_links_are_left_out(
+    archive: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    lab = labs.load(archive / "labs" / "1-quorum")
+    stage = tmp_path / "stage"
+    for number, place in enumerate(("flat", "tree/1-quorum", "all/labs/1-quorum")):
+        folder = tmp_path / place
+        folder.mkdir(parents=True)
+        (folder / "quorum.c").write_text(f"int mine{number};\n")
+        (folder / "link.c").symlink_to("/etc/passwd")
+        (folder / "notes.txt").write_text("not for the grader\n")
+        staging.lay_out(archive, stage)
+        staging.hand_in(lab, tmp_path / place.split("/")[0], stage)
+        there = sorted(path.name for path in (stage / "labs/1-quorum").iterdir())
+        assert there == ["lab.toml", "quorum.c"]
+        assert (stage / "labs/1-quorum/quorum.c").read_text() == f"int mine{number};\n"
