@@ -44,6 +44,7 @@ TEST(a_follower_that_hears_its_leader_does_not_campaign)
 }
 
 // FOL-2: so does a vote that it gave.
+// LAB 1 step 3, 1 point: FOL-2
 TEST(granting_a_vote_puts_the_own_campaign_off)
 {
     struct node node;
@@ -87,6 +88,7 @@ TEST(a_candidate_that_neither_wins_nor_loses_tries_again)
 }
 
 // CAND-2, in clusters of all sizes, even ones too: a majority is more than half.
+// LAB 1 step 5, 1 point: CAND-2
 TEST(a_majority_of_votes_makes_a_leader_and_one_less_does_not)
 {
     for (uint32_t size = 1; size <= 7; size++) {
@@ -104,6 +106,7 @@ TEST(a_majority_of_votes_makes_a_leader_and_one_less_does_not)
     }
 }
 
+// LAB 1 step 5, 1 point: CAND-2
 TEST(the_same_vote_twice_counts_once)
 {
     struct node node;
@@ -119,6 +122,7 @@ TEST(the_same_vote_twice_counts_once)
     node_stop(&node);
 }
 
+// LAB 1 step 5, 1 point: CAND-2
 TEST(a_majority_of_refusals_ends_the_campaign)
 {
     struct node node;
@@ -149,6 +153,7 @@ TEST(a_vote_of_an_older_term_is_not_counted)
 }
 
 // FOL-1, RV-2a
+// LAB 1 step 3, 1 point: FOL-1 RV-2a
 TEST(a_vote_is_not_granted_twice_in_a_term)
 {
     struct node node;
@@ -177,6 +182,7 @@ TEST(the_same_candidate_that_asks_again_gets_the_same_answer)
 }
 
 // RV-1
+// LAB 1 step 3, 1 point: RV-1
 TEST(a_vote_request_of_an_older_term_is_refused_with_the_own_term)
 {
     struct node node;
@@ -190,6 +196,7 @@ TEST(a_vote_request_of_an_older_term_is_refused_with_the_own_term)
 }
 
 // RV-2b, section 5.4.1
+// LAB 1 step 3, 1 point: RV-2b
 TEST(a_vote_goes_only_to_a_log_that_is_at_least_as_up_to_date)
 {
     static const struct {
@@ -214,6 +221,7 @@ TEST(a_vote_goes_only_to_a_log_that_is_at_least_as_up_to_date)
 }
 
 // ALL-2, in every role, by every kind of message that tells its sender's term.
+// LAB 1 step 5, 1 point: ALL-2
 TEST(a_higher_term_makes_a_follower_of_everyone)
 {
     for (int role = RAFT_FOLLOWER; role <= RAFT_LEADER; role++) {
@@ -241,6 +249,7 @@ TEST(a_higher_term_makes_a_follower_of_everyone)
 }
 
 // CAND-3
+// LAB 1 step 4, 1 point: CAND-3
 TEST(a_candidate_that_hears_a_leader_of_its_term_follows_it)
 {
     struct node node;
@@ -254,6 +263,7 @@ TEST(a_candidate_that_hears_a_leader_of_its_term_follows_it)
 }
 
 // LEAD-1; STATE-6 and STATE-7 begin at one past the log's end, and at 0
+// LAB 1 step 5, 1 point: LEAD-1 STATE-6 STATE-7
 TEST(a_new_leader_tells_everyone_at_once)
 {
     struct node node;
@@ -269,6 +279,7 @@ TEST(a_new_leader_tells_everyone_at_once)
 }
 
 // LEAD-1
+// LAB 1 step 5, 1 point: LEAD-1
 TEST(an_idle_leader_sends_heartbeats_in_time)
 {
     struct node node;
@@ -318,6 +329,7 @@ TEST(election_timeouts_are_spread_over_the_whole_range)
 }
 
 // The range is free: figure 16 needs narrow ones, and one without any randomness.
+// LAB 1 step 1, 1 point: FOL-2
 TEST(election_timeouts_are_spread_as_widely_as_asked)
 {
     static const uint32_t spreads_ms[] = {1, 2, 6, 1000};
@@ -342,6 +354,7 @@ TEST(election_timeouts_are_spread_as_widely_as_asked)
 }
 
 // Nodes that are given the same seed must not time out together for ever.
+// LAB 1 step 1, 1 point: FOL-2
 TEST(equal_seeds_on_all_nodes_still_elect)
 {
     uint64_t deadlines[3];

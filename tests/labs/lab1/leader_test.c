@@ -1,0 +1,150 @@
+// How votes make a leader, and how it ends (section 5.2 and 5.4.1).
+#include "tests/labs/lab1/paper.h"
+
+// Two campaigns with one vote each are not one with two.
+// LAB 1 step 5, 1 point: CAND-2 CAND-4
+TEST(votes_of_an_earlier_campaign_are_forgotten)
+{
+    struct node node;
+    paper_start(&node, 1, 5);
+    paper_wait(&node);
+    node_receive(&node, a_vote(2, 1, 1, true));
+    node_receive(&node, a_vote(3, 1, 1, false));
+    paper_wait(&node);
+    CHECK_EQ(node.view.current_term, 2);
+    node_receive(&node, a_vote(4, 1, 2, true));
+    CHECK_EQ(node.view.role, RAFT_CANDIDATE);
+    node_receive(&node, a_vote(3, 1, 2, true)); // it has no leader any more
+    CHECK_EQ(node.view.role, RAFT_LEADER);
+    node_stop(&node);
+}
+
+// LAB 1 step 5, 1 point: CAND-2
+TEST(answers_that_come_too_late_change_nothing)
+{
+    struct raft_message late[] = {
+        a_vote(4, 1, 2, true),  a_vote(4, 1, 2, false), a_vote(5, 1, 2, false),
+        a_vote(3, 1, 2, false), a_vote(2, 1, 1, true),  a_vote(3, 1, 1, true),
+    };
+    for (int role = RAFT_FOLLOWER; role <= RAFT_LEADER; role++) {
+        if (role == RAFT_PRE_CANDIDATE)
+            continue;
+        struct node node;
+        paper_boot(&node, 1, 5, (struct raft_hard_state){1, 1}, NULL, 0);
+        paper_wait(&node);
+        if (role == RAFT_LEADER)
+            paper_votes(&node, 3);
+        if (role == RAFT_FOLLOWER)
+            node_receive(&node, an_append(5, 1, 2, 0, 0, 0, NULL));
+        size_t first = role == RAFT_CANDIDATE ? 4 : 0;
+        for (size_t i = first; i < sizeof late / sizeof late[0]; i++) {
+            node_receive(&node, late[i]);
+            CHECK_EQ(node.view.role, role);
+            CHECK_EQ(node.view.current_term, 2);
+            CHECK_EQ(node.view.voted_for, 1);
+        }
+        node_stop(&node);
+    }
+}
+
+// Its election timeout began before it was elected, and is long over.
+// LAB 1 step 5, 1 point: ALL-2 FOL-2
+TEST(a_leader_that_steps_down_waits_for_a_whole_timeout)
+{
+    struct node node;
+    paper_start(&node, 1, 3);
+    paper_wait(&node);
+    paper_votes(&node, 2);
+    CHECK_EQ(node.view.role, RAFT_LEADER);
+    for (int i = 0; i < 100; i++)
+        node_tick(&node, node.config.heartbeat_ms);
+    node_receive(&node, a_vote(3, 1, 9, false));
+    CHECK_EQ(node.view.role, RAFT_FOLLOWER);
+    CHECK_EQ(node.view.current_term, 9);
+    CHECK_EQ(node.view.leader_id, 0);
+    CHECK(paper_patience_ms(&node) >= node.config.election_timeout_ms);
+    node_stop(&node);
+}
+
+// LAB 1 step 5, 1 point: ALL-2 RV-2a
+TEST(a_request_of_a_higher_term_is_granted_in_any_role)
+{
+    for (int role = RAFT_FOLLOWER; role <= RAFT_LEADER; role++) {
+        if (role == RAFT_PRE_CANDIDATE)
+            continue;
+        struct node node;
+        paper_start(&node, 1, 3);
+        if (role != RAFT_FOLLOWER)
+            paper_wait(&node);
+        if (role == RAFT_LEADER)
+            paper_votes(&node, 2);
+        CHECK_EQ(node.view.role, role);
+        node_forget_sent(&node);
+        node_receive(&node, a_vote_request(3, 1, 7, 9, 6));
+        CHECK_EQ(node.view.role, RAFT_FOLLOWER);
+        CHECK_EQ(node.view.current_term, 7);
+        CHECK_EQ(node.view.voted_for, 3);
+        const struct raft_message *reply = node_sent(&node, RAFT_REQUEST_VOTE_REPLY, 3);
+        CHECK(reply->request_vote_reply.vote_granted);
+        CHECK_EQ(reply->term, 7);
+        node_stop(&node);
+    }
+}
+
+// LAB 1 step 5, 1 point: CAND-1a CAND-2
+TEST(a_cluster_of_one_elects_itself_in_a_new_term)
+{
+    struct node node;
+    paper_boot(&node, 1, 1, (struct raft_hard_state){4, 0}, TERMS(1, 4), 2);
+    CHECK_EQ(node.view.role, RAFT_FOLLOWER);
+    paper_wait(&node);
+    CHECK_EQ(node.view.role, RAFT_LEADER);
+    CHECK_EQ(node.view.current_term, 5);
+    CHECK_EQ(paper_sent_count(&node, RAFT_REQUEST_VOTE), 0);
+    node_stop(&node);
+}
+
+// ---- several nodes ----------------------------------------------------------------
+
+static void group_boot(struct group *group, raft_id id, raft_term term,
+                       const raft_term *terms, uint32_t count)
+{
+    struct node *node = group_node(group, id);
+    node->config.pre_vote = false;
+    node_boot(node, (struct raft_hard_state){term, 0}, terms, count);
+}
+
+static void group_campaign(struct group *group, raft_id id)
+{
+    paper_wait(group_node(group, id));
+    group_deliver(group);
+}
+
+// Nodes 1 and 2 have an older, longer log; 3 has the newest entry, 4 lacks a part of
+// it, 5 has all.
+// LAB 1 step 5, 1 point: RV-2b CAND-2
+TEST(only_a_log_as_good_as_a_majoritys_is_elected)
+{
+    static const struct {
+        raft_term terms[4];
+        uint32_t count;
+        bool wins;
+    } logs[] = {
+        {{1, 1, 1, 1}, 4, false}, {{1, 1, 1, 1}, 4, false}, {{1, 2, 3}, 3, true},
+        {{1, 2}, 2, false},       {{1, 2, 3}, 3, true},
+    };
+    for (raft_id candidate = 1; candidate <= 5; candidate++) {
+        struct group group;
+        group_start(&group, 5);
+        group_isolate(&group, 2, true); // a majority is three of the four that are left
+        for (raft_id id = 1; id <= 5; id++)
+            group_boot(&group, id, 3, logs[id - 1].terms, logs[id - 1].count);
+        group_campaign(&group, candidate);
+        struct node *node = group_node(&group, candidate);
+        CHECK_EQ(node->view.current_term, 4);
+        CHECK_EQ(node->view.role == RAFT_LEADER, logs[candidate - 1].wins);
+        group_stop(&group);
+    }
+}
+
+TEST_MAIN
