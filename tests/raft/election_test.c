@@ -186,8 +186,8 @@ TEST(the_same_candidate_that_asks_again_gets_the_same_answer)
 TEST(a_vote_request_of_an_older_term_is_refused_with_the_own_term)
 {
     struct node node;
-    node_start(&node, 1, 3);
-    node_receive(&node, a_vote_request(3, 1, 5, 0, 0));
+    node_init(&node, 1, 3);
+    node_boot(&node, (struct raft_hard_state){5, 0}, NULL, 0);
     node_receive(&node, a_vote_request(2, 1, 4, 9, 4));
     const struct raft_message *reply = node_sent(&node, RAFT_REQUEST_VOTE_REPLY, 2);
     CHECK(!reply->request_vote_reply.vote_granted);

@@ -63,6 +63,8 @@ TEST(a_leader_that_steps_down_waits_for_a_whole_timeout)
     CHECK_EQ(node.view.current_term, 9);
     CHECK_EQ(node.view.leader_id, 0);
     CHECK(paper_patience_ms(&node) >= node.config.election_timeout_ms);
+    CHECK_EQ(node.view.role, RAFT_FOLLOWER);
+    CHECK_EQ(node.view.current_term, 9);
     node_stop(&node);
 }
 

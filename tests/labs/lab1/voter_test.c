@@ -16,7 +16,7 @@ static bool granted(const struct node *node, raft_id candidate)
 TEST(a_vote_is_kept_through_a_restart)
 {
     struct node node;
-    paper_boot(&node, 1, 3, (struct raft_hard_state){3, 0}, NULL, 0);
+    paper_boot(&node, 1, 3, (struct raft_hard_state){4, 0}, NULL, 0);
     node_receive(&node, a_vote_request(2, 1, 4, 0, 0));
     CHECK(granted(&node, 2));
     CHECK(node.output.hard_state_changed);
