@@ -15,6 +15,7 @@ enum {
     HASTY_PPM = 100000,     // so many operations are given up much sooner
     HASTY_US_MIN = 50000,
     HASTY_US_MAX = 1500000,
+    LONE_US_MAX = 2000000, // who does not retry waits no longer
     THINK_US_MEAN = 8000,
     ROAMS_PPM = 350000,
     ROAMS_US_MIN = 5000, // and who roams does not wait for long
@@ -113,7 +114,8 @@ static void send_request(struct world *world, struct client *client,
     struct links *links = &world->links;
     raft_id node = choose_node(world, client, head->read);
     bool lost = random_chance(&links->random, links->loss_ppm);
-    bool duplicated = random_chance(&links->random, links->duplicate_ppm);
+    bool duplicated = random_chance(&links->random, links->duplicate_ppm) &&
+                      !world->config.no_retries;
 
     if (!lost)
         push_request(world, node, head, words);
@@ -131,7 +133,7 @@ static void attempt(struct world *world, struct client *client)
         clients->retries++;
     client->answered = false;
     head.client = client->id;
-    if (!head.read && client->session == 0) {
+    if (!head.read && client->session == 0 && !world->config.no_retries) {
         static const struct bytes word = {"RAFT.REGISTER", 13};
 
         client->state = CLIENT_REGISTERING;
@@ -149,7 +151,7 @@ static void attempt(struct world *world, struct client *client)
         client->sent = true;
         head.operation = client->number;
         head.session = head.read ? 0 : client->session;
-        head.sequence = head.read ? 0 : client->sequence;
+        head.sequence = head.session == 0 ? 0 : client->sequence;
         request_words(operation, words);
         send_request(world, client, &head, words);
     }
@@ -188,6 +190,7 @@ void clients_ask(struct world *world, const struct bytes *words, uint32_t count,
     clients->console_done = clients->console_failed = false;
     buffer_clear(&clients->console_reply);
     console->recorded = false;
+    console->patient_until_us = world->now_us + LONE_US_MAX;
     begin(world, console, words, count, read);
 }
 
@@ -206,10 +209,14 @@ static void start_operation(struct world *world, struct client *client)
     struct clients *clients = &world->clients;
     struct workload_command command;
     struct bytes words[WORKLOAD_WORDS_MAX];
+    uint64_t patience_us;
 
     workload_draw(&command, &clients->random, &client->workload, clients->keys);
     workload_words(&command, words);
-    client->patient_until_us = world->now_us + draw_patience(&clients->random);
+    patience_us = draw_patience(&clients->random);
+    if (world->config.no_retries && patience_us > LONE_US_MAX)
+        patience_us = LONE_US_MAX;
+    client->patient_until_us = world->now_us + patience_us;
     client->recorded = command.recorded &&
                        workload_call(&world->history, client->id, words, command.count,
                                      world->now_us, &client->operation);
@@ -262,22 +269,26 @@ static void finish(struct world *world, struct client *client)
     think(world, client);
 }
 
+static void end_unanswered(struct world *world, struct client *client, bool may_run)
+{
+    if (client->recorded)
+        history_return(&world->history, client->operation,
+                       may_run ? HISTORY_PENDING : HISTORY_FAILED, 0, world->now_us);
+    if (client->id == 0)
+        world->clients.console_failed = true;
+    finish(world, client);
+}
+
 // Nothing is known of the outcome; the session may be in any state.
 static void give_up(struct world *world, struct client *client)
 {
     const struct request *operation = pool_at(&world->pool, client->words);
+    bool read = operation->read;
 
     world->clients.unknown += client->sent;
-    if (client->recorded)
-        history_return(&world->history, client->operation,
-                       client->sent && !operation->read ? HISTORY_PENDING
-                                                        : HISTORY_FAILED,
-                       0, world->now_us);
-    if (!operation->read)
+    if (!read)
         client->session = 0;
-    if (client->id == 0)
-        world->clients.console_failed = true;
-    finish(world, client);
+    end_unanswered(world, client, client->sent && !read);
 }
 
 void clients_abandon(struct world *world, struct client *client)
@@ -326,6 +337,27 @@ static void take_answer(struct world *world, struct client *client,
     finish(world, client);
 }
 
+// The node has not done what it was asked for. Who does not retry has its answer where
+// it never will be done; only the console, whose words somebody waits for, asks others.
+static void take_refusal(struct world *world, struct client *client,
+                         const struct reply *reply)
+{
+    struct clients *clients = &world->clients;
+    bool never = reply->status == REPLY_NOT_LEADER || reply->status == REPLY_REFUSED;
+
+    client->leader = reply->leader_hint;
+    client->answered = true;
+    if (world->manual)
+        return;
+    if (world->config.no_retries && !never)
+        give_up(world, client);
+    else if (world->config.no_retries && client->id != 0)
+        end_unanswered(world, client, false);
+    else
+        wake_after(world, client,
+                   random_between(&clients->random, BACKOFF_US_MIN, BACKOFF_US_MAX));
+}
+
 void clients_take_reply(struct world *world, uint64_t handle)
 {
     struct clients *clients = &world->clients;
@@ -342,12 +374,7 @@ void clients_take_reply(struct world *world, uint64_t handle)
         if (reply->status == REPLY_DONE) {
             take_answer(world, client, reply);
         } else {
-            client->leader = reply->leader_hint;
-            client->answered = true;
-            if (!world->manual)
-                wake_after(
-                    world, client,
-                    random_between(&clients->random, BACKOFF_US_MIN, BACKOFF_US_MAX));
+            take_refusal(world, client, reply);
         }
     }
     pool_give(&world->pool, handle);
@@ -376,8 +403,15 @@ void clients_wake(struct world *world, const struct heap_event *event)
     if (client->state == CLIENT_THINKING) {
         start_operation(world, client);
     } else if (client->words != 0) {
-        if (client->id != 0 && world->now_us >= client->patient_until_us) {
+        bool lone = world->config.no_retries && !client->answered;
+
+        if ((client->id != 0 || lone) && world->now_us >= client->patient_until_us) {
+            client->leader = lone ? 0 : client->leader;
             give_up(world, client);
+            return;
+        }
+        if (lone) {
+            wake_after(world, client, client->patient_until_us - world->now_us);
             return;
         }
         // Silence: that node may be down or cut off.

@@ -6,6 +6,8 @@
 // up, or its session is gone, the outcome stays unknown: the history says pending, and
 // the client registers anew. Reads are linearizable reads at the node believed to lead;
 // some clients roam: they read at any node, which asks the leader.
+// In a world without retries a client sends an operation once, without a session: what
+// is refused has failed, and what is not answered stays unknown.
 // Client 0 is the console: it does what the command language tells it.
 #ifndef SIM_CLIENT_H
 #define SIM_CLIENT_H

@@ -152,6 +152,7 @@ static void send_one(struct world *world, const struct raft_message *message)
 
     assert(message->from < LINKS_NODES && message->to < LINKS_NODES);
     links->sent++;
+    counters_sent(&world->counters, message);
     if (world->manual && (links->cut[message->from][message->to] ||
                           message->to > world->config.node_count)) {
         lose_at_once(world, message);

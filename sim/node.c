@@ -4,6 +4,7 @@
 #include "sim/faults/faults_disks.h"
 #include "sim/node_config.h"
 #include "sim/node_crash.h"
+#include "sim/node_disk.h"
 #include "sim/node_machine.h"
 #include "sim/node_requests.h"
 #include "sim/packet.h"
@@ -50,13 +51,11 @@ bool node_is_cut_off(const struct node *node)
     return node->cut_disk != NULL;
 }
 
-static void start_sync(void *context, uint64_t sync, uint64_t bytes);
-
 // A write to the disk, or a message, is done.
 static void count_effect(void *context)
 {
     struct node *node = context;
-    struct sim_disk_hooks hooks = {node, start_sync, count_effect};
+    struct sim_disk_hooks hooks = {node, node_disk_start_sync, count_effect};
 
     if (node->damage_waits)
         faults_disks_damage_received(node);
@@ -87,6 +86,8 @@ static void observe_step(void *context, const struct raft *raft,
     struct node *node = context;
     struct world *world = node->world;
     struct checker_step step = {&node->view, event, output, NULL};
+    struct counters_before was = {node->view.role, node->view.current_term,
+                                  node->view.last_index};
 
     if (checker_is_on(world->checker))
         step.broken = raft_check(raft);
@@ -98,6 +99,7 @@ static void observe_step(void *context, const struct raft *raft,
         ndjson_step(world, &before, &node->view, event, output);
     }
     raft_observe(raft, &node->view);
+    counters_step(&world->counters, &was, &node->view, output);
     for (int i = 0; i < RAFT_REACHED_WORDS; i++)
         world->reached[i] |= output->reached[i];
     trace_step(&world->trace, raft, &node->view, event, output);
@@ -106,50 +108,11 @@ static void observe_step(void *context, const struct raft *raft,
         checker_step(world->checker, node->id, &step);
 }
 
-// In a manual world a sync ends at once, or waits.
-static void start_manual_sync(struct node *node, uint64_t sync)
-{
-    if (!node->sync_manual) {
-        push(node, node->world->now_us, WORLD_SYNCED, sync);
-        return;
-    }
-    if (node->sync_count == node->sync_capacity) {
-        node->sync_capacity = node->sync_capacity == 0 ? 8 : 2 * node->sync_capacity;
-        node->syncs = realloc(node->syncs, node->sync_capacity * sizeof(*node->syncs));
-        if (node->syncs == NULL)
-            abort();
-    }
-    node->syncs[node->sync_count++] = sync;
-}
-
-static void start_sync(void *context, uint64_t sync, uint64_t bytes)
-{
-    struct node *node = context;
-    uint64_t takes =
-        random_between(&node->disk_random, node->sync_us_min, node->sync_us_max);
-
-    if (node_is_cut_off(node))
-        return; // that disk is thrown away
-    takes += bytes * node->world->config.sync_ns_per_kib / 1024 / 1000;
-    if (node->world->manual) {
-        start_manual_sync(node, sync);
-        return;
-    }
-    push(node, node->world->now_us + takes, WORLD_SYNCED, sync);
-    if (node->crash_at_write) {
-        uint64_t after = random_below(&node->disk_random, takes + 1);
-
-        node->crash_at_write = false;
-        node->crash_is_set = true;
-        push(node, node->world->now_us + after, WORLD_CRASH, node->incarnation);
-    }
-}
-
 // ---- life cycle -----------------------------------------------------------------
 
 void node_init(struct node *node, struct world *world, raft_id id)
 {
-    struct sim_disk_hooks hooks = {node, start_sync, count_effect};
+    struct sim_disk_hooks hooks = {node, node_disk_start_sync, count_effect};
     uint64_t start_ms = world->config.clock_start_ms + world->config.clock_ahead_ms[id];
     struct host_config config;
 
@@ -226,8 +189,10 @@ static void set_clock(struct node *node)
 
 void node_settle(struct node *node)
 {
-    const char *stopped = host_stopped(node->host);
+    const char *stopped;
 
+    node_disk_settle(node);
+    stopped = host_stopped(node->host);
     if (node_is_cut_off(node)) {
         faults_crash_now(node->world, node->id);
         return;
@@ -410,20 +375,6 @@ static void deliver(struct node *node, const struct heap_event *event)
     pool_give(&world->pool, event->arguments[0]);
 }
 
-static void synced(struct node *node, const struct heap_event *event)
-{
-    uint64_t token;
-    int status;
-
-    if (!sim_disk_complete(node->disk, event->arguments[0], &token, &status))
-        return; // a crash came first
-    if (!node_is_live(node))
-        return;
-    world_tell(node->world, &(struct deed){DEED_SYNC, node->id});
-    host_synced(node->host, &node->io, node_now_ms(node), token, status);
-    node_settle(node);
-}
-
 static void propose_clock(struct node *node)
 {
     struct buffer *command = &node->world->scratch;
@@ -481,7 +432,7 @@ void node_timeout(struct node *node)
 void node_event(struct node *node, const struct heap_event *event)
 {
     if (event->kind == WORLD_SYNCED && !node->paused) {
-        synced(node, event);
+        node_disk_synced(node, event);
         return;
     }
     if (node->paused && event->kind != WORLD_CRASH) {

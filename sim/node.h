@@ -50,7 +50,8 @@ struct node {
     bool disk_full;            // the host may not start, but if it runs it waits
     bool disk_lost;            // for good
     raft_index restored_index; // its log begins anew behind a snapshot up to there
-    bool sync_manual;          // in a manual world: its syncs wait in `syncs`
+    bool sync_manual;          // in a manual world: its syncs wait in `syncs`; those
+                               // of a perfect disk do to the end of the call
     uint64_t *syncs;
     uint32_t sync_count;
     uint32_t sync_capacity;

@@ -76,6 +76,8 @@ void node_crash_drawn(struct node *node, enum sim_disk_crash_mode mode, uint64_t
     struct random random;
 
     random_seed(&random, draw, 0);
+    if (node->world->config.perfect_disks)
+        mode = SIM_DISK_LOSE_NOTHING;
     if (node->up)
         tell_crash(node, mode, draw);
     if (node->up) {

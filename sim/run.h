@@ -35,6 +35,8 @@ struct run_options {
     bool fixed_mix;  // all of them alike; else each seed has a mix of its own
     enum run_end end;
     const struct wire_codec *wire; // NULL: messages pass as they are
+    bool perfect_disks;            // as in struct world_config
+    bool no_retries;               // and so is this
     uint32_t clients;              // or RUN_DRAWN
     uint32_t keys;                 // or RUN_DRAWN
     bool unchecked;           // nothing is checked, and so nothing is well: to measure

@@ -191,7 +191,7 @@ static void draw_theme(const struct run_options *options, struct random *random,
     uint32_t chunk_bytes = (uint32_t)random_between(random, 500, 8000);
 
     if (options->fixed_mix || !has(options, FAULT_DISK) ||
-        !has(options, FAULT_SNAPSHOT) || dice >= 12)
+        !has(options, FAULT_SNAPSHOT) || options->perfect_disks || dice >= 12)
         return;
     config->theme = dice < 6 ? WORLD_FULL_DISKS : WORLD_CATCHING_UP;
     config->snapshot_entries = entries;
@@ -210,6 +210,8 @@ void run_settings_draw(struct run_settings *settings, const struct run_options *
     config->unchecked = options->unchecked;
     config->judge_steps_max = options->judge_steps_max;
     config->wire = options->wire;
+    config->perfect_disks = options->perfect_disks;
+    config->no_retries = options->no_retries;
     config->member_count = options->nodes;
     config->node_count = options->nodes + spares_for(options);
     random_seed(&random, options->seed, WORLD_STREAM_SETTINGS);

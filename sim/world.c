@@ -51,6 +51,7 @@ static void set_limits(struct world *world)
         .heartbeat_ms = config->heartbeat_ms,
         .message_bytes_max = config->message_bytes_max,
         .check_quorum = config->check_quorum,
+        .perfect_disks = config->perfect_disks,
         .leases = config->lease_drift_percent > 0,
         .drift_unbounded = config->lease_drift_percent > 0 &&
                            config->clock_drift_percent > config->lease_drift_percent,

@@ -16,6 +16,7 @@
 #include "kvserver/service/buffer.h"
 #include "sim/checker/checker.h"
 #include "sim/client.h"
+#include "sim/counters.h"
 #include "sim/deed.h"
 #include "sim/faults/faults.h"
 #include "sim/heap.h"
@@ -83,6 +84,8 @@ struct world_config {
     uint64_t delay_us_max;
     uint64_t sync_us_min;
     uint64_t sync_us_max;
+    bool perfect_disks; // a write is durable in the step that gives it out
+    bool no_retries;    // clients send an operation once, and have no sessions
     uint32_t log_entries_max;
     uint64_t log_bytes_max;
     uint32_t message_entries_max; // 0: the core's default
@@ -152,6 +155,7 @@ struct world {
     struct random churn;
     struct history history;
     struct checker *checker;
+    struct counters counters;
     struct trace trace;
     struct ndjson ndjson;
     uint64_t reached[RAFT_REACHED_WORDS]; // bits of enum raft_mark, of all nodes

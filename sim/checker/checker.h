@@ -88,6 +88,7 @@ struct checker_limits {
     uint64_t heartbeat_ms;
     uint64_t message_bytes_max; // 0: not checked
     bool check_quorum;
+    bool perfect_disks; // what a step gives out to persist is durable in that step
     bool leases;
     bool drift_unbounded; // clocks may be further apart than leases allow for
 };

@@ -153,6 +153,8 @@ void checker_log_write(struct checker *checker, raft_id id,
         return;
     write.last = shadow->log.last;
     push_pending(shadow, &write);
+    if (checker->limits.perfect_disks)
+        checker_log_persisted(checker, id, write.number);
 }
 
 void checker_log_persisted(struct checker *checker, raft_id id, uint64_t number)

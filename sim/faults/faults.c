@@ -177,6 +177,8 @@ void faults_start(struct world *world, uint32_t enabled)
 
     if (world->wire.codec == NULL)
         enabled &= ~(1u << FAULT_CORRUPT);
+    if (world->config.perfect_disks)
+        enabled &= ~(1u << FAULT_DISK | 1u << FAULT_DAMAGE | 1u << FAULT_INSIDE);
     faults->active = true;
     faults->enabled = enabled;
     faults->generation++;

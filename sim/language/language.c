@@ -45,7 +45,8 @@ static const struct command commands[] = {
     {"cluster", language_world_cluster, ANYWHERE, 2, ANY,
      "cluster N [manual] [spare=K] [seed=S] [election_timeout=150ms] "
      "[election_spread=150ms] [heartbeat=50ms] [pre_vote=on|off] [check_quorum=on|off] "
-     "[delay=MIN..MAX] [sync=MIN..MAX] [log_entries=N] [message_entries=N] "
+     "[delay=MIN..MAX] [sync=MIN..MAX] [disk=perfect] [retries=off] [log_entries=N] "
+     "[message_entries=N] "
      "[message_bytes=B] [inflight=N] [inflight_bytes=B] [uncommitted_bytes=B] "
      "[command_bytes=B] "
      "[clients=C] [keys=K] [lease=PERCENT] [clock=DURATION] [snapshot_entries=N] "
@@ -124,6 +125,7 @@ static const struct command commands[] = {
     {"hash", language_show_hash, 0, 1, 1, "hash"},
     {"rules", language_show_rules, ANYWHERE, 1, 1, "rules"},
     {"history", language_show_history, 0, 1, 2, "history [FILE]"},
+    {"counters", language_show_counters, 0, 1, 2, "counters [reset]"},
     {"check", language_show_check, 0, 1, 2, "check [steps=N]"},
     {"expect", language_expect_claim, 0, 2, ANY,
      "expect CLAIM, which is one of: " LANGUAGE_EXPECT_CLAIMS},

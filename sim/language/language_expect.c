@@ -179,6 +179,24 @@ static bool expect_number(struct language *language, const struct number_field *
     return true;
 }
 
+// "expect messages <= 42", of what `counters` counts.
+static bool expect_counter(struct language *language, uint64_t left)
+{
+    uint64_t right;
+    bool holds;
+
+    if (language->count != 4)
+        return language_fail(language, "usage: expect %s ==|!=|<|<=|>|>= NUMBER",
+                             language_word(language, 1));
+    if (!language_number(language, 3, &right))
+        return false;
+    if (!compare(language_word(language, 2), left, right, &holds))
+        return language_fail(language, "\"%s\" compares nothing",
+                             language_word(language, 2));
+    return holds ||
+           language_fail(language, "%s is %" PRIu64, language_word(language, 1), left);
+}
+
 // ---- leaders --------------------------------------------------------------------
 
 static bool expect_leader(struct language *language)
@@ -481,7 +499,9 @@ bool language_expect_claim(struct language *language)
         {"member", language_members_expect},
         {"configuration", language_members_expect_all},
     };
+    const struct world *world = language->world;
     const char *name = language_word(language, 1);
+    uint64_t counted;
 
     for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++)
         if (strcmp(name, claims[i].name) == 0)
@@ -489,6 +509,8 @@ bool language_expect_claim(struct language *language)
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
         if (strcmp(name, fields[i].name) == 0)
             return expect_number(language, &fields[i]);
+    if (counters_find(&world->counters, world->now_us, name, &counted))
+        return expect_counter(language, counted);
     if (strcmp(name, "no") == 0 && language_is(language, 2, "leader"))
         return expect_no_leader(language);
     if (strcmp(name, "one") == 0 && language_is(language, 2, "leader"))

@@ -14,7 +14,8 @@
     "FIELD [N] ==|!=|<|<=|>|>= NUMBER with term, commit_index, applied_index, "    \
     "first_index, last_index, last_term, durable_index, snapshot_index, "          \
     "configuration_index, snapshots_taken, snapshots_received, reads_pending, "    \
-    "uncommitted_bytes, voted_for, transfer_to, lease, disk_full"
+    "uncommitted_bytes, voted_for, transfer_to, lease, disk_full; "                \
+    "COUNTER ==|!=|<|<=|>|>= NUMBER with a name that `counters` shows"
 
 bool language_expect_claim(struct language *language);
 

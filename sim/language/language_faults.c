@@ -302,6 +302,9 @@ static bool plan_crash(struct language *language, struct node *node)
     bool inside = language_is(language, 2, "inside");
     uint64_t effects = 0;
 
+    if (inside && language->world->config.perfect_disks)
+        return language_fail(language, "the disks of this world are perfect: a step "
+                                       "is done whole, or not at all");
     if (!inside && language->world->manual)
         return language_fail(language, "in a manual world, say when: disk N "
                                        "sync=manual, and crash N before sync N");
@@ -493,7 +496,7 @@ bool language_faults_disk(struct language *language)
 
     if (!language_node(language, 1, &node))
         return false;
-    if (language_is(language, 2, "damage"))
+    if (language_is(language, 2, "damage") && !language->world->config.perfect_disks)
         return damage_disk(language, node);
     if (language_is(language, 2, "files")) {
         json_key(language->out, "files");
@@ -502,6 +505,8 @@ bool language_faults_disk(struct language *language)
         json_close(language->out);
         return true;
     }
+    if (language->world->config.perfect_disks && !language_is(language, 2, "lost"))
+        return language_fail(language, "the disks of this world are perfect");
     if (range != NULL && language->world->manual) {
         if (strcmp(range, "manual") != 0)
             return language_fail(language, "in a manual world a sync ends at once, or "

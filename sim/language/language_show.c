@@ -280,3 +280,19 @@ bool language_show_check(struct language *language)
                              "whether the history is linearizable is unknown");
     return true;
 }
+
+bool language_show_counters(struct language *language)
+{
+    struct world *world = language->world;
+    struct counters_item item;
+
+    if (language->count > 1) {
+        if (!language_is(language, 1, "reset"))
+            return language_fail(language, "usage: counters [reset]");
+        counters_reset(&world->counters, world->now_us);
+        return true;
+    }
+    for (uint32_t at = 0; counters_at(&world->counters, world->now_us, at, &item); at++)
+        json_number(language->out, item.name, item.value);
+    return true;
+}

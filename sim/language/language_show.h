@@ -10,6 +10,7 @@ bool language_show_hash(struct language *language);
 bool language_show_rules(struct language *language);
 bool language_show_history(struct language *language);
 bool language_show_check(struct language *language);
+bool language_show_counters(struct language *language); // or resets them
 
 // The words of a command in the log, for people: "set x 1".
 void language_show_entry(const struct raft_entry *entry, struct buffer *out);

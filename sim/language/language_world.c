@@ -178,7 +178,7 @@ static bool read_setting(struct language *language, uint32_t at, struct setup *s
 {
     struct world_config *config = &setup->config;
     const char *value;
-    bool read;
+    bool read, on;
 
     if (language_is(language, at, "manual")) {
         config->manual = true;
@@ -196,6 +196,14 @@ static bool read_setting(struct language *language, uint32_t at, struct setup *s
     if ((value = language_value(language, at, "sync")) != NULL)
         return language_range(language, value, &config->sync_us_min,
                               &config->sync_us_max);
+    if ((value = language_value(language, at, "disk")) != NULL)
+        return options_disk(value, &config->perfect_disks) ||
+               language_fail(language, "disk is real or perfect");
+    if ((value = language_value(language, at, "retries")) != NULL) {
+        read = read_switch(language, value, &on);
+        config->no_retries = !on;
+        return read;
+    }
     if ((value = language_value(language, at, "clients")) != NULL)
         return options_number(value, 0, 1000, &setup->clients) ||
                language_fail(language, "clients must be a number from 0 to 1000");

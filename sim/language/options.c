@@ -112,6 +112,12 @@ bool options_wire(const char *text, const struct wire_codec **codec)
     return *codec != NULL || strcmp(text, "none") == 0;
 }
 
+bool options_disk(const char *text, bool *perfect)
+{
+    *perfect = strcmp(text, "perfect") == 0;
+    return *perfect || strcmp(text, "real") == 0;
+}
+
 // A flag that names a file.
 static bool read_file(struct options_run *options, const char *flag, const char *value)
 {
@@ -182,6 +188,12 @@ static const char *read_flag(struct options_run *options, const char *flag,
     if (strcmp(flag, "--checkers") == 0) {
         run->unchecked = strcmp(value, "off") == 0;
         return run->unchecked || strcmp(value, "on") == 0 ? NULL : "on or off";
+    }
+    if (strcmp(flag, "--disk") == 0)
+        return options_disk(value, &run->perfect_disks) ? NULL : "real or perfect";
+    if (strcmp(flag, "--retries") == 0) {
+        run->no_retries = strcmp(value, "off") == 0;
+        return run->no_retries || strcmp(value, "on") == 0 ? NULL : "on or off";
     }
     if (strcmp(flag, "--wire") == 0)
         return options_wire(value, &run->wire) ? NULL

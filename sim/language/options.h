@@ -21,6 +21,9 @@ bool options_percent(const char *text, uint32_t *ppm);
 // has no codec.
 bool options_wire(const char *text, const struct wire_codec **codec);
 
+// "real" or "perfect"; false where it is neither.
+bool options_disk(const char *text, bool *perfect);
+
 // What `raftsim run` was asked for.
 struct options_run {
     struct run_options run;

@@ -65,7 +65,8 @@ uint64_t tape_count_settings(const struct world_config *config)
 
     world_config_default(&usual);
     return (uint64_t)4 * config->node_count + config->member_count +
-           (config->seed != usual.seed) + !config->pre_vote + !config->check_quorum +
+           (config->seed != usual.seed) + config->perfect_disks + !config->pre_vote +
+           !config->check_quorum +
            (config->election_timeout_ms != usual.election_timeout_ms) +
            (config->lease_drift_percent != 0) + (config->clock_start_ms != 0) +
            (config->log_entries_max != usual.log_entries_max) +
@@ -220,6 +221,8 @@ void tape_settings(const struct world_config *config, struct buffer *line)
         buffer_append_text(line, " pre_vote=off");
     if (!config->check_quorum)
         buffer_append_text(line, " check_quorum=off");
+    if (config->perfect_disks)
+        buffer_append_text(line, " disk=perfect");
     setting(line, "lease", config->lease_drift_percent, 0, "");
     if (config->lease_drift_percent != 0)
         setting(line, "drift", config->clock_drift_percent, usual.clock_drift_percent,

@@ -187,6 +187,8 @@ void timeline_cluster(const struct timeline *timeline, struct buffer *line)
         buffer_append_text(line, " ordered=on");
     if (config->equal_seeds)
         buffer_append_text(line, " equal_seeds=on");
+    if (config->no_retries)
+        buffer_append_text(line, " retries=off");
     if (config->wire != NULL)
         buffer_append_text(line, " wire=json");
     if (timeline->clients > 0)

@@ -131,7 +131,7 @@ static bool play_by_hand(struct shrink_hand *hand, const struct tape *recorded,
     struct failure failure;
 
     tape_copy(tape, recorded);
-    tape->sync_manual = (1u << LINKS_NODES) - 2;
+    tape->sync_manual = tape->config.perfect_disks ? 0 : (1u << LINKS_NODES) - 2;
     if (tape->config.log_entries_max > LOG_ENTRIES_MAX)
         tape->config.log_entries_max = LOG_ENTRIES_MAX;
     hand->tape = tape;

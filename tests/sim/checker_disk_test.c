@@ -64,6 +64,47 @@ TEST(an_acknowledgement_before_the_term_is_durable_is_found)
     finish_with(PROPERTY_ACK_DURABLE);
 }
 
+// What the same steps are worth where what is given out is durable in that step.
+static void open_on_perfect_disks(void)
+{
+    struct checker_limits limits = {.perfect_disks = true};
+
+    open_all();
+    checker_set_limits(checker, &limits);
+}
+
+TEST(on_a_perfect_disk_a_vote_may_leave_in_its_own_step)
+{
+    open_on_perfect_disks();
+    begin(&two);
+    add_vote(&two, 1, 1);
+    tell(&two);
+    grant(&two, 1, 1);
+    finish_clean();
+}
+
+TEST(on_a_perfect_disk_a_vote_that_was_never_written_is_found)
+{
+    open_on_perfect_disks();
+    vote(&two, 1, 3);
+    two.view.voted_for = 1; // given to another, and not written
+    grant(&two, 1, 1);
+    CHECK(checker_violation_count(checker) > 0);
+    checker_free(checker);
+}
+
+TEST(on_a_perfect_disk_a_crash_loses_nothing)
+{
+    open_on_perfect_disks();
+    begin(&two);
+    add_vote(&two, 1, 1);
+    tell(&two);
+    checker_crash(checker, 2);
+    two.view.current_term = two.view.voted_for = 0;
+    checker_open(checker, 2, &two.view);
+    finish_with(PROPERTY_TERM_MONOTONIC);
+}
+
 TEST(a_report_on_an_overwritten_entry_vouches_for_nothing)
 {
     tell_true_story();
