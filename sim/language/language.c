@@ -141,11 +141,17 @@ void language_init(struct language *language)
     memset(language, 0, sizeof(*language));
 }
 
+void language_close_trace(struct language *language)
+{
+    if (language->trace != NULL && language->trace != stdout)
+        fclose(language->trace);
+    language->trace = NULL;
+}
+
 void language_release(struct language *language)
 {
     world_free(language->world);
-    if (language->trace != NULL)
-        fclose(language->trace);
+    language_close_trace(language);
     buffer_free(&language->text);
     buffer_free(&language->reply);
 }

@@ -34,6 +34,7 @@ struct language {
 
 void language_init(struct language *language);
 void language_release(struct language *language);
+void language_close_trace(struct language *language);
 
 // Executes one line (without its end); adds its answer, without a line end, to `out`.
 bool language_execute(struct language *language, const char *line, size_t size,

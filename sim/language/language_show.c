@@ -240,7 +240,9 @@ bool language_show_history(struct language *language)
 {
     const struct history *history = &language->world->history;
 
-    if (language->count > 1) {
+    if (language_is(language, 1, "-")) {
+        history_write(history, stdout);
+    } else if (language->count > 1) {
         FILE *file = fopen(language_word(language, 1), "w");
 
         if (file == NULL)

@@ -538,14 +538,15 @@ bool language_world_trace(struct language *language)
     if (language->count == 3 && !language_is(language, 2, "ndjson") &&
         !language_is(language, 2, "json"))
         return language_fail(language, "usage: trace FILE [ndjson|json] | trace off");
-    if (!language_is(language, 1, "off")) {
+    if (language_is(language, 1, "-")) {
+        file = stdout;
+    } else if (!language_is(language, 1, "off")) {
         file = fopen(language_word(language, 1), "w");
         if (file == NULL)
             return language_fail(language, "cannot write %s: %s",
                                  language_word(language, 1), strerror(errno));
     }
-    if (language->trace != NULL)
-        fclose(language->trace);
+    language_close_trace(language);
     language->trace = file;
     language->ndjson = language_is(language, 2, "ndjson");
     language->diagram = language_is(language, 2, "json");

@@ -299,11 +299,13 @@ def test_a_long_run_is_clipped_to_its_end(raftsim):
 
 def test_a_json_trace_leaves_the_run_as_it_is(raftsim, tmp_path):
     lines = ["cluster 3 seed=5 clients=2", "loss 20", "run 2s", "crash 1", "run 1s", "hash"]
-    plain, _, _ = play.converse(raftsim, lines)
-    traced, _, _ = play.converse(raftsim, [f"trace {tmp_path / 'trace'} json", *lines])
-    assert plain == traced[1:]
-    kinds = {play.read(line)["kind"] for line in play.lines_of(tmp_path / "trace")}
-    assert kinds == {"send", "receive", "lose", "step", "command", "note"}
+    plain = play.converse(raftsim, lines)
+    traced = play.converse(raftsim, ["trace - json", *lines])
+    filed = play.converse(raftsim, [f"trace {tmp_path / 'trace'} json", *lines])
+    assert plain.answers == traced.answers[1:] == filed.answers[1:]
+    events = [play.read(line) for line in (tmp_path / "trace").read_text().splitlines()]
+    assert events == traced.others
+    assert {event["kind"] for event in events} == {"send", "receive", "lose", "step", "command", "note"}
 
 
 # ---- by hand -------------------------------------------------------------------------
@@ -326,4 +328,4 @@ def test_it_tells_of_any_scenario_by_hand(raftsim, tmp_path):
 def test_a_claims_name_becomes_words_and_a_file():
     claim = "tests/labs/lab1/test_election.py::test_a_vote_is_given_once[plain]"
     assert facts.title_of(claim) == "A vote is given once"
-    assert facts.name_of(claim) == "test_a_vote_is_given_once-plain"
+    assert facts.name_of(claim) == "a_vote_is_given_once-plain"

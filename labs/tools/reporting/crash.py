@@ -8,8 +8,8 @@ import signal
 
 ASSERTION = re.compile(r"([\w./-]+\.[ch]):(\d+): (\w+): Assertion `(.*)' failed")
 UNDEFINED = re.compile(r"([\w./-]+\.[ch]):(\d+)(?::\d+)?: runtime error: (.*)")
-ADDRESS = re.compile(r"ERROR: (\w+Sanitizer): (.*)")
-FRAME = re.compile(r"#\d+ .*? in (\w+) ([\w./-]+\.[ch]):(\d+)")
+ADDRESS = re.compile(r"(?:ERROR: |^ *)(\w+Sanitizer): (.*)", re.MULTILINE)
+FRAME = re.compile(r"#\d+ (?:.*? in )?(\w+) ([\w./-]+\.[ch]):(\d+)")
 STUB = re.compile(r"([\w./-]+\.c): (\w+)\(\) is still to be written.*")
 FAILED = re.compile(r"^([\w./-]+\.[ch]):(\d+): (.*)", re.MULTILINE | re.DOTALL)
 UNEQUAL = re.compile(r"(.+?) is\s+(.+?)(?:,|\n)\s*expected\s+([^\n]+)", re.DOTALL)

@@ -12,6 +12,7 @@ from reporting import crash, flow, play, rules, shorten, tables
 ROOT = rules.ROOT
 DONE = "# Shrunk from"  # by raftsim shrink: as short as it gets
 DECISIONS = 6
+NAME_CHARS = 100  # of a file
 NOTHING_FAILS = "nothing fails"
 CLOSE_BY = 24  # lines of a scenario that the text shows
 
@@ -53,7 +54,8 @@ def title_of(claim: str) -> str:
 
 def name_of(claim: str) -> str:
     """For a file."""
-    return re.sub(r"[^\w.-]+", "-", claim.rpartition("::")[2]).strip("-") or "claim"
+    name = claim.rpartition("::")[2].removeprefix("test_")
+    return re.sub(r"[^\w.-]+", "-", name).strip("-")[:NAME_CHARS] or "claim"
 
 
 def program_of(lab: int) -> pathlib.Path:

@@ -12,14 +12,11 @@ import pathlib
 import re
 import resource
 import subprocess
-import tempfile
 from typing import Any
 
 CPU_SECONDS_MAX = 2
 SECONDS_MAX = 60  # a process that neither works nor ends
 LOG_ENTRIES_MAX = 4000
-ANSWER = '{"ok":'
-STUB_EXIT = 70
 OPTIONS = {
     "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
@@ -82,8 +79,17 @@ def limited() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def converse(program: pathlib.Path, lines: list[str]) -> tuple[list[dict[str, Any]], str, int]:
-    """The answers, stderr, and how the process ended."""
+@dataclasses.dataclass
+class Said:
+    """What a process has said to some lines."""
+
+    answers: list[dict[str, Any]]
+    others: list[dict[str, Any]]  # lines of a trace, of a history
+    stderr: str
+    status: int
+
+
+def converse(program: pathlib.Path, lines: list[str]) -> Said:
     try:
         done = subprocess.run(
             [str(program), "repl"],
@@ -96,19 +102,23 @@ def converse(program: pathlib.Path, lines: list[str]) -> tuple[list[dict[str, An
         out, said, status = done.stdout, done.stderr, done.returncode
     except subprocess.TimeoutExpired as late:
         out, said, status = late.stdout or b"", late.stderr or b"", -9
-    found = (line[line.find(ANSWER) :] for line in out.decode(errors="replace").splitlines())
-    return [read(line) for line in found if line.startswith(ANSWER)], text(said), status
+    objects = [*filter(None, map(read, out.decode(errors="replace").split("\n")))]
+    return Said(
+        [one for one in objects if "ok" in one],
+        [one for one in objects if "ok" not in one],
+        said.decode(errors="replace"),
+        status,
+    )
 
 
 def read(line: str) -> dict[str, Any]:
+    """The object in a line, before which the code under test may have printed something;
+    nothing where it was cut off."""
+    found = re.search(r'\{"(?:ok|at|client)":.*', line)
     try:
-        return json.loads(line)
+        return json.loads(found[0]) if found else {}
     except json.JSONDecodeError:
-        return {"ok": False, "error": "an answer was cut off"}
-
-
-def text(raw: bytes) -> str:
-    return raw.decode(errors="replace")
+        return {}
 
 
 def clean(lines: list[str]) -> list[str]:
@@ -119,13 +129,13 @@ def clean(lines: list[str]) -> list[str]:
 
 def try_out(program: pathlib.Path, lines: list[str]) -> Play:
     """The failure alone: quick. The lines end where a rule is broken."""
-    answers, stderr, status = converse(program, lines)
-    count = len(answers) + (status != 0)
-    for at, answer in enumerate(answers):
+    said = converse(program, lines)
+    status, count = said.status, len(said.answers) + (said.status != 0)
+    for at, answer in enumerate(said.answers):
         if broken_rule(answer):
             count, status = at + 1, 0
             break
-    return Play(lines[:count], answers[:count], stderr, status)
+    return Play(lines[:count], said.answers[:count], said.stderr, status)
 
 
 def node_count(lines: list[str]) -> int:
@@ -141,34 +151,26 @@ def node_count(lines: list[str]) -> int:
 def look(program: pathlib.Path, lines: list[str]) -> Play:
     """All that the page shows. What a node had in its log is asked for also before it
     crashes, which changes nothing in the world."""
-    with tempfile.TemporaryDirectory(prefix="raftlab-report-") as folder:
-        trace, history = (pathlib.Path(folder) / name for name in ("trace", "history"))
-        told = [f"trace {trace} json"]
-        places = []
-        for line in lines:
-            if found := re.match(r"crash\s+n?(\d+)", line):
-                told.append(f"log {found[1]} 1 {LOG_ENTRIES_MAX}")
-            places.append(len(told))
-            told.append(line)
-        after = len(told)
-        logs = [f"log {n} 1 {LOG_ENTRIES_MAX}" for n in range(1, node_count(lines) + 1)]
-        told += ["trace off", "status", *logs, f"history {history}", "check"]
-        answers, stderr, status = converse(program, told)
-        events = [read(line) for line in lines_of(trace)]
-        play = Play(
-            lines, [answers[at] for at in places if at < len(answers)], stderr, status,
-            [event for event in events if "kind" in event],
-        )  # fmt: skip
-        keep_logs(play, told, answers)
-        if status == 0:
-            play.nodes = answers[after + 1].get("nodes", [])
-            play.history = [read(line) for line in lines_of(history)]
-            play.verdict = answers[-1]
+    told, places = ["trace - json"], []
+    for line in lines:
+        if found := re.match(r"crash\s+n?(\d+)", line):
+            told.append(f"log {found[1]} 1 {LOG_ENTRIES_MAX}")
+        places.append(len(told))
+        told.append(line)
+    after = len(told)
+    logs = [f"log {n} 1 {LOG_ENTRIES_MAX}" for n in range(1, node_count(lines) + 1)]
+    told += ["trace off", "status", *logs, "history -", "check"]
+    said = converse(program, told)
+    play = Play(
+        lines, [said.answers[at] for at in places if at < len(said.answers)], said.stderr,
+        said.status, [one for one in said.others if "at" in one],
+    )  # fmt: skip
+    keep_logs(play, told, said.answers)
+    if len(said.answers) == len(told):
+        play.nodes = said.answers[after + 1].get("nodes", [])
+        play.history = [one for one in said.others if "client" in one]
+        play.verdict = said.answers[-1]
     return play
-
-
-def lines_of(path: pathlib.Path) -> list[str]:
-    return path.read_text(errors="replace").splitlines() if path.exists() else []
 
 
 def keep_logs(play: Play, told: list[str], answers: list[dict[str, Any]]) -> None:

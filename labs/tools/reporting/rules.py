@@ -54,6 +54,6 @@ def explain(words: str) -> list[tuple[str, str]]:
 
 def meanings(program: pathlib.Path) -> dict[str, str]:
     """Of the checker's rules, as the program itself knows them."""
-    answers, _, _ = play.converse(program, ["rules"])
+    answers = play.converse(program, ["rules"]).answers
     rules = answers[0].get("rules", []) if answers else []
     return {rule["rule"]: rule["meaning"] for rule in rules}
