@@ -62,11 +62,11 @@ def write(
     facts = gathering.gather(failure, lab, program)
     paths = Paths(out / f"{name}.txt")
     if facts.play is not None:
-        paths.scenario = out / f"{name}.scenario"
+        if facts.lines:
+            paths.scenario = out / f"{name}.scenario"
+            facts.command = facts.command or again(program, lab, paths.scenario)
+            paths.scenario.write_text(facts.scenario, encoding="utf-8")
         paths.page = out / f"{name}.html"
-        if not facts.command:
-            facts.command = again(program, lab, paths.scenario)
-        paths.scenario.write_text(facts.scenario, encoding="utf-8")
         paths.page.write_text(page.render(facts), encoding="utf-8")
     named = {"scenario": paths.scenario, "page": paths.page}
     shown = {key: gathering.relative(path) for key, path in named.items() if path}
@@ -127,7 +127,7 @@ def of_seed(flags: list[str], program: pathlib.Path) -> Failure:
     with tempfile.TemporaryDirectory() as folder:
         scenario = pathlib.Path(folder) / "scenario"
         bounds = ["--seconds", str(SHRINK_SECONDS), "--out", str(scenario)]
-        subprocess.run([program, "shrink", *flags, *bounds], capture_output=True)
+        shrunk = subprocess.run([program, "shrink", *flags, *bounds], capture_output=True)
         lines = scenario.read_text().splitlines() if scenario.exists() else []
     seed = flags[flags.index("--seed") + 1] if "--seed" in flags else "1"
     return Failure(
@@ -139,8 +139,16 @@ def of_seed(flags: list[str], program: pathlib.Path) -> Failure:
         seed=int(seed),
         stderr="" if result else done.stderr,
         kind="rule" if result else "crash",
-        command=shlex.join([gathering.relative(program), "run", *flags]),
+        command=shorter(shrunk.stdout) or shlex.join(["raftsim", "run", *flags]),
     )
+
+
+def shorter(answer: bytes) -> str:
+    """The run that raftsim shrink names where it finds no scenario."""
+    try:
+        return json.loads(answer).get("command", "")
+    except json.JSONDecodeError:
+        return ""
 
 
 def take(arguments: list[str], flag: str) -> str:

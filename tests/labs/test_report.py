@@ -308,6 +308,22 @@ def test_a_json_trace_leaves_the_run_as_it_is(raftsim, tmp_path):
     assert {event["kind"] for event in events} == {"send", "receive", "lose", "step", "command", "note"}
 
 
+DRIFT = ["--seed", "2", "--nodes", "3", "--clients", "12", "--keys", "2", "--duration", "5s",
+         "--faults", "partition", "--lease", "10", "--drift", "80"]  # fmt: skip
+
+
+def test_a_run_without_a_scenario_is_shown_by_its_end(raftsim, tmp_path):
+    run = failure(command=" ".join(["raftsim run", *DRIFT]), rules="", expected="", seed=2)
+    paths = report.write(run, 0, tmp_path, raftsim)
+    text, html = paths.text.read_text(), paths.page.read_text()
+    assert paths.scenario is None and "The schedule" not in text
+    assert "Broken    linearizability" in text and run.command in text
+    for node in (1, 2, 3):
+        assert re.search(rf"^\[ *\d+\] n{node} ", text, re.MULTILINE)
+    assert html.count('<g class="arrow') > 100
+    assert re.search(r'<g class="bar \w+ bad', html)
+
+
 # ---- by hand -------------------------------------------------------------------------
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import re
+import shlex
 from typing import Any, Optional
 
 from reporting import crash, flow, play, rules, shorten, tables
 
 ROOT = rules.ROOT
+RUN_SECONDS_MAX = 20
+RUN = re.compile(r"raftsim run (.*)")
 DONE = "# Shrunk from"  # by raftsim shrink: as short as it gets
-DECISIONS = 6
+DECISIONS = 18  # of all nodes together
 NAME_CHARS = 100  # of a file
 NOTHING_FAILS = "nothing fails"
 CLOSE_BY = 24  # lines of a scenario that the text shows
@@ -28,6 +31,7 @@ class Facts:
     meaning: str = ""
     labels: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     crash: Optional[crash.Crash] = None
+    during: str = ""  # of a crash: what a node was at
     where: str = ""  # of a claim in C
     seed: Optional[int] = None
     command: str = ""
@@ -84,11 +88,29 @@ def gather(failure: Any, lab: int, program: pathlib.Path) -> Facts:
     )
     words = f"{failure.rule} {failure.rules}"
     if failure.lines:
-        add_play(facts, list(failure.lines), program)
+        add_play(facts, list(failure.lines), program, failure.kind)
+    elif facts.command and RUN.search(facts.command):
+        add_run(facts, program)
     else:
         add_unit(facts, failure)
     add_rule(facts, words, program)
     return facts
+
+
+def add_run(facts: Facts, program: pathlib.Path) -> None:
+    """The end of a run that cannot be told as a scenario."""
+    flags = shlex.split(RUN.search(facts.command)[1])
+    said = play.converse(program, [], seconds=RUN_SECONDS_MAX, words=("run", *flags))
+    broken = said.result.get("violations", [])
+    if not broken:
+        facts.crash = crash.read(said.stderr, said.status)
+        facts.stderr = said.stderr.strip()
+        return
+    facts.rule = broken[0]["property"]
+    facts.play = play.replay(program, flags, broken[0]["event"])
+    facts.nodes = max(1, len(facts.play.nodes))
+    most = max(2, DECISIONS // facts.nodes)
+    facts.decisions = flow.decisions(facts.play.events, facts.nodes, most)
 
 
 def add_unit(facts: Facts, failure: Any) -> None:
@@ -105,7 +127,7 @@ def add_unit(facts: Facts, failure: Any) -> None:
 
 def add_rule(facts: Facts, words: str, program: pathlib.Path) -> None:
     meanings = rules.meanings(program)
-    if facts.play is not None and facts.play.rule():
+    if facts.lines and facts.play.rule():
         facts.rule = facts.play.rule()
     facts.meaning = meanings.get(facts.rule, "")
     if facts.meaning:
@@ -118,22 +140,25 @@ def add_rule(facts: Facts, words: str, program: pathlib.Path) -> None:
         facts.seen = "no order explains " + ", ".join(map(tables.words, window))
 
 
-def add_play(facts: Facts, told: list[str], program: pathlib.Path) -> None:
+def add_play(facts: Facts, told: list[str], program: pathlib.Path, kind: str) -> None:
     """The shortest schedule, and all that can be seen of it."""
+    seconds = play.LOOP_SECONDS_MAX if kind == "endless" else play.CPU_SECONDS_MAX
     commands = [line for line in play.clean(told) if not line.startswith("expect violation ")]
-    first = play.try_out(program, commands)
+    first = play.try_out(program, commands, seconds)
     is_story = any(line.startswith(DONE) for line in told)
-    if is_story:
+    if is_story or first.loops():
         facts.lines = first.lines
     else:
         facts.lines, facts.finished = shorten.shorten(program, first)
     facts.told = len(commands)
-    facts.play = play.look(program, facts.lines)
+    facts.play = play.look(program, facts.lines, seconds)
     facts.nodes = play.node_count(facts.lines)
-    facts.decisions = flow.decisions(facts.play.events, facts.nodes, DECISIONS)
+    most = max(2, DECISIONS // facts.nodes)
+    facts.decisions = flow.decisions(facts.play.events, facts.nodes, most)
     if facts.play.died():
         facts.crash = crash.read(facts.play.stderr, facts.play.status)
         facts.stderr = facts.play.stderr.strip()
+        facts.during = flow.read(facts.play.events, facts.nodes).unfinished()
     facts.scenario = "\n".join([*told, ""]) if is_story else written(facts)
 
 

@@ -72,6 +72,14 @@ class Flow:
     down_before: set[int] = dataclasses.field(default_factory=set)
     hidden: int = 0  # rows left out at the beginning
 
+    def unfinished(self) -> str:
+        """What the program was at when it died: the message, or else the command."""
+        words = {"end": "", "command": "the command ", "fault": "", "mend": ""}
+        for row in reversed(self.rows):
+            if row.kind in words:
+                return words[row.kind] + row.text
+        return ""
+
 
 class Reader:
     """Goes through a trace once."""
@@ -147,7 +155,7 @@ class Reader:
         """What was taken and never answered for: the node died in that step."""
         for node, arrow in self.taken.items():
             arrow.end = len(self.rows)
-            self.rows.append(Row("end", now, f"n{node} takes {arrow.text}: no end", node))
+            self.rows.append(Row("end", now, f"n{node} receives {arrow.text}", node))
         for arrow in self.waiting:
             arrow.start = max(0, len(self.rows) - 1)
 

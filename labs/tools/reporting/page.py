@@ -24,7 +24,8 @@ def render(facts: Facts) -> str:
         parts += [diagram(shown, facts), section("Logs at the end", tables.logs(facts.play, shown))]
         if facts.play.history:
             parts.append(section("What the clients saw", tables.history(facts.play)))
-        parts.append(section("The scenario", scenario(facts)))
+        if facts.lines:
+            parts.append(section("The scenario", scenario(facts)))
     if facts.stderr:
         parts.append(section("What the program said", f"<pre>{escape(facts.stderr)}</pre>"))
     body = "\n".join(parts)
@@ -54,6 +55,7 @@ def pairs(facts: Facts) -> list[tuple[str, str]]:
     if facts.crash:
         where = f"<br><code>{escape(facts.crash.where)}</code>" if facts.crash.where else ""
         found.append(("Crash", f"<b>{escape(facts.crash.what)}</b>{where}"))
+        found.append(("During", escape(facts.during)))
     for label, meaning in facts.labels:
         found.append((label, escape(meaning)))
     found += [("Expected", escape(facts.expected)), ("Seen", escape(facts.seen))]

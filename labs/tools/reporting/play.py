@@ -6,17 +6,22 @@ it may die, or never come back, so its processor time is limited by the kernel."
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import pathlib
 import re
 import resource
+import signal
 import subprocess
 from typing import Any
 
-CPU_SECONDS_MAX = 2
+CPU_SECONDS_MAX = 5  # the worlds of the labs take less than one
+LOOP_SECONDS_MAX = 1  # where it is known that it never ends
 SECONDS_MAX = 60  # a process that neither works nor ends
 LOG_ENTRIES_MAX = 4000
+REPLAYED_EVENTS = 1500
+NODES_MAX = 15
 OPTIONS = {
     "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
@@ -39,6 +44,9 @@ class Play:
 
     def died(self) -> bool:
         return self.status != 0
+
+    def loops(self) -> bool:
+        return self.status in (-signal.SIGXCPU, -signal.SIGKILL)
 
     def rule(self) -> str:
         """The checker's rule that is broken, or nothing."""
@@ -74,8 +82,8 @@ def unnumbered(text: str) -> str:
     return re.sub(r"\d+", "#", text)
 
 
-def limited() -> None:
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS_MAX, CPU_SECONDS_MAX + 1))
+def limited(seconds: int) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
@@ -87,16 +95,22 @@ class Said:
     others: list[dict[str, Any]]  # lines of a trace, of a history
     stderr: str
     status: int
+    result: dict[str, Any]  # of `raftsim run`
 
 
-def converse(program: pathlib.Path, lines: list[str]) -> Said:
+def converse(
+    program: pathlib.Path,
+    lines: list[str],
+    seconds: int = CPU_SECONDS_MAX,
+    words: tuple[str, ...] = ("repl",),
+) -> Said:
     try:
         done = subprocess.run(
-            [str(program), "repl"],
+            [str(program), *words],
             input="\n".join([*lines, ""]).encode(),
             capture_output=True,
             env=os.environ | OPTIONS,
-            preexec_fn=limited,
+            preexec_fn=functools.partial(limited, seconds),
             timeout=SECONDS_MAX,
         )
         out, said, status = done.stdout, done.stderr, done.returncode
@@ -108,13 +122,14 @@ def converse(program: pathlib.Path, lines: list[str]) -> Said:
         [one for one in objects if "ok" not in one],
         said.decode(errors="replace"),
         status,
+        next((one for one in objects if "seed" in one), {}),
     )
 
 
 def read(line: str) -> dict[str, Any]:
     """The object in a line, before which the code under test may have printed something;
     nothing where it was cut off."""
-    found = re.search(r'\{"(?:ok|at|client)":.*', line)
+    found = re.search(r'\{"(?:ok|at|client|seed)":.*', line)
     try:
         return json.loads(found[0]) if found else {}
     except json.JSONDecodeError:
@@ -127,9 +142,9 @@ def clean(lines: list[str]) -> list[str]:
     return [line for line in bare if line and not line.startswith("#")]
 
 
-def try_out(program: pathlib.Path, lines: list[str]) -> Play:
+def try_out(program: pathlib.Path, lines: list[str], seconds: int = CPU_SECONDS_MAX) -> Play:
     """The failure alone: quick. The lines end where a rule is broken."""
-    said = converse(program, lines)
+    said = converse(program, lines, seconds)
     status, count = said.status, len(said.answers) + (said.status != 0)
     for at, answer in enumerate(said.answers):
         if broken_rule(answer):
@@ -148,7 +163,7 @@ def node_count(lines: list[str]) -> int:
     return max(counts)
 
 
-def look(program: pathlib.Path, lines: list[str]) -> Play:
+def look(program: pathlib.Path, lines: list[str], seconds: int = CPU_SECONDS_MAX) -> Play:
     """All that the page shows. What a node had in its log is asked for also before it
     crashes, which changes nothing in the world."""
     told, places = ["trace - json"], []
@@ -157,17 +172,36 @@ def look(program: pathlib.Path, lines: list[str]) -> Play:
             told.append(f"log {found[1]} 1 {LOG_ENTRIES_MAX}")
         places.append(len(told))
         told.append(line)
-    after = len(told)
-    logs = [f"log {n} 1 {LOG_ENTRIES_MAX}" for n in range(1, node_count(lines) + 1)]
-    told += ["trace off", "status", *logs, "history -", "check"]
-    said = converse(program, told)
-    play = Play(
-        lines, [said.answers[at] for at in places if at < len(said.answers)], said.stderr,
-        said.status, [one for one in said.others if "at" in one],
-    )  # fmt: skip
+    told += questions(node_count(lines))
+    said = converse(program, told, seconds)
+    play = seen(told, said)
+    play.lines = lines
+    play.answers = [said.answers[at] for at in places if at < len(said.answers)]
+    return play
+
+
+def replay(program: pathlib.Path, flags: list[str], event: int) -> Play:
+    """The end of a run that no scenario tells: `raftsim run FLAGS`, up to that event."""
+    first = max(1, event - REPLAYED_EVENTS)
+    told = ["trace - json", f"step {event - first}", *questions(NODES_MAX)]
+    words = ("replay", *flags, "--until", str(first))
+    play = seen(told, converse(program, told, words=words))
+    play.events = [one for one in play.events if one["kind"] != "command"]
+    return play
+
+
+def questions(nodes: int) -> list[str]:
+    """What is asked when all has happened."""
+    logs = [f"log {n} 1 {LOG_ENTRIES_MAX}" for n in range(1, nodes + 1)]
+    return ["trace off", *logs, "history -", "status", "check"]
+
+
+def seen(told: list[str], said: Said) -> Play:
+    """What the questions at the end were answered."""
+    play = Play([], [], said.stderr, said.status, [one for one in said.others if "at" in one])
     keep_logs(play, told, said.answers)
     if len(said.answers) == len(told):
-        play.nodes = said.answers[after + 1].get("nodes", [])
+        play.nodes = said.answers[-2].get("nodes", [])
         play.history = [one for one in said.others if "client" in one]
         play.verdict = said.answers[-1]
     return play

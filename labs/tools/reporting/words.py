@@ -34,6 +34,7 @@ def render(facts: Facts, paths: dict[str, str]) -> str:
     if facts.crash is not None:
         lines += folded("Crash", facts.crash.what)
         lines += folded("Where", facts.crash.where)
+        lines += folded("During", facts.during)
     lines += folded("Where", facts.where)
     lines += folded("Broken", facts.rule)
     lines += folded("", facts.meaning)
@@ -45,7 +46,9 @@ def render(facts: Facts, paths: dict[str, str]) -> str:
         lines += folded("Seed", str(facts.seed))
     lines += unfolded("Again", facts.command)
     if facts.play is not None:
-        lines += schedule(facts, paths["scenario"]) + last_decisions(facts)
+        if facts.lines:
+            lines += schedule(facts, paths["scenario"])
+        lines += last_decisions(facts)
     lines += said(facts)
     if "page" in paths:
         lines += ["", *unfolded("Page", paths["page"])]
@@ -84,11 +87,11 @@ def indented(command: str) -> list[str]:
 
 def last_decisions(facts: Facts) -> list[str]:
     lines = heading("The last decisions of each node")
-    for node, steps in facts.decisions.items():
+    silent = [f"n{node}" for node, steps in facts.decisions.items() if not steps]
+    for steps in filter(None, facts.decisions.values()):
         lines += [line for step in steps for line in step_lines(step)]
-        lines += [f"n{node}: none"] if not steps else []
         lines.append("")
-    return lines[:-1]
+    return [*lines, f"None: {', '.join(silent)}"] if silent else lines[:-1]
 
 
 def step_lines(step: str) -> list[str]:
