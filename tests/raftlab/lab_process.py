@@ -78,6 +78,8 @@ class Process:
             env=confine.environment() if confine.wanted() else os.environ | ENVIRONMENT,
             bufsize=0,
         )
+        if confine.wanted():
+            return  # the fence has limits of its own, and nobody reaches in
         limit = CPU_SECONDS_MAX * (4 if sanitized else 1)
         resource.prlimit(self.child.pid, resource.RLIMIT_CPU, (limit, limit + 1))
         resource.prlimit(self.child.pid, resource.RLIMIT_CORE, (0, 0))

@@ -3,6 +3,7 @@ leaders in one term, two votes of one node, a term that goes down end any of the
 
 import random
 
+from raftlab import lab_failure
 from raftlab.labs import World, lab
 
 # As the paper has it: no pre-votes, and a leader leads until it hears of a higher term.
@@ -145,6 +146,25 @@ def test_a_node_that_only_hears_or_is_only_heard_does_no_lasting_harm(world: Wor
     elected(world)
     world.expect("one leader")
     world.same_term()
+
+
+@lab(1, step=8, points=1, rules="FOL-2 CAND-1c LEAD-1")
+def test_elections_cost_few_campaigns_and_messages(world: World) -> None:
+    campaigns = 0
+    for seed in range(world.seed, world.seed + 40):
+        world.cluster(5, **PAPER, seed=seed, heartbeat="50ms")
+        elected(world, "3s")
+        world.budget(elections=6, messages=60, of="a first election of five")
+        campaigns += world.counters()["elections"]
+        world.run("200ms")
+        world.reset_counters()
+        world.run("2s")
+        # Twice as much as a round of 4 heartbeats and 4 answers every 50 ms.
+        world.budget(elections=0, messages=2 * 41 * 8, of="two quiet seconds of five nodes")
+    if campaigns > 60:
+        world.fail(
+            "at most 60 campaigns for 40 elections", f"{campaigns}", kind=lab_failure.BUDGET
+        )
 
 
 @lab(1, step=8, points=1, rules="FOL-2 CAND-2 ALL-2", seeds=20)
