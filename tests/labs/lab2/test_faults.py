@@ -1,0 +1,38 @@
+"""Lab 2, step 10: networks and servers that fail in every way at once.
+
+The checkers of the simulator look on after every event: the properties of Figure 3, that
+what a leader believes to match is there, and that indices never go down. At the end all
+is healed, and the cluster has to come to rest with equal states."""
+
+from raftlab.labs import World, campaign, lab
+
+
+@lab(2, step=10, points=2, rules="AE-2 AE-3 AE-4 AE-5 LEAD-3a LEAD-3b")
+def test_messages_may_be_lost_doubled_late_and_in_any_order(world: World) -> None:
+    campaign(2, "--faults loss,duplicate,delay,reorder --duration 10s", 20)
+
+
+@lab(2, step=10, points=2, rules="AE-3 LEAD-3b LEAD-4")
+def test_networks_may_fall_apart_in_every_way(world: World) -> None:
+    campaign(2, "--faults partition,oneway,partial,flap,swizzle,loss --duration 10s", 20)
+
+
+@lab(2, step=10, points=1, rules="AE-3 LEAD-3b LEAD-4")
+def test_servers_may_stop_and_come_back(world: World) -> None:
+    campaign(2, "--nodes 7 --faults crash,pause,delay,duplicate --duration 10s", 20)
+
+
+@lab(2, step=10, points=1, rules="LEAD-3 LEAD-4", seeds=10)
+def test_agreement_goes_on_where_links_work_one_way_only(world: World) -> None:
+    world.cluster(5)
+    leader = world.check_one_leader()
+    world.agree("a")
+    deaf, mute = [node for node in world.nodes if node != leader][:2]
+    world.tell("cut", leader, ">", deaf)
+    world.tell("cut", mute, ">", leader)
+    for number in range(10):
+        world.agree(number, 3)
+    world.tell("heal")
+    world.agree("z", 5)
+    world.run("500ms")
+    world.expect("same")
