@@ -23,7 +23,8 @@ class LabFailure(AssertionError):
     expected  in words
     seen      in words
     seed      of the world
-    lines     the scenario: `raftsim script` comes to the same failure with them
+    lines     the scenario: `raftsim script` comes to the same failure with them (that of
+              a campaign ends in `expect violation RULE`, and so passes where that is so)
     kind      one of the words above
     stderr    what the program has said, mostly before it died
     command   what runs it again by hand, where that is not `raftsim script`

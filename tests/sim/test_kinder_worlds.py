@@ -55,6 +55,29 @@ def test_on_a_perfect_disk_a_crash_loses_nothing() -> None:
     assert proposed_and_crashed("disk=perfect") == 4
 
 
+def files_before_and_after_a_crash(disk: str) -> list[dict[str, int]]:
+    """Of a follower that is halfway through a snapshot, of which nothing is synced yet."""
+    lines = (
+        f"cluster 3 disk={disk} snapshot_entries=5 snapshot_tail=1 snapshot_chunk=512 seed=2",
+        "run until leader",
+        "isolate 3",
+        *(f"set {key} {9000 * 'a'}" for key in "xy"),
+        *("incr a",) * 6,
+        "run 100ms",
+        "heal",
+        "run 112ms",
+    )
+    answers = tell(*lines, "disk 3 files", "crash 3 lose all", "disk 3 files")
+    return [answers[-3]["files"], answers[-1]["files"]]
+
+
+def test_on_a_perfect_disk_also_half_a_file_is_kept() -> None:
+    before, after = files_before_and_after_a_crash("real")
+    assert "snapshot.receiving" in before and "snapshot.receiving" not in after
+    before, after = files_before_and_after_a_crash("perfect")
+    assert "snapshot.receiving" in before and after == before
+
+
 def test_a_perfect_disk_is_told_of_its_syncs_before_time_passes() -> None:
     lines = ("cluster 1 disk=perfect sync=1h", "run until leader", "set x 1", "status 1")
     status = tell(*lines)[-1]
