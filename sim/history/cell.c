@@ -1,5 +1,6 @@
 #include "sim/history/cell.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +147,12 @@ uint32_t cell_of_text(struct cells *cells, uint32_t text)
         cells->values[known->cell - 1].text = text;
     }
     return known->cell;
+}
+
+const char *cell_text(const struct cells *cells, uint32_t cell, size_t *size)
+{
+    assert(cells->values[cell - 1].text != HISTORY_ABSENT);
+    return history_text(cells->history, cells->values[cell - 1].text, size);
 }
 
 uint64_t cell_length(const struct cells *cells, uint32_t cell)

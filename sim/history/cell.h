@@ -33,6 +33,9 @@ void cell_release(struct cells *cells);
 // The id of a string of the history (or of HISTORY_ABSENT).
 uint32_t cell_of_text(struct cells *cells, uint32_t text);
 
+// The string that a value was made from; it has to be one of the history.
+const char *cell_text(const struct cells *cells, uint32_t cell, size_t *size);
+
 uint64_t cell_length(const struct cells *cells, uint32_t cell);
 uint32_t cell_append(struct cells *cells, uint32_t cell, uint32_t text);
 

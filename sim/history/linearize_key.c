@@ -1,5 +1,7 @@
 #include "sim/history/linearize_key.h"
 
+#include "sim/history/linearize_blur.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -400,6 +402,9 @@ void linearize_key_load(struct linearize_key *part, uint32_t group,
         } else if (operation->class != CLASS_BLIND) {
             part->plain = false;
         }
+    }
+    if (!part->plain) {
+        linearize_blur(part);
     }
     find_twins(part);
     order_returns(part);
