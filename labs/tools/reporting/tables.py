@@ -8,8 +8,9 @@ from reporting.drawing import cut, escape
 from reporting.flow import Flow
 from reporting.play import Play
 
-ENTRIES_MAX = 40
-OPERATIONS_MAX = 40
+LAST_ENTRIES = 16
+ENTRIES_MAX = 30  # in which nodes differ
+OPERATIONS_MAX = 26
 COMMAND_CHARS = 26
 COLUMN_PX = 30
 CHAR_PX = 7
@@ -29,14 +30,29 @@ def logs(play: Play, flow: Flow) -> str:
         return "<p>No node has anything in its log.</p>"
     known = {status["node"]: status for status in play.nodes}
     commits = {n: known.get(n, {}).get("commit_index", committed(flow, n)) for n in nodes}
-    first = max(1, last - ENTRIES_MAX + 1)
-    rows = [row(index, nodes, held, commits) for index in range(first, last + 1)]
+    rows, before = [], 0
+    for index in chosen(nodes, held, last):
+        if index != before + 1:
+            rows.append(f'<tr><th>⋮</th><td class="none" colspan="{len(nodes)}"></td></tr>')
+        rows.append(row(index, nodes, held, commits))
+        before = index
     heads = "".join(f"<th>{head(n, known.get(n), commits[n])}</th>" for n in nodes)
-    note = f"<p>Entries 1 to {first - 1} are left out.</p>" if first > 1 else ""
     return (
-        f'{note}<div class="wide"><table class="logs"><thead><tr><th>index</th>{heads}</tr>'
+        f'<div class="wide"><table class="logs"><thead><tr><th>index</th>{heads}</tr>'
         f"</thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
+
+
+def chosen(nodes: list[int], held: dict, last: int) -> list[int]:
+    """The last entries, and of those before the last ones in which nodes differ."""
+    different = [i for i in range(1, last + 1) if len(kinds(i, nodes, held)) > 1]
+    return sorted({*range(max(1, last - LAST_ENTRIES + 1), last + 1), *different[-ENTRIES_MAX:]})
+
+
+def kinds(index: int, nodes: list[int], held: dict) -> set[tuple[int, str]]:
+    """The different entries that stand at an index."""
+    entries = (held[n].get(index) for n in nodes)
+    return {(entry["term"], entry["text"]) for entry in entries if entry}
 
 
 def committed(flow: Flow, node: int) -> int:
@@ -56,7 +72,7 @@ def head(node: int, status: dict[str, Any] | None, commit: int) -> str:
 
 def row(index: int, nodes: list[int], held: dict, commits: dict[int, int]) -> str:
     entries = [held[n].get(index) for n in nodes]
-    there = {(e["term"], e["text"]) for e in entries if e}
+    there = kinds(index, nodes, held)
     cells = []
     for node, entry in zip(nodes, entries):
         if entry is None:
@@ -100,8 +116,8 @@ def pick(operations: list[dict[str, Any]], bad: set[int]) -> list[dict[str, Any]
     """Around those that are marked, or else the last ones."""
     if not bad:
         return operations[-OPERATIONS_MAX:]
-    keys = {operations[n].get("key") for n in bad}
-    near = [o for o in operations if o.get("key") in keys and o["number"] <= max(bad) + 3]
+    keys = set().union(*(keys_of(operations[n]) for n in bad))
+    near = [o for o in operations if keys & keys_of(o) and o["number"] <= max(bad) + 3]
     few = near[-OPERATIONS_MAX:]
     return sorted(
         {o["number"]: o for o in [*few, *(operations[n] for n in bad)]}.values(),
@@ -109,7 +125,13 @@ def pick(operations: list[dict[str, Any]], bad: set[int]) -> list[dict[str, Any]
     )
 
 
+def keys_of(operation: dict[str, Any]) -> set[str]:
+    return {part["key"] for part in operation.get("ops", [operation]) if "key" in part}
+
+
 def words(operation: dict[str, Any]) -> str:
+    if "ops" in operation:
+        return f"{operation['kind']}: {', '.join(map(words, operation['ops']))}"
     asked = [operation["kind"], str(operation.get("key", ""))]
     if operation.get("value") is not None:
         asked.append(str(operation["value"]))
