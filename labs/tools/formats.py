@@ -118,10 +118,4 @@ def packed(result: dict[str, Any]) -> str:
     return base64.b64encode(json.dumps(result).encode()).decode()
 
 
-def report(verdict: Verdict, claim: Claim) -> str:
-    """The text file of a failed claim."""
-    head = f"step {claim.step}: {claim.words}\n{claim.file}:{claim.line}  rules: {claim.rules}"
-    return f"{head}\n\n{claim.text}\n\nagain: {verdict.again(claim)}\n"
-
-
-__all__ = ["classroom", "gradescope", "junit", "packed", "report", "whole_text"]
+__all__ = ["classroom", "gradescope", "junit", "packed", "whole_text"]

@@ -11,6 +11,7 @@ and judged, with nothing of the student's but the files of the lab."""
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -24,6 +25,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "labs" / "tools")]
 
 import formats  # noqa: E402
 import lab as labs  # noqa: E402
+import report  # noqa: E402
 import sandbox  # noqa: E402
 import staging  # noqa: E402
 from raftlab import grading  # noqa: E402
@@ -164,17 +166,20 @@ def judged(arguments: argparse.Namespace) -> Verdict:
     shutil.rmtree(reports, ignore_errors=True)
     reports.mkdir(parents=True)
     verdict.reports = str(reports.relative_to(ROOT) if reports.is_relative_to(ROOT) else reports)
-    for claim in verdict.failed:
-        write_report(verdict, claim, reports)
+    write_reports(verdict, reports, arguments.jobs)
     return verdict
 
 
-def write_report(verdict: Verdict, claim: grading.Claim, folder: pathlib.Path) -> None:
-    told = formats.report(verdict, claim)
-    (folder / f"{claim.stem}.txt").write_text(told, encoding="utf-8")
-    if claim.lines:
-        text = "\n".join(claim.lines) + "\n"
-        (folder / f"{claim.stem}.scenario").write_text(text, encoding="utf-8")
+def write_reports(verdict: Verdict, folder: pathlib.Path, jobs: int) -> None:
+    """Of each claim that failed; the student's code runs for them, too."""
+    if not verdict.failed:
+        return
+    os.environ["RAFTLAB_CONFINE"] = str(sandbox.confine(ROOT, ROOT / "build"))
+    failures = [report.of_claim(claim, verdict.again(claim)) for claim in verdict.failed]
+    with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
+        written = [pool.submit(report.write, one, verdict.lab.number, folder) for one in failures]
+        for one in written:
+            one.result()
 
 
 # ---- telling ---------------------------------------------------------------------

@@ -18,7 +18,8 @@ import sys
 import tempfile
 from typing import Any, Optional
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+TOOLS = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(TOOLS), str(TOOLS.parents[1] / "tests")]
 
 from reporting import facts as gathering  # noqa: E402  (the path above comes first)
 from reporting import page, play, words  # noqa: E402
@@ -37,7 +38,7 @@ class Paths:
 
 @dataclasses.dataclass
 class Failure:
-    """A failure that comes from the command line; a claim's is a LabFailure."""
+    """As LabFailure has its fields (tests/raftlab/lab_failure.py), without being one."""
 
     claim: str
     expected: str
@@ -49,23 +50,42 @@ class Failure:
     kind: str = "claim"
     stderr: str = ""
     command: str = ""
+    source: str = ""  # file:line of the claim
+
+
+def of_claim(claim: Any, command: str) -> Failure:
+    """The failure of a claim as the grader keeps it (tests/raftlab/grading.py)."""
+    facts = claim.facts
+    return Failure(
+        claim=claim.name,
+        expected=facts.get("expected", ""),
+        seen=facts.get("seen", ""),
+        lines=claim.lines,
+        rule=facts.get("rule", ""),
+        rules=claim.rules,
+        seed=claim.seed,
+        kind=facts.get("kind", "claim"),
+        stderr=facts.get("stderr", "") if facts else claim.text,
+        command=command,
+        source=f"{claim.file}:{claim.line}",
+    )
 
 
 def write(
     failure: Any, lab: int, out: pathlib.Path, program: Optional[pathlib.Path] = None
 ) -> Paths:
-    """Writes the report of one failed claim into the folder `out`; for a LabFailure of
-    tests/raftlab, with the lab's own raftsim unless another one is given."""
+    """Writes the report of one failed claim into the folder `out`: of a LabFailure, or
+    what looks like one; with the lab's own raftsim unless another one is given."""
     program = program or gathering.program_of(lab)
     out.mkdir(parents=True, exist_ok=True)
     name = gathering.name_of(failure.claim)
     facts = gathering.gather(failure, lab, program)
     paths = Paths(out / f"{name}.txt")
-    if facts.play is not None:
-        if facts.lines:
-            paths.scenario = out / f"{name}.scenario"
-            facts.command = facts.command or again(program, lab, paths.scenario)
-            paths.scenario.write_text(facts.scenario, encoding="utf-8")
+    if facts.lines:
+        paths.scenario = out / f"{name}.scenario"
+        facts.command = facts.command or again(program, lab, paths.scenario)
+        paths.scenario.write_text(facts.scenario, encoding="utf-8")
+    if facts.has_page():
         paths.page = out / f"{name}.html"
         paths.page.write_text(page.render(facts), encoding="utf-8")
     named = {"scenario": paths.scenario, "page": paths.page}

@@ -15,7 +15,7 @@ TOOLS = build.ROOT / "labs" / "tools"
 sys.path.insert(0, str(TOOLS))
 
 import report  # noqa: E402  (the path above comes first)
-from reporting import crash, facts, flow, page, play, rules, shorten, words  # noqa: E402
+from reporting import calm, crash, facts, flow, page, play, rules, shorten, words  # noqa: E402
 
 STALE_READ = build.ROOT / "sim" / "scenarios" / "lease-by-hand.scenario"
 LATE = ["cluster 3 seed=1", "run 400ms", "expect one leader", "crash 2 lose all", "run 100ms",
@@ -180,9 +180,8 @@ READ of size 8 at 0x602000000018 thread T0
          "labs/2-replication/append_entries.c:93, in append_entries_receive()"),
         ("raft/log.c:12:5: runtime error: index 9 out of bounds", 1,
          "undefined behaviour: index 9 out of bounds", "raft/log.c:12"),
-        ("raft/role.c: role_campaign() is still to be written (lab 1: CAND-1a)", 70,
-         "raft/role.c: role_campaign() is still to be written (lab 1: CAND-1a)",
-         "raft/role.c, in role_campaign()"),
+        ("labs/1-election/role.c:8: role_campaign() is still to be written (lab 1: CAND-1a)", 70,
+         "role_campaign() is still to be written (lab 1: CAND-1a)", "labs/1-election/role.c:8"),
         ("", -24, "it does not come back: an endless loop", ""),
         ("", -11, "killed by SIGSEGV", ""),
     ],
@@ -295,6 +294,19 @@ def test_a_long_run_is_clipped_to_its_end(raftsim):
     assert len(drawn.arrows) > flow.MESSAGES_MAX >= len([a for a in short.arrows if a.start >= 0])
     assert short.rows[-1] == drawn.rows[-1] and short.hidden > 0
     assert {state.role for state in short.before.values()} == {"leader", "follower"}
+
+
+def test_idle_heartbeats_are_folded_into_one_row_and_nothing_else_is(raftsim):
+    lines = ["cluster 3 seed=1", "run until leader", "run 3s", "set x 1", "run 3s"]
+    drawn = flow.read(play.look(raftsim, lines).events, 3)
+    folded = calm.fold(drawn)
+    assert [row.kind for row in folded.rows].count("fold") == 2
+    assert len(folded.rows) < 80 < 400 < len(drawn.rows)
+    entries = [[a.text for a in one.arrows if " +1 " in a.text] for one in (drawn, folded)]
+    assert entries[0] == entries[1]
+    told = [row.text for row in folded.rows]
+    assert all(row.text in told for row in drawn.rows if flow.DECIDED.search(row.text))
+    assert all(-1 <= arrow.start <= len(folded.rows) for arrow in folded.arrows)
 
 
 def test_a_json_trace_leaves_the_run_as_it_is(raftsim, tmp_path):

@@ -10,7 +10,7 @@ ASSERTION = re.compile(r"([\w./-]+\.[ch]):(\d+): (\w+): Assertion `(.*)' failed"
 UNDEFINED = re.compile(r"([\w./-]+\.[ch]):(\d+)(?::\d+)?: runtime error: (.*)")
 ADDRESS = re.compile(r"(?:ERROR: |^ *)(\w+Sanitizer): (.*)", re.MULTILINE)
 FRAME = re.compile(r"#\d+ (?:.*? in )?(\w+) ([\w./-]+\.[ch]):(\d+)")
-STUB = re.compile(r"([\w./-]+\.c): (\w+)\(\) is still to be written.*")
+STUB = re.compile(r"([\w./-]+\.c)(?::(\d+))?: (\w+\(\) is still to be written.*)")
 FAILED = re.compile(r"^([\w./-]+\.[ch]):(\d+): (.*)", re.MULTILINE | re.DOTALL)
 UNEQUAL = re.compile(r"(.+?) is\s+(.+?)(?:,|\n)\s*expected\s+([^\n]+)", re.DOTALL)
 
@@ -19,6 +19,7 @@ UNEQUAL = re.compile(r"(.+?) is\s+(.+?)(?:,|\n)\s*expected\s+([^\n]+)", re.DOTAL
 class Crash:
     what: str
     where: str  # "raft/request_vote.c:33, in request_vote_receive()", or nothing
+    name: str = "Crash"
 
 
 def short(path: str) -> str:
@@ -41,7 +42,8 @@ def own_frame(text: str) -> str:
 
 def read(stderr: str, status: int) -> Crash:
     if found := STUB.search(stderr):
-        return Crash(found[0], place(found[1], "0", found[2]).replace(":0", ""))
+        where = place(found[1], found[2]) if found[2] else short(found[1])
+        return Crash(found[3], where, "Missing")
     if found := ASSERTION.search(stderr):
         return Crash(f"an assertion failed: {found[4]}", place(*found.group(1, 2, 3)))
     if found := UNDEFINED.search(stderr):

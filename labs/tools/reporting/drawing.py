@@ -226,7 +226,7 @@ class Drawing:
 
 
 FATES = {"arrived": "arrives", "lost": "lost", "flight": "still under way"}
-SIGNS = {"fault": "⚡ ", "mend": "↻ ", "command": "› ", "end": "✕ "}
+SIGNS = {"fault": "⚡ ", "mend": "↻ ", "command": "› ", "fold": "⋮ ", "end": "✕ "}
 
 
 def cut(text: str, most: int) -> str:

@@ -33,6 +33,7 @@ class Facts:
     crash: Optional[crash.Crash] = None
     during: str = ""  # of a crash: what a node was at
     where: str = ""  # of a claim in C
+    source: str = ""  # file:line of the claim
     seed: Optional[int] = None
     command: str = ""
     lines: list[str] = dataclasses.field(default_factory=list)
@@ -43,6 +44,10 @@ class Facts:
     nodes: int = 0
     decisions: dict[int, list[str]] = dataclasses.field(default_factory=dict)
     stderr: str = ""
+
+    def has_page(self) -> bool:
+        """Whether anything happened that could be drawn."""
+        return self.play is not None and any(one["kind"] == "step" for one in self.play.events)
 
     def failed(self) -> bool:
         """A scenario may also be looked at that holds."""
@@ -85,6 +90,7 @@ def gather(failure: Any, lab: int, program: pathlib.Path) -> Facts:
         seed=failure.seed,
         command=failure.command,
         stderr=failure.stderr.strip(),
+        source=getattr(failure, "source", ""),
     )
     words = f"{failure.rule} {failure.rules}"
     if failure.lines:
@@ -131,7 +137,7 @@ def add_rule(facts: Facts, words: str, program: pathlib.Path) -> None:
         facts.rule = facts.play.rule()
     facts.meaning = meanings.get(facts.rule, "")
     if facts.meaning:
-        words = f"{rules.LABELS.get(facts.rule, '')} {words}"
+        words = rules.LABELS.get(facts.rule, words)
     else:
         facts.rule = ""
     facts.labels = rules.explain(words)
@@ -159,6 +165,7 @@ def add_play(facts: Facts, told: list[str], program: pathlib.Path, kind: str) ->
         facts.crash = crash.read(facts.play.stderr, facts.play.status)
         facts.stderr = facts.play.stderr.strip()
         facts.during = flow.read(facts.play.events, facts.nodes).unfinished()
+        facts.expected = facts.seen = ""  # an answer, and none
     facts.scenario = "\n".join([*told, ""]) if is_story else written(facts)
 
 

@@ -14,6 +14,7 @@ ROWS_MAX = 420
 MESSAGES_MAX = 300
 BARE = re.compile(r"(tick|applied \d+|durable write \d+)$")
 SILENT = re.compile(r"(tick|applied \d+|durable write \d+|propose \d+|read \d+)$")
+DECIDED = re.compile(r"\] n\d+ [^|]*: | \| (save|log|apply|restore) ")
 STEP = re.compile(r"\[ *\d+\] n\d+ (.*)$", re.DOTALL)
 DOWN = re.compile(r"crash n?(\d+)(?! (?:at|inside))|n(\d+) (?:stops|is lost|does not start)")
 UP = re.compile(r"restart n?(\d+)")
@@ -36,7 +37,7 @@ class State:
 
 @dataclasses.dataclass
 class Row:
-    kind: str  # step, command, fault, mend, end
+    kind: str  # step, command, fault, mend, fold, end
     at: int  # virtual microseconds
     text: str
     node: int = 0
@@ -198,10 +199,14 @@ def apply(row: Row, states: dict[int, State], down: set[int]) -> None:
 
 
 def decisions(events: list[dict[str, Any]], nodes: int, most: int) -> dict[int, list[str]]:
-    """The last lines of each node in which something was decided or said."""
-    lines: dict[int, list[str]] = {node: [] for node in range(1, nodes + 1)}
+    """The last lines of each node in which something was decided, and its very last one."""
+    steps: dict[int, list[str]] = {node: [] for node in range(1, nodes + 1)}
     for event in events:
         found = STEP.match(event["text"]) if event["kind"] == "step" else None
         if found and not SILENT.match(found[1]):
-            lines[event["node"]].append(event["text"])
-    return {node: said[-most:] for node, said in lines.items()}
+            steps[event["node"]].append(event["text"])
+    chosen = {}
+    for node, said in steps.items():
+        decided = [line for line in said[:-1] if DECIDED.search(line)][1 - most :]
+        chosen[node] = [*decided, *said[-1:]]
+    return chosen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reporting import drawing, flow, tables
+from reporting import calm, drawing, flow, tables
 from reporting.drawing import escape
 from reporting.facts import Facts
 from reporting.style import STYLE
@@ -20,7 +20,7 @@ def render(facts: Facts) -> str:
     parts = [head(facts), verdict(facts)]
     if facts.play is not None:
         whole = flow.read(facts.play.events, facts.nodes)
-        shown = flow.clip(whole)
+        shown = flow.clip(calm.fold(whole))
         parts += [diagram(shown, facts), section("Logs at the end", tables.logs(facts.play, shown))]
         if facts.play.history:
             parts.append(section("What the clients saw", tables.history(facts.play)))
@@ -54,7 +54,7 @@ def pairs(facts: Facts) -> list[tuple[str, str]]:
         found.append(("Broken", f"<b>{escape(facts.rule)}</b><br>{escape(facts.meaning)}"))
     if facts.crash:
         where = f"<br><code>{escape(facts.crash.where)}</code>" if facts.crash.where else ""
-        found.append(("Crash", f"<b>{escape(facts.crash.what)}</b>{where}"))
+        found.append((facts.crash.name, f"<b>{escape(facts.crash.what)}</b>{where}"))
         found.append(("During", escape(facts.during)))
     for label, meaning in facts.labels:
         found.append((label, escape(meaning)))

@@ -64,6 +64,7 @@ svg line.gap { stroke: var(--line); stroke-dasharray: 2 5; }
 .words .who { font-weight: 700; } .words .decided { font-weight: 700; }
 .words .effects { fill: var(--faint); }
 .band.mend { fill: var(--leader); opacity: .13; }
+text.fold { fill: var(--faint); font-style: italic; }
 text.command { fill: var(--faint); } text.mend { fill: var(--leader); font-weight: 700; }
 text.fault, text.end { fill: var(--bad); font-weight: 700; }
 table { border-collapse: collapse; font-size: 13px; }

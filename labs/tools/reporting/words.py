@@ -32,7 +32,7 @@ def render(facts: Facts, paths: dict[str, str]) -> str:
     verdict = "FAILED" if facts.failed() else "HELD"
     lines = [*textwrap.wrap(f"{verdict}  {where}{facts.title}", COLUMNS), "=" * COLUMNS]
     if facts.crash is not None:
-        lines += folded("Crash", facts.crash.what)
+        lines += folded(facts.crash.name, facts.crash.what)
         lines += folded("Where", facts.crash.where)
         lines += folded("During", facts.during)
     lines += folded("Where", facts.where)
@@ -44,11 +44,12 @@ def render(facts: Facts, paths: dict[str, str]) -> str:
     lines += folded("Seen", facts.seen)
     if facts.seed is not None:
         lines += folded("Seed", str(facts.seed))
-    lines += unfolded("Again", facts.command)
+    lines += unfolded("Claim", facts.source) + unfolded("Again", facts.command)
     if facts.play is not None:
         if facts.lines:
             lines += schedule(facts, paths["scenario"])
-        lines += last_decisions(facts)
+        if any(facts.decisions.values()):
+            lines += last_decisions(facts)
     lines += said(facts)
     if "page" in paths:
         lines += ["", *unfolded("Page", paths["page"])]
@@ -66,7 +67,7 @@ def unfolded(name: str, text: str) -> list[str]:
 
 def schedule(facts: Facts, path: str) -> list[str]:
     count = len(facts.lines)
-    title = f"The schedule: {count} commands"
+    title = f"The schedule: {count} command{'s' if count != 1 else ''}"
     if count < facts.told:
         title += f" (of {facts.told})"
     lines = [*heading(title), *unfolded("File", path)]
@@ -111,9 +112,11 @@ def step_lines(step: str) -> list[str]:
 
 
 def said(facts: Facts) -> list[str]:
-    if not facts.stderr:
+    if not facts.stderr or (facts.crash is not None and facts.crash.name == "Missing"):
         return []
     lines = facts.stderr.splitlines()
+    if facts.where and len(lines) == 1:
+        return []  # that is told above
     shown = [line if len(line) <= COLUMNS - 2 else line[: COLUMNS - 3] + "…" for line in lines[:12]]
     more = [f"... {len(lines) - 12} more lines"] if len(lines) > 12 else []
     return [*heading("What the program said"), *(f"  {line}" for line in [*shown, *more])]
@@ -130,7 +133,7 @@ def coloured(text: str) -> str:
             line = f"{RED}{BOLD}FAILED{PLAIN}{BOLD}{line[6:]}{PLAIN}"
         elif re.fullmatch(r"[=-]+", line):
             line = f"{FAINT}{line}{PLAIN}"
-        elif found := re.match(r"(Broken|Crash|Seen)( .*)", line):
+        elif found := re.match(r"(Broken|Crash|Missing|Seen)( .*)", line):
             line = f"{FAINT}{found[1]}{PLAIN}{RED}{found[2]}{PLAIN}"
         elif found := re.match(r"([A-Z]\w+(?:-\w+)?)(\s{2,}.*)", line):
             line = f"{FAINT}{found[1]}{PLAIN}{found[2]}"
