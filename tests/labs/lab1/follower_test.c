@@ -6,8 +6,8 @@ TEST(a_higher_term_is_taken_over_with_no_vote_in_it)
 {
     struct raft_message messages[] = {
         an_append(3, 1, 5, 0, 0, 0, NULL),
-        a_vote(3, 1, 5, false),
         an_ack(3, 1, 5, 0),
+        a_refusal(3, 1, 5, 0, 0, 0),
     };
     for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
         struct node node;
@@ -71,7 +71,7 @@ TEST(the_term_is_the_highest_that_was_heard_and_never_goes_down)
             node_receive(&node, an_append(from, 1, term, 0, 0, 0, NULL));
             break;
         case 1:
-            node_receive(&node, a_vote(from, 1, term, random_below(&random, 2) != 0));
+            node_receive(&node, a_refusal(from, 1, term, 0, 0, 0));
             break;
         default:
             node_receive(&node, an_ack(from, 1, term, 0));
