@@ -28,6 +28,7 @@ TEST(a_vote_is_kept_through_a_restart)
     CHECK(!granted(&node, 3));
     node_receive(&node, a_vote_request(2, 1, 4, 0, 0));
     CHECK(granted(&node, 2));
+    CHECK(!node.output.hard_state_changed); // it is on disk, and goes out at once
     node_stop(&node);
 }
 
