@@ -67,6 +67,24 @@ void faults_disks_damage_received(struct node *node)
     sim_disk_damage(node->disk, "snapshot.receiving", where, 1, SIM_DISK_FLIP);
 }
 
+// The log has to reach back to the one before, and on the disk as far as the newest,
+// and to fit into memory at the restart.
+static bool can_bear(const struct node *node, const struct shelf *shelf)
+{
+    return node->up && shelf->count >= 2 && shelf->second >= node->restored_index &&
+           node->view.first_index <= shelf->second + 1 && shelf->newest_size > 0 &&
+           node->view.durable_index >= shelf->newest &&
+           node->view.last_index - shelf->second < node->world->config.log_entries_max;
+}
+
+bool faults_disks_can_bear(struct node *node, const char *name)
+{
+    struct shelf shelf = {0};
+
+    node->io.disk.list(node->io.disk.context, see_file, &shelf);
+    return can_bear(node, &shelf) && strcmp(name, shelf.newest_name) == 0;
+}
+
 // Damages what can be replaced: a chunk that was received, or the newest snapshot where
 // the one before and the log behind it do as well.
 static void damage_snapshot(struct node *node, struct random *random)
@@ -81,19 +99,15 @@ static void damage_snapshot(struct node *node, struct random *random)
         faults_disks_damage_received(node);
         return;
     }
-    // The log has to reach back to the one before, and on the disk as far as the
-    // newest, and to fit into memory at the restart.
-    if (!node->up || shelf.count < 2 || shelf.second < node->restored_index ||
-        node->view.first_index > shelf.second + 1 || shelf.newest_size == 0 ||
-        node->view.durable_index < shelf.newest ||
-        node->view.last_index - shelf.second >= node->world->config.log_entries_max)
+    if (!can_bear(node, &shelf))
         return;
     trace_note(&node->world->trace, node->world->now_us, "%s is damaged at n%" PRIu32,
                shelf.newest_name, node->id);
     sim_disk_damage(node->disk, shelf.newest_name, where % shelf.newest_size, 1,
                     SIM_DISK_FLIP);
-    world_tell_command(node->world, node->id, "disk %" PRIu32 " damage %s %" PRIu64,
-                       node->id, shelf.newest_name, where % shelf.newest_size);
+    world_tell_command(node->world, node->id,
+                       "disk %" PRIu32 " damage %s %" PRIu64 " bearable", node->id,
+                       shelf.newest_name, where % shelf.newest_size);
     faults_nodes_crash(node->world, node->id);
 }
 

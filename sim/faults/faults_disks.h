@@ -17,6 +17,10 @@
 void faults_disks_strike(struct node *node, struct random *random);
 void faults_disks_damage(struct node *node, struct random *random);
 
+// Whether the node can start without this file: it is the newest snapshot, and the one
+// before does as well.
+bool faults_disks_can_bear(struct node *node, const char *name);
+
 // Damages a chunk of a snapshot that has arrived, if there is one, and waits no longer.
 void faults_disks_damage_received(struct node *node);
 

@@ -63,6 +63,7 @@ static const struct command commands[] = {
      "core [N... [down N] [off N] [mute N] [deaf N]...]"},
     {"probe", language_world_probe, TIMED, 1, 1, "probe"},
     {"at", at, TIMED, 2, ANY, "at TIME [COMMAND...]"},
+    {"after", at, TIMED, 3, ANY, "after TIME COMMAND..."},
     {"trace", language_world_trace, ANYWHERE, 2, 3,
      "trace FILE [ndjson|json] | trace off"},
     {"partition", language_faults_partition, 0, 2, ANY, "partition 1 2 | 3 4 5"},
@@ -100,7 +101,7 @@ static const struct command commands[] = {
     {"resume", language_faults_resume, 0, 2, 2, "resume N"},
     {"disk", language_faults_disk, 0, 3, 7,
      "disk N sync=MIN..MAX|manual | fail sync | full [BYTES] | damage FILE OFFSET "
-     "[flip|zero|unreadable] [bytes=N] | lost | ok | files"},
+     "[flip|zero|unreadable|bearable] [bytes=N] | lost | ok | files"},
     {"clock", language_faults_clock, 0, 3, 5,
      "clock N [skew=[-]DURATION] [drift=[-]PERCENT] [jump=DURATION]"},
     {"faults", language_faults_random, TIMED, 2, 2, "faults all|LIST|off"},
@@ -497,26 +498,25 @@ static bool refused(struct language *language)
     return true;
 }
 
-// A command at a time of the world; alone: time passes up to there.
+// A command at a time of the world, before all that happens by itself at that time, or
+// after it; alone: time passes up to there.
 static bool at(struct language *language)
 {
+    bool inclusive = language_is(language, 0, "after") || language->count == 2;
     uint64_t us;
 
     if (!language_duration(language, 1, &us))
         return false;
-    if (language_is(language, 2, "at") || language_is(language, 2, "refused") ||
-        language_is(language, 2, "cluster"))
+    if (language_is(language, 2, "at") || language_is(language, 2, "after") ||
+        language_is(language, 2, "refused") || language_is(language, 2, "cluster"))
         return language_fail(language, "usage: at TIME [COMMAND...]");
-    if (language->count == 2) {
-        bool ok = us <= language->world->now_us ||
-                  language_run(language, us, NULL, NULL);
-
-        json_number(language->out, "time_us", language->world->now_us);
-        return ok;
-    }
-    if (us > language->world->now_us &&
-        !language_run(language, us - 1, NULL, NULL))
+    if (us >= language->world->now_us + !inclusive &&
+        !language_run(language, us - !inclusive, NULL, NULL))
         return false;
+    if (language->count == 2) {
+        json_number(language->out, "time_us", language->world->now_us);
+        return true;
+    }
     world_run_before(language->world, us);
     language->count -= 2;
     memmove(&language->words[0], &language->words[2],

@@ -1,6 +1,7 @@
 #include "sim/language/language_faults.h"
 #include "sim/node_crash.h"
 
+#include "sim/faults/faults_disks.h"
 #include "sim/json.h"
 #include "sim/language/language_manual.h"
 #include "sim/language/options.h"
@@ -459,6 +460,24 @@ static void list_file(void *argument, const char *name, uint64_t size)
     json_number(out, name, size);
 }
 
+// The newest snapshot, where the node has to do without it in its next life: that is no
+// excuse for what it cannot do then.
+static bool damage_bearably(struct language *language, struct node *node,
+                            uint64_t offset)
+{
+    const char *name = language_word(language, 3);
+
+    if (!faults_disks_can_bear(node, name))
+        return language_fail(language, "node %u cannot do without %s",
+                             (unsigned)node->id, name);
+    if (!sim_disk_damage(node->disk, name, offset, 1, SIM_DISK_FLIP))
+        return language_fail(language, "there is no byte %" PRIu64 " in a file %s",
+                             offset, name);
+    note(language);
+    node_crash(node, SIM_DISK_LOSE_NOTHING);
+    return true;
+}
+
 static bool damage_disk(struct language *language, struct node *node)
 {
     const char *bytes = language_value(language, language->count - 1, "bytes");
@@ -470,9 +489,11 @@ static bool damage_disk(struct language *language, struct node *node)
     language->count -= bytes != NULL;
     if (language->count < 5)
         return language_fail(language, "expected: disk N damage FILE OFFSET "
-                                       "[flip|zero|unreadable] [bytes=N]");
+                                       "[flip|zero|unreadable|bearable] [bytes=N]");
     if (!language_number(language, 4, &offset))
         return false;
+    if (language_is(language, 5, "bearable"))
+        return damage_bearably(language, node, offset);
     if (language_is(language, 5, "zero"))
         damage = SIM_DISK_ZERO;
     else if (language_is(language, 5, "unreadable"))

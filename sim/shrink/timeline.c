@@ -53,7 +53,8 @@ uint32_t timeline_add(struct timeline *timeline, uint64_t at_us, const char *tex
         timeline->full = true;
         return UINT32_MAX;
     }
-    timeline->lines[at] = (struct timeline_line){at_us, timeline_text(timeline, text)};
+    timeline->lines[at] =
+        (struct timeline_line){at_us, timeline_text(timeline, text), false};
     timeline->count++;
     return at;
 }
@@ -99,6 +100,15 @@ static uint32_t digits(uint64_t us)
     return count;
 }
 
+// The usual one is not written; one without chance is the best to reason about.
+static uint64_t count_range(uint64_t low_us, uint64_t high_us, uint64_t usual_low_us,
+                            uint64_t usual_high_us)
+{
+    if (low_us == high_us && low_us % 1000 == 0)
+        return 0;
+    return 1 + (low_us != usual_low_us || high_us != usual_high_us);
+}
+
 static uint64_t count_settings(const struct timeline *timeline)
 {
     const struct world_config *config = &timeline->config;
@@ -106,10 +116,10 @@ static uint64_t count_settings(const struct timeline *timeline)
     uint64_t count = tape_count_settings(config);
 
     world_config_default(&usual);
-    count += config->delay_us_min != usual.delay_us_min ||
-             config->delay_us_max != usual.delay_us_max;
-    count += config->sync_us_min != usual.sync_us_min ||
-             config->sync_us_max != usual.sync_us_max;
+    count += count_range(config->delay_us_min, config->delay_us_max, usual.delay_us_min,
+                         usual.delay_us_max);
+    count += count_range(config->sync_us_min, config->sync_us_max, usual.sync_us_min,
+                         usual.sync_us_max);
     for (raft_id id = 1; id < LINKS_NODES; id++)
         count += config->clock_ahead_ms[id] != 0;
     count += config->ordered_links + config->equal_seeds;
@@ -128,7 +138,7 @@ uint64_t timeline_cost(const struct timeline *timeline)
         odd += strlen(timeline->texts + line->text);
         odd += line->at_us == TIMELINE_NEXT
                    ? 0
-                   : 3 * digits(line->at_us) + line->at_us / 100000;
+                   : 3 * digits(line->at_us) + line->at_us / 100000 + line->after;
     }
     odd += timeline_ends_itself(timeline) ? 0 : timeline->end_us / 100000;
     return (uint64_t)timeline_commands(timeline) << 32 | (odd & UINT32_MAX);
@@ -200,7 +210,7 @@ void timeline_write(const struct timeline *timeline, const struct timeline_line 
                     struct buffer *out)
 {
     if (line->at_us != TIMELINE_NEXT) {
-        buffer_append_text(out, "at ");
+        buffer_append_text(out, line->after ? "after " : "at ");
         timeline_duration(line->at_us, out);
         buffer_append_text(out, " ");
     }

@@ -17,6 +17,7 @@ enum { TIMELINE_LINES_MAX = 1 << 14, TIMELINE_TEXT_BYTES = 1 << 20 };
 struct timeline_line {
     uint64_t at_us; // TIMELINE_NEXT: once the one before is done
     uint32_t text;  // an offset in the texts
+    bool after;     // what happens by itself at that time comes before it
 };
 
 // Bounded, and in one piece of memory, so that a process may fill it for another one.

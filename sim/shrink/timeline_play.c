@@ -127,9 +127,12 @@ static bool execute(struct play *play, const char *text)
 }
 
 // Lets time pass up to there; false where the world stands still before.
-static bool wait(struct play *play, uint64_t at_us)
+static bool wait(struct play *play, const struct timeline_line *line)
 {
-    return at_us == TIMELINE_NEXT || world_run_before(play->world, at_us);
+    if (line->at_us == TIMELINE_NEXT)
+        return true;
+    return line->after ? world_run_until(play->world, line->at_us)
+                       : world_run_before(play->world, line->at_us);
 }
 
 // Takes a line; false where that was the last one.
@@ -139,7 +142,7 @@ static bool take(struct play *play, const struct timeline *timeline,
     struct timeline *played = play->played;
     uint32_t at = played->count;
 
-    if (!wait(play, line->at_us))
+    if (!wait(play, line))
         return false;
     // It stands there while it is executed, in case that ends the process.
     played->lines[played->count++] = *line;
@@ -162,7 +165,8 @@ static void run(struct play *play, const struct timeline *timeline)
         world_run_until(world, timeline->end_us);
     play->played->end_us = play->ended ? 0 : world->now_us;
     if (play->options->story != NULL && !timeline_ends_itself(play->played)) {
-        struct timeline_line end = {world->now_us, timeline_text(play->played, "")};
+        struct timeline_line end = {world->now_us, timeline_text(play->played, ""),
+                                    false};
 
         write_line(play, &end);
     }

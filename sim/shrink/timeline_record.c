@@ -16,11 +16,15 @@ static uint32_t add(struct timeline_record *record, const struct world *world,
 {
     char line[LINE_BYTES];
     va_list arguments;
+    uint32_t at;
 
     va_start(arguments, format);
     vsnprintf(line, sizeof(line), format, arguments);
     va_end(arguments);
-    return timeline_add(record->timeline, world->now_us, line);
+    at = timeline_add(record->timeline, world->now_us, line);
+    if (at != UINT32_MAX)
+        record->timeline->lines[at].after = world->now_us == record->seen_us;
+    return at;
 }
 
 // ---- links ----------------------------------------------------------------------
@@ -326,7 +330,8 @@ static void take_command(struct timeline_record *record, const struct world *wor
     raft_id id = deed->node;
 
     if (strncmp(text, "propose", 7) == 0)
-        return; // a key's time has come: that happens by itself
+        return;                 // a key's time has come: that happens by itself
+    see_chances(record, world); // what was set before it, in the same strike
     if (strncmp(text, "restart", 7) == 0)
         see_planned_crash(record, world, id);
     if (strncmp(text, "crash", 5) == 0) {
@@ -370,6 +375,7 @@ void timeline_record_seen(struct timeline_record *record, struct world *world,
     if (!record->over && (event->kind == WORLD_FAULT || event->kind == WORLD_UNDO))
         see_all(record, world);
     record->quiet = true;
+    record->seen_us = world->now_us;
     for (raft_id id = 1; id <= world->config.node_count; id++)
         record->knobs.nodes[id].effects_left = world->nodes[id].effects_left;
 }
@@ -382,6 +388,7 @@ void timeline_record_begin(struct timeline_record *record, struct world *world,
     struct world_config usual;
 
     memset(record, 0, sizeof(*record));
+    record->seen_us = UINT64_MAX;
     record->timeline = timeline;
     timeline_begin(timeline, NULL);
     timeline->config = *config;

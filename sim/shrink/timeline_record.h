@@ -38,6 +38,7 @@ struct timeline_record {
     struct timeline *timeline;
     struct timeline_knobs knobs;
     uint32_t planned[LINKS_NODES]; // the line of a crash that has not come yet, from 1
+    uint64_t seen_us;              // when the last event was taken
     bool quiet;                    // nothing was told since the last event
     bool over;                     // a phase has begun, which does the rest
 };

@@ -5,9 +5,12 @@
 #include <string.h>
 
 enum {
-    SEEDS = 4,         // that each candidate is tried with
-    WORLD_WORK = 2000, // what making a world costs, in events
-    SPANS_MAX = 32,    // of the time, the smallest that are left out
+    SEEDS = 4,             // that each candidate is tried with
+    WORLD_WORK = 2000,     // what making a world costs, in events
+    POLISH_WORK = 3000000, // spent in vain on leaving out lines
+    STRANGERS = 40,        // other seeds that are tried...
+    LUCK = 30,             // ...and one in so many has to fail
+    SPANS_MAX = 32,        // of the time, the smallest that are left out
     PROPOSALS_MAX = 4,
 };
 
@@ -179,6 +182,19 @@ static bool propose(uint32_t which, const struct timeline *from, struct timeline
     return true;
 }
 
+// Less depends on chance where all takes as long.
+static bool steady(uint32_t which, const struct timeline *from, struct timeline *to)
+{
+    struct world_config *config = &to->config;
+
+    copy_lines(from, to);
+    if (which != 2)
+        config->delay_us_min = config->delay_us_max = 1000;
+    if (which != 1)
+        config->sync_us_min = config->sync_us_max = 1000;
+    return which < 3;
+}
+
 // One bound alone.
 static bool usual_bound(uint32_t which, struct timeline *to)
 {
@@ -285,6 +301,8 @@ static bool round_times(uint32_t which, const struct timeline *from,
         if (line->at_us == TIMELINE_NEXT)
             continue;
         if (one == 0 || one == i + 1)
+            line->after = false;
+        if (one == 0 || one == i + 1)
             line->at_us = (line->at_us + unit_us / 2) / unit_us * unit_us;
         if (line->at_us < last_us)
             line->at_us = last_us;
@@ -319,8 +337,8 @@ static bool plain_text(uint32_t which, const struct timeline *from, struct timel
 }
 
 static bool (*const ways[])(uint32_t, const struct timeline *, struct timeline *) = {
-    cut_time,      without_kind, leave_out,   fewer_nodes, fewer_clients,
-    usual_setting, propose,      round_times, plain_text,
+    steady,    fewer_nodes,   fewer_clients, cut_time,    without_kind,
+    leave_out, usual_setting, propose,       round_times, plain_text,
 };
 
 enum { WAYS = sizeof(ways) / sizeof(ways[0]) };
@@ -336,6 +354,7 @@ void timeline_shrink_begin(struct timeline_shrink *shrink, struct timeline *best
 
 bool timeline_shrink_next(struct timeline_shrink *shrink)
 {
+    shrink->over |= shrink->work >= shrink->shorter_at + POLISH_WORK;
     while (!shrink->over && shrink->work < shrink->work_max) {
         struct timeline *candidate = shrink->candidate;
 
@@ -365,6 +384,12 @@ bool timeline_shrink_is_better(const struct timeline_shrink *shrink,
     return timeline_cost(played) < timeline_cost(shrink->best);
 }
 
+// Whether other seeds hardly ever fail.
+static bool is_rare(const struct timeline_shrink *shrink)
+{
+    return shrink->strangers >= STRANGERS && shrink->luck * LUCK < shrink->strangers;
+}
+
 void timeline_shrink_take(struct timeline_shrink *shrink, const struct timeline *played,
                           uint64_t events)
 {
@@ -372,13 +397,19 @@ void timeline_shrink_take(struct timeline_shrink *shrink, const struct timeline 
 
     shrink->tests++;
     shrink->work += events + WORLD_WORK;
+    shrink->strangers += shrink->attempt > 0;
+    shrink->luck += shrink->attempt > 0 && better;
     if (better) {
+        if (timeline_commands(played) < timeline_commands(shrink->best))
+            shrink->shorter_at = shrink->work;
         timeline_copy(shrink->best, played);
         shrink->any = true;
     }
     // What was left out has gone: the next piece stands at the same place.
     shrink->attempt = better ? 0 : shrink->attempt + 1;
-    if (shrink->attempt < SEEDS)
+    if (shrink->attempt > 0 && shrink->attempt < SEEDS && !is_rare(shrink))
+        return;
+    if (better)
         return;
     shrink->attempt = 0;
     shrink->which++;

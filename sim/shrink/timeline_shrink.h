@@ -16,6 +16,9 @@ struct timeline_shrink {
     uint64_t work_max;
     uint64_t tests;
     uint64_t work;
+    uint64_t shorter_at; // when a line was left out last, in work
+    uint64_t strangers;  // other seeds tried...
+    uint64_t luck;       // ...and better
     bool over;
 
     bool any;         // there was a success in this round

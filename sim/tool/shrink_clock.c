@@ -78,16 +78,19 @@ static bool candidate_fails(struct shrink_clock *clock)
     return sandbox_same(&failure, clock->wanted) && !clock->shared->played.full;
 }
 
-bool shrink_clock_begin(struct shrink_clock *clock, const struct timeline *recorded)
+// Takes the candidate where it fails, from the run with these flags.
+static void take(struct shrink_clock *clock, const struct run_options *run)
 {
-    timeline_copy(clock->candidate, recorded);
-    if (recorded->full || !candidate_fails(clock))
-        return false;
+    uint32_t lines = clock->candidate->count;
+
+    if (clock->candidate->full || !candidate_fails(clock))
+        return;
+    if (!clock->fails)
+        clock->events = clock->shared->events;
+    clock->fails = true;
     timeline_copy(clock->best, &clock->shared->played);
-    clock->events = clock->shared->events;
-    clock->run = clock->asked;
-    clock->lines = recorded->count;
-    return true;
+    clock->run = *run;
+    clock->lines = lines;
 }
 
 // ---- shorter runs ---------------------------------------------------------------
@@ -150,6 +153,13 @@ static bool run(struct shrink_clock *clock, const struct run_options *options,
     return result.violated;
 }
 
+// Whether the run on trial has less to read; as long as nothing fails, any run may.
+static bool is_shorter(const struct shrink_clock *clock)
+{
+    return !clock->fails ||
+           timeline_cost(&clock->shared->trial) < timeline_cost(clock->best);
+}
+
 // Goes through the variants until one fails in the same way with less to read.
 static void seek(void *context)
 {
@@ -165,8 +175,7 @@ static void seek(void *context)
             break;
         sandbox_limit(clock->run_ms);
         if (run(clock, &options, &violation) && !shared->trial.full &&
-            is_wanted(clock, &violation) &&
-            timeline_cost(&shared->trial) < timeline_cost(clock->best)) {
+            is_wanted(clock, &violation) && is_shorter(clock)) {
             shared->found = true;
             return;
         }
@@ -186,15 +195,11 @@ static void seek_shorter(struct shrink_clock *clock)
         sandbox_run(seek, clock, clock->run_ms, &failure);
         if (shared->found ||
             (failure.kind != FAILURE_NONE && sandbox_same(&failure, clock->wanted) &&
-             timeline_cost(&shared->trial) < timeline_cost(clock->best))) {
-            uint32_t lines = shared->trial.count;
+             is_shorter(clock))) {
+            struct run_options run = make_variant(clock, shared->variant);
 
             timeline_copy(clock->candidate, &shared->trial);
-            if (candidate_fails(clock)) {
-                timeline_copy(clock->best, &shared->played);
-                clock->run = make_variant(clock, shared->variant);
-                clock->lines = lines;
-            }
+            take(clock, &run);
         }
         shared->events_spent += shared->events;
         shared->variant++;
@@ -225,11 +230,15 @@ static void search(void *context)
     shared->over = true;
 }
 
-void shrink_clock_reduce(struct shrink_clock *clock)
+bool shrink_clock_reduce(struct shrink_clock *clock, const struct timeline *recorded)
 {
     struct shrink_clock_shared *shared = clock->shared;
 
+    timeline_copy(clock->candidate, recorded);
+    take(clock, &clock->asked);
     seek_shorter(clock);
+    if (!clock->fails)
+        return false;
     timeline_shrink_begin(&shared->shrink, clock->best, clock->candidate, WORK_EVENTS);
     shared->over = false;
     while (!shared->over) {
@@ -243,6 +252,7 @@ void shrink_clock_reduce(struct shrink_clock *clock)
         else if (failure.kind != FAILURE_NONE)
             timeline_shrink_take(&shared->shrink, NULL, shared->events);
     }
+    return true;
 }
 
 // ---- what comes of it -----------------------------------------------------------

@@ -35,6 +35,7 @@ struct shrink_clock {
     uint32_t run_ms;  // of the processor's time, for a run...
     uint32_t test_ms; // ...and for a candidate
     struct shrink_clock_shared *shared;
+    bool fails; // the best does
     struct timeline *best;
     struct timeline *candidate;
     struct run_options run; // whose timeline the best was
@@ -45,12 +46,9 @@ struct shrink_clock {
 // All else is 0 before it.
 void shrink_clock_init(struct shrink_clock *clock);
 
-// Begins with the timeline of the run that was asked for; false where that does not
-// fail in the same way when it is played.
-bool shrink_clock_begin(struct shrink_clock *clock, const struct timeline *recorded);
-
-// Looks for runs with fewer lines, then cuts the best down.
-void shrink_clock_reduce(struct shrink_clock *clock);
+// Takes the timeline of the run that was asked for, looks for runs with fewer lines,
+// and cuts the best down; false where none fails in the same way when it is played.
+bool shrink_clock_reduce(struct shrink_clock *clock, const struct timeline *recorded);
 
 // Writes the best down act by act, as a world by hand; false where it does not fail.
 bool shrink_clock_tape(struct shrink_clock *clock, struct tape *tape);

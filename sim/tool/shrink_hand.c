@@ -18,6 +18,8 @@ enum {
     SEEK_EVENTS = 2000000,
     SEEK_RUNS = 400,
     LOG_ENTRIES_MAX = 65536,
+    HALVINGS = 12,
+    JUDGE_STEPS = 200000, // a verdict that takes more is none
 };
 
 static bool enough(const struct shrink_hand *hand)
@@ -141,6 +143,45 @@ static bool play_by_hand(struct shrink_hand *hand, const struct tape *recorded,
     return sandbox_same(&failure, &hand->wanted) && !hand->shared->played.full;
 }
 
+// ---- the same run, less of it ---------------------------------------------------
+
+static void run_part(void *context)
+{
+    struct shrink_hand *hand = context;
+    struct run_options options = hand->run;
+    struct violation violation;
+
+    options.judge_steps_max = JUDGE_STEPS;
+    if (run_taped(hand, &options, hand->part, &violation))
+        sandbox_violated(&violation);
+}
+
+// A history is judged at the end, but what is wrong with it may stand at its beginning:
+// the shortest beginning of the run that is not linearizable either, within a few.
+static void halve(struct shrink_hand *hand)
+{
+    uint64_t low = 0, high = hand->events;
+    struct failure failure;
+
+    hand->other->count = 0;
+    for (uint32_t step = 0; step < HALVINGS && high - low > SHORT_EVENTS; step++) {
+        hand->part = low + (high - low) / 2;
+        sandbox_run(run_part, hand, hand->run_ms, &failure);
+        if (!sandbox_same(&failure, &hand->wanted) || hand->shared->trial.full) {
+            low = hand->part;
+            continue;
+        }
+        high = hand->part;
+        tape_copy(hand->other, &hand->shared->trial);
+    }
+    if (hand->other->count == 0 || !play_by_hand(hand, hand->other, hand->candidate))
+        return;
+    tape_copy(hand->recorded, hand->other);
+    tape_copy(hand->best, &hand->shared->played);
+    hand->events = high;
+    hand->by_hand = true;
+}
+
 // ---- shorter runs ---------------------------------------------------------------
 
 // Runs like the first one, but smaller; then other seeds.
@@ -172,6 +213,7 @@ static void seek(void *context)
 
         if (shared->events_spent >= SEEK_EVENTS || enough(hand))
             break;
+        options.judge_steps_max = JUDGE_STEPS;
         sandbox_limit(hand->run_ms);
         violated = run_taped(hand, &options, hand->events * 3 / 4, &violation);
         shared->events_spent += shared->events;
@@ -311,6 +353,8 @@ bool shrink_hand_reduce(struct shrink_hand *hand, uint64_t work_max)
     if (hand->by_hand)
         tape_copy(hand->best, &hand->shared->played);
     seek_shorter(hand, hand->best, hand->candidate);
+    if (hand->play.linearize && !enough(hand))
+        halve(hand);
     if (!hand->by_hand)
         return false;
     say_snapshots(hand, hand->best, hand->candidate);

@@ -37,12 +37,13 @@ struct shrink_hand {
     struct failure wanted;
     struct shrink_hand_shared *shared;
     struct timeline *timeline; // of the first run
-    struct tape *recorded;  // the shortest run so far
-    struct run_options run; // its flags
-    uint64_t events;        // and events
-    bool by_hand;           // it fails there, too
-    struct tape *best;      // what is left of it
-    struct tape *other;     // from elsewhere
+    struct tape *recorded;     // the shortest run so far
+    struct run_options run;    // its flags
+    uint64_t events;           // and events
+    uint64_t part;             // so many of them are to be run
+    bool by_hand;              // it fails there, too
+    struct tape *best;         // what is left of it
+    struct tape *other;        // from elsewhere
     struct tape *candidate;
     struct play_options play;
     const struct tape *tape; // to be played

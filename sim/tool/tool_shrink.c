@@ -262,8 +262,7 @@ static bool can_happen_by_hand(const struct failure *failure)
 
 static bool is_short(const struct shrink_hand *hand)
 {
-    return hand->by_hand && (tape_commands(hand->best) <= COMMANDS_SHORT ||
-                             hand->shared->shrink.phase == SHRINK_OVER);
+    return hand->by_hand && tape_commands(hand->best) <= COMMANDS_SHORT;
 }
 
 // First by hand; what is not short then, on the clock; and what that has made of it by
@@ -281,12 +280,10 @@ static void search(struct tool *tool)
     if (is_short(hand))
         return;
     clock->wanted = &hand->wanted;
-    on_clock = shrink_clock_begin(clock, hand->timeline);
-    if (on_clock)
-        shrink_clock_reduce(clock);
+    on_clock = shrink_clock_reduce(clock, hand->timeline);
     if (on_clock && happens && shrink_clock_tape(clock, hand->other))
         shrink_hand_take(hand, WORK_MAX);
-    if (hand->by_hand && !is_short(hand))
+    if (hand->by_hand && !is_short(hand) && !on_clock)
         shrink_hand_go_on(hand, WORK_MAX);
     if (!on_clock && !hand->by_hand)
         tool->form = FORM_FLAGS;
