@@ -159,9 +159,10 @@ def judged(arguments: argparse.Namespace) -> Verdict:
     files = test_files(arguments.lab)
     verdict.problem = problem_of(arguments, files)
     if verdict.problem:
-        verdict.claims = pytest(arguments, files, "--collect-only")
+        verdict.claims = pytest(arguments, files, "--collect-only", "-p", "no:xdist")
         return verdict
-    verdict.claims = pytest(arguments, files, "-n", str(arguments.jobs))
+    workers = ("-n", str(arguments.jobs)) if arguments.jobs > 1 else ("-p", "no:xdist")
+    verdict.claims = pytest(arguments, files, *workers)
     reports = arguments.out / "report"
     shutil.rmtree(reports, ignore_errors=True)
     reports.mkdir(parents=True)
@@ -175,11 +176,21 @@ def write_reports(verdict: Verdict, folder: pathlib.Path, jobs: int) -> None:
     if not verdict.failed:
         return
     os.environ["RAFTLAB_CONFINE"] = str(sandbox.confine(ROOT, ROOT / "build"))
-    failures = [report.of_claim(claim, verdict.again(claim)) for claim in verdict.failed]
     with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
-        written = [pool.submit(report.write, one, verdict.lab.number, folder) for one in failures]
+        written = [pool.submit(write_report, verdict, claim, folder) for claim in verdict.failed]
         for one in written:
             one.result()
+
+
+def write_report(verdict: Verdict, claim: grading.Claim, folder: pathlib.Path) -> None:
+    again = verdict.again(claim)
+    try:
+        report.write(report.of_claim(claim, again), verdict.lab.number, folder)
+    except Exception as problem:  # what answers there may be anybody's code
+        told = f"{claim.text}\n\nAgain: {again}\n\n(no more is known: {problem!r})\n"
+        (folder / f"{claim.stem}.txt").write_text(told, encoding="utf-8")
+        scenario = "\n".join([*claim.lines, ""])
+        (folder / f"{claim.stem}.scenario").write_text(scenario, encoding="utf-8")
 
 
 # ---- telling ---------------------------------------------------------------------

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import sys
 import textwrap
 
@@ -14,6 +15,7 @@ from raftlab.grading import Claim
 
 COLUMNS = 79
 TEXT_LINES_MAX = 8
+ALIKE_MAX = 3  # claims that are named before one reason
 COLOURS = {"pass": "32", "FAIL": "31", "head": "1", "hint": "33"}
 
 
@@ -56,9 +58,11 @@ class Verdict:
 
     def short(self, claim: Claim) -> str:
         """The beginning of why a claim failed, and where the rest is."""
-        lines = self.problem.splitlines() or claim.text.splitlines() or ["it failed"]
+        lines = claim.text.splitlines() or ["it failed"]
         if claim.facts.get("kind") == "stub":
             lines = [claim.facts["seen"]]
+        elif claim.facts:
+            return in_words(claim)
         shown = [cut for line in lines[:TEXT_LINES_MAX] for cut in folded(line)]
         if len(lines) > TEXT_LINES_MAX:
             shown.append("...")
@@ -75,6 +79,21 @@ class Verdict:
             program = claim.file.removesuffix(".c")
             return f"build/sanitized/lab{lab}/{program} {claim.name}"
         return f"RAFTLAB_LAB={lab} python3 -m pytest {claim.file} -k {claim.name}"
+
+
+def in_words(claim: Claim) -> str:
+    """What a simulated claim found, without its scenario, which is in the report."""
+    seen = re.sub(r"^violation of .+? at \d+ us: ", "", claim.facts["seen"])
+    told = {"broken": claim.facts["rule"], "expected": claim.facts["expected"], "seen": seen}
+    if claim.seed is not None:
+        told["seed"] = str(claim.seed)
+    lines = []
+    for name, fact in told.items():
+        head = f"{name + ':':<10}"
+        lines += textwrap.wrap(
+            head + fact, COLUMNS - 2, subsequent_indent=" " * len(head)
+        ) if fact else []
+    return "\n".join(lines)
 
 
 def folded(line: str) -> list[str]:
@@ -114,15 +133,16 @@ def failures(verdict: Verdict) -> list[str]:
     lines = []
     for reason, claims in reasons.items():
         lines.append("")
-        for claim in claims:
+        for claim in claims[:ALIKE_MAX]:
             word = "FAIL" if claim is claims[0] else "    "
             head = f"{word}  step {claim.step}: {claim.words} ({claim.rules})"
             parts = textwrap.wrap(head, COLUMNS, subsequent_indent=" " * 8, drop_whitespace=True)
             lines += [paint(part, "FAIL") for part in parts]
+        if len(claims) > ALIKE_MAX:
+            lines.append(paint(f"      and {len(claims) - ALIKE_MAX} more, all because of", "FAIL"))
         lines.append(textwrap.indent(reason, "  "))
         if verdict.reports:
-            more = "" if len(claims) == 1 else ", and others there"
-            lines.append(f"  report: {verdict.reports}/{claims[0].stem}.txt{more}")
+            lines.append(f"  report: {verdict.reports}/{claims[0].stem}.txt")
     return lines
 
 

@@ -15,7 +15,7 @@ from typing import Optional
 
 ALONE = "alone"  # no further processes
 CREW = "crew"  # raftsim sweep and shrink have workers
-CPU_SECONDS_MAX = {ALONE: 10, CREW: 60}
+CPU_SECONDS_MAX = {ALONE: 5, CREW: 60}
 WAIT_SECONDS_MAX = 120  # only for what waits: the processor has its own limit
 MEBIBYTES_MAX = 1024
 FENCE_FAILED = 125

@@ -1,0 +1,312 @@
+"""make grade, and the two platforms that call it, on a lab that is built in moments."""
+
+import base64
+import json
+import os
+import pathlib
+import pty
+import re
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as xml
+import zipfile
+from typing import Optional
+
+import pytest
+
+from raftlab import build
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+import small_lab  # noqa: E402  (the path above comes first)
+
+FULL = 10
+WRONG_FOR_EVEN = small_lab.SOLUTION.replace("voters / 2 + 1", "(voters + 1) / 2")
+AUTOGRADER = build.ROOT / "labs" / "autograder"
+
+
+@pytest.fixture(scope="module")
+def archive() -> bytes:
+    return small_lab.archive()
+
+
+@pytest.fixture(scope="module")
+def tree(archive: bytes, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A student's, in which all is built that they do not change."""
+    return small_lab.unpack(archive, tmp_path_factory.mktemp("class") / "raftlab")
+
+
+def environment(**more: str) -> dict[str, str]:
+    ours = ("RAFTLAB_", "GITHUB_", "PYTEST_", "MAKE", "MFLAGS", "NO_COLOR")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
+    return kept | {"PYTHON": sys.executable} | more
+
+
+def grade(
+    tree: pathlib.Path,
+    *flags: str,
+    text: Optional[str] = small_lab.SOLUTION,
+    jobs: int = 1,
+    **more: str,
+) -> subprocess.CompletedProcess:
+    """make grade, after the student has written that text."""
+    for path in (tree / "labs" / "1-counting").glob("*.[ch]"):
+        path.unlink()
+    if text is not None:
+        small_lab.submit(tree / "labs" / "1-counting", text)
+    return subprocess.run(
+        [sys.executable, "labs/tools/grade.py", "1", "--jobs", str(jobs), *flags],
+        cwd=tree, env=environment(**more), capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def wrong(tree: pathlib.Path) -> subprocess.CompletedProcess:
+    """A wrong solution, judged once and told in every form."""
+    forms = ("--junit", "j.xml", "--classroom", "c.json")
+    return grade(tree, *forms, text=WRONG_FOR_EVEN, jobs=2, GITHUB_OUTPUT=str(tree / "output"))
+
+
+def last_line(done: subprocess.CompletedProcess) -> str:
+    assert done.stdout, done.stderr
+    return done.stdout.rstrip("\n").split("\n")[-1]
+
+
+def test_a_solved_lab_gets_all_points_and_exit_code_0(tree: pathlib.Path) -> None:
+    done = grade(tree)
+    assert (last_line(done), done.returncode) == ("lab 1: 10/10 points", 0), done.stdout
+    assert done.stdout == (
+        "Lab 1: Counting\n\n"
+        "Step 1: What a majority is\n  pass  2/2  three of five are a majority\n\n"
+        "Step 2: Terms\n  pass  3/3  the latest term is the highest\n\n"
+        "Step 3: Clusters\n  pass  5/5  no two majorities are disjoint\n\n"
+        "lab 1: 10/10 points\n"
+    )
+
+
+def test_what_fails_costs_its_points_and_is_told_the_same_way_each_time(
+    tree: pathlib.Path, wrong: subprocess.CompletedProcess
+) -> None:
+    done = grade(tree, text=WRONG_FOR_EVEN)
+    assert done.stdout == wrong.stdout  # one worker, or two
+    assert (last_line(done), done.returncode) == ("lab 1: 5/10 points", 1), done.stdout
+    assert "FAIL  0/5  no two majorities are disjoint" in done.stdout
+    assert "seen:     2 of 4" in done.stdout and "Hint for step 3: Try even" in done.stdout
+    assert "More than half" not in done.stdout  # its step holds
+    assert max(map(len, done.stdout.split("\n"))) <= 80
+    report = re.search(r"report: (\S+\.txt)", done.stdout)[1]
+    assert "2 of 4" in (tree / report).read_text()
+    assert "majority 4\n" in (tree / report).with_suffix(".scenario").read_text()
+
+
+def test_the_first_seed_can_be_chosen(tree: pathlib.Path) -> None:
+    # Seeds 1 to 4 are clusters of 4 to 7 nodes; these are of 7, 8, 9 and 10.
+    done = grade(tree, "--seed-base", "4", "--step", "3", text=WRONG_FOR_EVEN)
+    assert "seen:     4 of 8" in done.stdout
+
+
+def test_an_unwritten_lab_says_what_is_to_be_written_and_hints_at_the_first_step(
+    tree: pathlib.Path,
+) -> None:
+    done = grade(tree, text=small_lab.texts()["raft/quorum.c"])
+    assert last_line(done) == "lab 1: 0/10 points"
+    said = " ".join(done.stdout.split())
+    assert "quorum.c:8: quorum_size() is still to be written (lab 1: CAND-2)" in said
+    assert "Hint for step 1: More than half." in done.stdout
+    assert "Try even numbers" not in done.stdout
+    # Two claims, one reason: it is told once.
+    assert done.stdout.count("FAIL  step") == 2
+
+
+def test_one_step_can_be_asked_for(tree: pathlib.Path) -> None:
+    done = grade(tree, "--step", "2", text=WRONG_FOR_EVEN)
+    assert (last_line(done), done.returncode) == ("lab 1 step 2: 3/3 points", 0)
+
+
+def test_code_that_does_not_compile_is_told_with_its_line_and_gets_nothing(
+    tree: pathlib.Path,
+) -> None:
+    text = small_lab.SOLUTION.replace("voters / 2 + 1", "voter / 2 + 1")
+    done = grade(tree, text=text)
+    assert (last_line(done), done.returncode) == ("lab 1: 0/10 points", 1)
+    line = text[: text.index("voter / 2")].count("\n") + 1
+    assert f"labs/1-counting/quorum.c:{line}:12: error: " in done.stdout
+    assert "Hint" not in done.stdout and "make" not in done.stdout
+
+
+def test_refused_code_gets_nothing_and_the_reason(tree: pathlib.Path) -> None:
+    print_it = '#include <stdio.h>\nvoid quorum_x(void) { puts("{}"); }\n'
+    done = grade(tree, "--junit", "refused.xml", text=small_lab.SOLUTION + print_it)
+    assert (last_line(done), done.returncode) == ("lab 1: 0/10 points", 1)
+    assert "quorum.c calls puts(), which is not for this lab: take your output" in done.stdout
+    suite = xml.parse(tree / "refused.xml").getroot()
+    assert suite.get("failures") == suite.get("tests") == "3"
+    assert last_line(grade(tree, text=None)) == "lab 1: 0/10 points"
+
+
+@pytest.mark.parametrize(
+    "instead, seen",
+    [
+        ("*(volatile int *)0", "quorum.c:"),
+        ("({ for (volatile int i = 0;; i++) continue; 1; })", "an endless loop?"),
+    ],
+)
+def test_a_crash_or_an_endless_loop_fails_its_claims_alone(
+    tree: pathlib.Path, instead: str, seen: str
+) -> None:
+    text = small_lab.SOLUTION.replace("int latest = 0;", f"int latest = 0; {instead};")
+    done = grade(tree, text=text)
+    assert (last_line(done), done.returncode) == ("lab 1: 7/10 points", 1), done.stdout
+    assert seen in done.stdout
+
+
+def test_a_terminal_gets_colours_unless_it_wants_none(tree: pathlib.Path) -> None:
+    small_lab.submit(tree / "labs" / "1-counting")
+    assert "\033[32mpass" in in_a_terminal(tree)
+    assert "\033" not in in_a_terminal(tree, NO_COLOR="1")
+
+
+def in_a_terminal(tree: pathlib.Path, **more: str) -> str:
+    ours, theirs = pty.openpty()
+    words = [sys.executable, "labs/tools/grade.py", "1", "--step", "2"]
+    child = subprocess.Popen(words, cwd=tree, env=environment(**more), stdout=theirs)
+    os.close(theirs)
+    said = b""
+    try:
+        while more_said := os.read(ours, 4096):
+            said += more_said
+    except OSError:  # how a terminal ends
+        pass
+    assert child.wait(60) == 0
+    os.close(ours)
+    return said.decode()
+
+
+# ---- what the platforms read -----------------------------------------------------
+
+
+def test_junit_names_points_seed_and_the_command_that_comes_to_the_same(
+    tree: pathlib.Path, wrong: subprocess.CompletedProcess
+) -> None:
+    top = xml.parse(tree / "j.xml").getroot()
+    assert (top.get("tests"), top.get("failures")) == ("3", "1")
+    cases = top.findall("testsuite/testcase")
+    assert [case.get("name") for case in cases] == [
+        "step 1: three of five are a majority",
+        "step 2: the latest term is the highest",
+        "step 3: no two majorities are disjoint",
+    ]
+    facts = {p.get("name"): p.get("value") for p in cases[2].findall("properties/property")}
+    assert facts["points"] == "0/5" and facts["seed"] == "1" and facts["rules"] == "CAND-2"
+    told = cases[2].find("failure").text
+    assert facts["replay"].startswith("build/lab1/raftsim script ") and facts["replay"] in told
+    replay = subprocess.run(facts["replay"].split(), cwd=tree, stdin=subprocess.DEVNULL)
+    assert replay.returncode == 0
+
+
+def test_classrooms_reporter_gets_each_claim_with_its_points(
+    tree: pathlib.Path, wrong: subprocess.CompletedProcess
+) -> None:
+    result = json.loads((tree / "c.json").read_text())
+    assert (result["version"], result["status"], result["max_score"]) == (1, "fail", FULL)
+    assert [test["score"] for test in result["tests"]] == [2, 3, 0]
+    assert [test["status"] for test in result["tests"]] == ["pass", "pass", "fail"]
+    wanted = {"name", "status", "score", "message", "test_code", "filename", "line_no", "duration"}
+    assert all(set(test) == wanted for test in result["tests"])
+    line = (tree / "output").read_text().strip()
+    assert json.loads(base64.b64decode(line.removeprefix("result="))) == result
+    assert (tree / "c.b64").read_text().strip() == line.removeprefix("result=")
+
+
+def test_a_student_who_changes_the_tests_is_judged_by_those_handed_out(
+    archive: bytes, tmp_path: pathlib.Path
+) -> None:
+    tree = small_lab.unpack(archive, tmp_path / "raftlab")
+    claims = tree / "tests" / "labs" / "lab1" / "test_counting.py"
+    claims.write_text(claims.read_text().replace("2 * value <= voters", "False"))
+    (tree / "tests" / "labs" / "conftest.py").write_text("import os; os._exit(0)\n")
+    done = grade(tree, text=WRONG_FOR_EVEN)
+    assert (last_line(done), done.returncode) == ("lab 1: 5/10 points", 1), done.stderr
+    changed = "  tests/labs/conftest.py\n  tests/labs/lab1/test_counting.py\n"
+    assert f"judged as they were handed out:\n{changed}" in done.stdout
+
+
+# ---- the platforms ---------------------------------------------------------------
+
+
+def called(*words: object, **more: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [str(word) for word in words], env=environment(**more), stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
+    )  # fmt: skip
+
+
+def test_gradescope_gets_its_results_for_every_submission(
+    archive: bytes, tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / "raftlab-lab1.tar.gz").write_bytes(archive)
+    packer = AUTOGRADER / "gradescope" / "zip.py"
+    zipped = called(sys.executable, packer, 1, tmp_path / "raftlab-lab1.tar.gz")
+    assert zipped.returncode == 0, zipped.stdout
+    root = tmp_path / "autograder"
+    with zipfile.ZipFile(tmp_path / "gradescope-lab1.zip") as zip_file:
+        zip_file.extractall(root / "source")
+        assert zip_file.getinfo("setup.sh").external_attr >> 16 & 0o111
+    shutil.copy(root / "source" / "run_autograder", root / "run_autograder")
+    done = called("sh", root / "source" / "setup.sh", AUTOGRADER_ROOT=str(root))
+    assert done.returncode == 0, done.stdout
+    forged = '{"score": 100}'
+    for text, score, statuses in (
+        (WRONG_FOR_EVEN, 5, ["passed", "passed", "failed"]),
+        (small_lab.SOLUTION, FULL, ["passed"] * 3),
+        (None, 0, ["failed"] * 3),
+    ):
+        shutil.rmtree(root / "submission", ignore_errors=True)
+        (root / "submission").mkdir()
+        (root / "submission" / "results.json").write_text(forged)
+        if text:
+            small_lab.submit(root / "submission", text)
+        done = called("sh", root / "run_autograder", AUTOGRADER_ROOT=str(root))
+        assert done.returncode == 0, done.stdout
+        result = json.loads((root / "results" / "results.json").read_text())
+        assert result["score"] == score == sum(test["score"] for test in result["tests"])
+        assert [test["status"] for test in result["tests"]] == statuses
+        assert sum(test["max_score"] for test in result["tests"]) == FULL
+        assert [test["number"] for test in result["tests"]] == ["1.1", "2.1", "3.1"]
+
+
+def test_gradescope_hears_of_a_grader_that_fails(tmp_path: pathlib.Path) -> None:
+    for name in ("raftlab", "source", "submission"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "source" / "lab").write_text("1\n")
+    script = AUTOGRADER / "gradescope" / "run_autograder"
+    assert called("sh", script, AUTOGRADER_ROOT=str(tmp_path)).returncode != 0
+    result = json.loads((tmp_path / "results" / "results.json").read_text())
+    assert result["score"] == 0 and "The grader itself has failed" in result["output"]
+
+
+def test_github_classroom_gets_its_result_from_a_distribution_that_students_cannot_change(
+    archive: bytes, tmp_path: pathlib.Path
+) -> None:
+    distribution = small_lab.unpack(archive, tmp_path / "distribution")
+    submission = small_lab.unpack(archive, tmp_path / "submission")
+    (submission / "tests" / "conftest.py").write_text("raise SystemExit(0)\n")
+    small_lab.submit(submission / "labs" / "1-counting", WRONG_FOR_EVEN)
+    output = tmp_path / "output"
+    run = AUTOGRADER / "github-classroom" / "run.sh"
+    done = called(
+        *("sh", run, 1, distribution, submission),
+        RUNNER_TEMP=str(tmp_path), GITHUB_OUTPUT=str(output),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    result = json.loads(base64.b64decode(output.read_text().removeprefix("result=")))
+    assert [test["score"] for test in result["tests"]] == [2, 3, 0]
+    assert "lab 1: 5/10 points" in done.stdout
+
+
+@pytest.mark.parametrize("script", ["gradescope/setup.sh", "gradescope/run_autograder",
+                                    "github-classroom/run.sh"])  # fmt: skip
+def test_a_platforms_script_is_a_script(script: str) -> None:
+    assert called("bash", "-n", AUTOGRADER / script).returncode == 0
+    assert os.access(AUTOGRADER / script, os.X_OK)
