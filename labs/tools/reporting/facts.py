@@ -129,6 +129,8 @@ def add_unit(facts: Facts, failure: Any) -> None:
         facts.where = found.where
         facts.expected = facts.expected or found.expected
         facts.seen = facts.seen or found.seen
+    elif facts.stderr and not facts.seen:
+        facts.seen = facts.stderr.splitlines()[-1]  # how it ended
 
 
 def add_rule(facts: Facts, words: str, program: pathlib.Path) -> None:
