@@ -144,6 +144,13 @@ def test_no_line_of_a_short_schedule_can_go(stale, raftsim):
         assert tried.rule() != "linearizability" or shorten.spoilt(tried), short[at]
 
 
+def test_a_schedule_in_which_something_else_fails_first_is_no_shorter_one(stale, raftsim):
+    lines = play.clean(stale.scenario.read_text().splitlines())
+    short = shorten.Shortener(raftsim, play.try_out(raftsim, lines))
+    assert not short.fails([lines[0], "expect one leader", *lines[1:]])
+    assert short.fails(lines)
+
+
 def test_what_a_claim_waits_for_stays_in_its_schedule(raftsim):
     lines, finished = shorten.shorten(raftsim, play.try_out(raftsim, LATE))
     assert finished
@@ -277,6 +284,14 @@ def test_entries_that_differ_are_marked_and_committed_ones_too(raftsim):
     html = page.tables.logs(seen, flow.read(seen.events, 3))
     assert html.count('class="differs"') == 2
     assert "<b>t1</b>" in html and "<b>t2</b>" in html
+
+
+def test_the_log_of_a_node_that_is_down_is_shown_as_it_was(raftsim):
+    lines = ["cluster 3 seed=1", "run until leader", "set x 1", "crash 1", "run 1s", "set x 2"]
+    seen = play.look(raftsim, lines)
+    assert [entry["text"] for entry in seen.logs[1]][-1] == "set x 1"
+    assert [entry["text"] for entry in seen.logs[2]][-1] == "set x 2"
+    assert "down; log as it was" in page.tables.logs(seen, flow.read(seen.events, 3))
 
 
 def test_a_message_that_is_lost_breaks_off_and_one_that_crosses_a_crash(raftsim):
