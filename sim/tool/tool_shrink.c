@@ -256,8 +256,22 @@ static int report_flags(struct tool *tool)
 // Whether it is something that happens, and not something that does not.
 static bool can_happen_by_hand(const struct failure *failure)
 {
-    return failure->kind != FAILURE_RULE || (failure->property != PROPERTY_LIVENESS &&
-                                             failure->property != PROPERTY_REST);
+    return failure->kind != FAILURE_RULE ||
+           (failure->property != PROPERTY_LIVENESS &&
+            failure->property != PROPERTY_REST && failure->property != PROPERTY_LEASE);
+}
+
+// By hand a clock stands still while others go on, which breaks what leases promise
+// without any bug.
+static bool is_sound(const struct shrink_hand *hand)
+{
+    const struct world_config *config = &hand->best->config;
+    bool reads = hand->wanted.kind == FAILURE_RULE &&
+                 (hand->wanted.property == PROPERTY_READ_INDEX ||
+                  hand->wanted.property == PROPERTY_LINEARIZABILITY);
+
+    return !reads || config->lease_drift_percent == 0 ||
+           config->clock_drift_percent > config->lease_drift_percent;
 }
 
 static bool is_short(const struct shrink_hand *hand)
@@ -277,12 +291,14 @@ static void search(struct tool *tool)
     tool->form = FORM_BY_HAND;
     if (happens)
         shrink_hand_reduce(hand, WORK_FIRST);
+    hand->by_hand = hand->by_hand && is_sound(hand);
     if (is_short(hand))
         return;
     clock->wanted = &hand->wanted;
     on_clock = shrink_clock_reduce(clock, hand->timeline);
     if (on_clock && happens && shrink_clock_tape(clock, hand->other))
         shrink_hand_take(hand, WORK_MAX);
+    hand->by_hand = hand->by_hand && is_sound(hand);
     if (hand->by_hand && !is_short(hand) && !on_clock)
         shrink_hand_go_on(hand, WORK_MAX);
     if (!on_clock && !hand->by_hand)
