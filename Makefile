@@ -321,9 +321,9 @@ labs: ## list the labs; `make lab1` writes the files of the first, for you to co
 	@$(PYTHON) labs/tools/skeleton.py
 $(LABS):
 	@$(PYTHON) labs/tools/skeleton.py $(@:lab%=%)
-grade: ## judge your lab (LAB=1; OWN=1: on top of your earlier ones)
+grade: ## judge your lab (LAB=1; STEP=2: a part; OWN=1: on top of your earlier ones)
 	@CC='$(CC)' sh tests/bootstrap.sh check test
-	@$(PYTHON) labs/tools/grade.py $(LAB) $(if $(OWN),--own) $(GRADE_ARGS)
+	@$(PYTHON) labs/tools/grade.py $(LAB) $(if $(OWN),--own) $(if $(STEP),--step $(STEP)) $(GRADE_ARGS)
 handout: ## the archive for a class: labs before LAB solved, the others not
 	@$(PYTHON) labs/tools/handout.py $(LAB) $(HANDOUT_ARGS)
 

@@ -46,8 +46,8 @@ static int run_in_child(const struct test_case *test)
     return status != 0;
 }
 
-// Says that the claim has held to its end, with a word of whoever asked. It is read only
-// now, so that nothing that ran before could know it: exit(0) is not a pass.
+// Says that the claim has held to its end, with a word of whoever asked. It is read
+// only now, so that nothing that ran before could know it: exit(0) is not a pass.
 static void sign(const char *name)
 {
     char word[65] = "";

@@ -157,6 +157,8 @@ def problem_of(arguments: argparse.Namespace, files: list[str]) -> str:
 def judged(arguments: argparse.Namespace) -> Verdict:
     verdict = Verdict(labs.numbered(arguments.lab), [], step=arguments.step or 0)
     files = test_files(arguments.lab)
+    if problem := sandbox.fence_problem(sandbox.confine(ROOT, ROOT / "build")):
+        raise Unable(f"programs cannot be confined on this machine: {problem}")
     verdict.problem = problem_of(arguments, files)
     if verdict.problem:
         verdict.claims = pytest(arguments, files, "--collect-only", "-p", "no:xdist")

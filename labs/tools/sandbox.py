@@ -27,6 +27,7 @@ STANDARD = {
 }
 SYSTEM = STANDARD | {"stdc-predef.h"}  # which gcc reads before all else
 COMPILERS = {"__assert_fail", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_"}
+ARITHMETIC = re.compile(r"__[a-z]+[sdt]i[234]$")  # what a compiler's library computes
 CORE_CALLS = COMPILERS | {
     *("memcpy", "memset", "memmove", "memcmp", "strlen", "strcmp"),
     *("snprintf", "vsnprintf"),  # a trace is text
@@ -232,8 +233,13 @@ def objects(path: pathlib.Path, root: pathlib.Path, out: pathlib.Path) -> list[p
 
 
 def symbols(place: pathlib.Path) -> list[tuple[str, str]]:
-    rows = (line.split() for line in tool("nm", str(place)))
-    return [(row[-2], row[-1]) for row in rows if len(row) >= 2]
+    """(nm's letter, name) of each; a table of constant pointers counts as constant."""
+    rows = ([part.strip() for part in line.split("|")] for line in tool("nm", "-fsysv", str(place)))
+    found = [(row[2], row[0], row[6]) for row in rows if len(row) == 7]
+    return [
+        ({"d": "r", "D": "R"}.get(kind, kind) if ".rel.ro" in section else kind, name)
+        for kind, name, section in found
+    ]
 
 
 def own_names(lab: labs.Lab, root: pathlib.Path) -> tuple[tuple[str, ...], set[str]]:
@@ -261,7 +267,7 @@ def judge_object(
         plain = re.sub(r"^__(\w+)_chk$", r"\1", symbol)
         if sanitized and re.match(r"__(asan|ubsan)_|asan\.|_?_sub_[ID]_|__unnamed|\.L", symbol):
             continue
-        if kind in "Uwv" and plain not in calls:
+        if kind in "Uwv" and plain not in calls and not ARITHMETIC.match(plain):
             yield f"{name} calls {plain}(), which is not for this lab{why(plain)}"
         elif kind in "iu":
             yield f"{name}: {symbol} is a symbol of a kind that is not for this lab"
@@ -312,3 +318,10 @@ def confine(root: pathlib.Path, out: pathlib.Path) -> pathlib.Path:
         subprocess.run(words, check=True, cwd=root)
         os.replace(new, program)
     return program
+
+
+def fence_problem(program: pathlib.Path) -> str:
+    """Why nothing can be run behind the fence on this machine, if that is so."""
+    words = [str(program), "alone", "1", "64", "/bin/true"]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    return "" if done.returncode == 0 else done.stderr or f"exit code {done.returncode}"

@@ -1,6 +1,7 @@
 """Whoever cheats gets no points: each way is refused before it runs, and where that
 could be got round, comes to nothing behind the fence."""
 
+import ctypes
 import hashlib
 import os
 import pathlib
@@ -178,6 +179,41 @@ def test_code_that_does_more_than_compute_is_refused_with_its_reason(
     assert reason in said and "quorum.c" in said, said
 
 
+def test_constant_tables_and_arithmetic_are_everyones(lab: labs.Lab) -> None:
+    more = (
+        'static const char *const words[] = {"no", "yes"};\n'
+        "int quorum_other(int n)\n{\n"
+        "    unsigned __int128 wide = (unsigned __int128)n << 70;\n"
+        "    return words[n & 1][0] + (int)(wide / ((unsigned)n | 1))\n"
+        "        + __builtin_popcountll((unsigned)n);\n}\n"
+    )
+    (lab.folder / "quorum.c").write_text(HONEST + more)
+    assert verdict(lab) == ""
+
+
+CALL = "static void f(void) { quorum_other(1); }"
+
+
+@pytest.mark.parametrize(
+    "text, reason",
+    [
+        (f"__attribute__((constructor)) {CALL}", "before or after the program"),
+        (f"__attribute__((destructor)) {CALL}", "before or after the program"),
+        (
+            "static void f(void) { } static void (*r(void))(void) { return f; }\n"
+            'void quorum_i(void) __attribute__((ifunc("r")));',
+            "a symbol of a kind",
+        ),
+        ("__attribute__((weak)) int main(void) { return 0; }", "quorum.c defines main"),
+        ("int quorum_votes;", "keeps quorum_votes in a variable"),
+    ],
+)
+def test_what_words_could_hide_the_linker_sees(lab: labs.Lab, text: str, reason: str) -> None:
+    (lab.folder / "quorum.c").write_text(f"{HONEST}{text}\n")
+    with pytest.raises(sandbox.Refused, match=reason):
+        sandbox.before_it_runs(lab, root_of(lab), compiled(lab))
+
+
 @pytest.mark.parametrize("name", ["raft.h", "string.h", "checker.h", "sim.s.c", "Quorum.h"])
 def test_a_file_that_is_named_like_anothers_is_refused(lab: labs.Lab, name: str) -> None:
     (lab.folder / name).write_text("\n")
@@ -302,8 +338,14 @@ def test_a_sanitizers_report_names_functions_and_lines_and_nothing_that_changes(
 
 def test_workers_may_be_and_may_write_in_their_own_folder_alone() -> None:
     with tempfile.TemporaryDirectory() as own, tempfile.TemporaryDirectory() as others:
-        os.chmod(others, 0o777)
+        # Without Landlock (an older kernel) being nobody has to do.
+        os.chmod(others, 0o777 if landlock_version() > 0 else 0o755)
         workers_write(pathlib.Path(own), pathlib.Path(others))
+
+
+def landlock_version() -> int:
+    create_ruleset, version = 444, 1
+    return ctypes.CDLL(None).syscall(create_ruleset, None, 0, version)
 
 
 def workers_write(own: pathlib.Path, others: pathlib.Path) -> None:
@@ -377,3 +419,13 @@ def test_a_submission_is_found_flat_or_in_a_tree_and_links_are_left_out(
         there = sorted(path.name for path in (stage / "labs/1-quorum").iterdir())
         assert there == ["lab.toml", "quorum.c"]
         assert (stage / "labs/1-quorum/quorum.c").read_text() == f"int mine{number};\n"
+
+
+def test_a_machine_on_which_nothing_can_be_confined_is_no_students_fault(
+    fence: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    assert sandbox.fence_problem(fence) == ""
+    broken = tmp_path / "confine"
+    broken.write_text("#!/bin/sh\necho 'confine: no filter of system calls' >&2\nexit 125\n")
+    broken.chmod(0o755)
+    assert "no filter of system calls" in sandbox.fence_problem(broken)
