@@ -332,7 +332,7 @@ enum raft_status install_snapshot_taken(struct raft *raft, raft_index index,
 {
     // BEGIN SOLUTION lab4: IS-5
     raft_term term;
-    if (index > raft->last_applied || index <= raft->snapshot_index ||
+    if (index > raft->last_applied || index < raft->snapshot_index ||
         !log_term(&raft->log, index, &term))
         return RAFT_INVALID;
     note_newest(raft, index);

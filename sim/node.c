@@ -91,7 +91,8 @@ static void observe_step(void *context, const struct raft *raft,
 
     if (checker_is_on(world->checker))
         step.broken = raft_check(raft);
-    node->snapshots_taken += event->type == RAFT_EVENT_SNAPSHOT_TAKEN;
+    node->snapshots_taken += event->type == RAFT_EVENT_SNAPSHOT_TAKEN &&
+                             event->snapshot_taken.index > node->view.snapshot_index;
     if (world->ndjson.file != NULL) {
         struct raft_view before = node->view;
 

@@ -3,6 +3,8 @@
 #include "sim/churn.h"
 #include "sim/history/linearize_explain.h"
 #include "sim/json.h"
+#include "sim/node.h"
+#include "sim/node_crash.h"
 #include "sim/run_core.h"
 #include "sim/run_settings.h"
 
@@ -28,6 +30,11 @@ void run_options_default(struct run_options *options)
                                     .spares = RUN_DRAWN,
                                     .lease = RUN_DRAWN,
                                     .drift = RUN_DRAWN};
+}
+
+static bool stands_still(const struct world *world)
+{
+    return world_violated(world) || world->halted;
 }
 
 // ---- coming to rest -------------------------------------------------------------
@@ -93,6 +100,21 @@ void run_probe(struct world *world)
                     PROBE_TIMEOUTS);
 }
 
+// What the disks hold is seen only by who starts from them: each node does, once more,
+// and the checker compares.
+static void start_anew(struct world *world)
+{
+    for (raft_id id = 1; id <= world->config.node_count && !stands_still(world); id++) {
+        struct node *node = &world->nodes[id];
+
+        if (!node->up)
+            continue;
+        trace_note(&world->trace, world->now_us, "n%" PRIu32 " starts anew", id);
+        node_crash(node, SIM_DISK_LOSE_ALL);
+        node_start(node);
+    }
+}
+
 static void judge(const struct world *world, struct linearize_result *result)
 {
     struct linearize_limits limits;
@@ -150,11 +172,6 @@ struct world *run_open(const struct run_options *options, struct run_result *res
     return world;
 }
 
-static bool stands_still(const struct world *world)
-{
-    return world_violated(world) || world->halted;
-}
-
 void run_finish(struct world *world, const struct run_options *options,
                 struct run_result *result)
 {
@@ -168,6 +185,7 @@ void run_finish(struct world *world, const struct run_options *options,
         result->settle_ms = world_now_ms(world) - from_ms;
         if (!stands_still(world))
             run_probe(world);
+        start_anew(world);
     }
     if (!stands_still(world) && !options->unchecked)
         result->verdict = run_linearize(world);

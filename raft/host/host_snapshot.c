@@ -171,12 +171,21 @@ static void prune(struct host *host, const struct host_io *io)
         host_stop(host, "an old snapshot cannot be removed", status);
 }
 
+static void tell_taken(struct host *host, const struct host_io *io, raft_index index)
+{
+    uint64_t tail =
+        least(host->config.snapshot_tail_entries, host->config.raft.log_entries_max);
+    struct raft_event event = {.type = RAFT_EVENT_SNAPSHOT_TAKEN};
+    event.snapshot_taken.index = index;
+    event.snapshot_taken.keep_from = index + 1 > tail ? index + 1 - tail : 1;
+    struct raft_output output;
+    host_deliver(host, io, &event, &output);
+}
+
 static void end_taking(struct host *host, const struct host_io *io)
 {
     struct host_taking *taking = &host->taking;
     raft_index index = taking->meta.last_included_index;
-    uint64_t tail =
-        least(host->config.snapshot_tail_entries, host->config.raft.log_entries_max);
     struct snapshot_kept kept = {.index = index,
                                  .term = taking->meta.last_included_term,
                                  .size = taking->aside.size,
@@ -184,11 +193,7 @@ static void end_taking(struct host *host, const struct host_io *io)
     taking->aside.state = SNAPSHOT_ASIDE_NONE;
     host->counters.snapshots_taken++;
     put_on_shelf(host, &kept);
-    struct raft_event event = {.type = RAFT_EVENT_SNAPSHOT_TAKEN};
-    event.snapshot_taken.index = index;
-    event.snapshot_taken.keep_from = index + 1 > tail ? index + 1 - tail : 1;
-    struct raft_output output;
-    host_deliver(host, io, &event, &output);
+    tell_taken(host, io, index);
 }
 
 // ---- what grows aside, one's own or another's -----------------------------------
@@ -348,8 +353,18 @@ static void end_receiving(struct host *host, const struct host_io *io)
     receiving->checked = false;
     receiving->checking = false;
     put_on_shelf(host, &kept);
+    host->compacting = true;
     if (!host->stopped)
         tell_core(host, io, false);
+}
+
+// A snapshot that came while the log went on by itself is as good as one of the own
+// state, once that is as far: else a log that is full would wait for the next one, and
+// that for entries which the log has no room for.
+static bool may_compact(const struct host *host)
+{
+    return host->compacting && host->applied == 0 && !host->restoring.underway &&
+           host->applied_index >= host->shelf.kept[0].index;
 }
 
 // ---- restoring one --------------------------------------------------------------
@@ -453,6 +468,7 @@ static bool has_work(const struct host *host)
     const struct snapshot_aside *taking = &host->taking.aside;
     const struct snapshot_aside *receiving = &host->receiving.aside;
     return host->receiving.failed || host->restoring.underway || host->pruning ||
+           may_compact(host) ||
            (taking->state == SNAPSHOT_ASIDE_GROWS &&
             !snapshot_aside_is_behind(taking)) ||
            taking->state == SNAPSHOT_ASIDE_DURABLE ||
@@ -512,6 +528,10 @@ void host_snapshot_work(struct host *host, const struct host_io *io)
     work_on_taking(host, io);
     if (!host->stopped)
         work_on_receiving(host, io);
+    if (!host->stopped && may_compact(host)) {
+        host->compacting = false;
+        tell_taken(host, io, host->shelf.kept[0].index);
+    }
     if (!host->stopped && host->pruning)
         prune(host, io);
 }

@@ -83,6 +83,7 @@ struct host {
     bool can_snapshot;     // the state machine can
     bool snapshot_asked;
     bool pruning;               // older snapshots may be there
+    bool compacting;            // a snapshot came that the log has not made room behind
     uint64_t snapshot_retry_ms; // not before
     raft_index applied_index;   // the newest entry that the state machine has
     uint64_t applied_bytes;     // of entries since the last snapshot

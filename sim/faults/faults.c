@@ -22,6 +22,8 @@ enum {
     AGAIN_PPM = 800000,
     LATE_ORDER_PPM = 300000,
     BUSY_PPM = 500000,
+    ALONE_PPM = 500000,
+    REBOOT_PPM = 300000, // so many are switched off soon after there is space again
 };
 
 static const char *const fault_texts[FAULT_COUNT] = {
@@ -240,6 +242,7 @@ static void strike_disk(struct world *world, enum fault fault)
 {
     bool busy = random_chance(&world->faults.random, BUSY_PPM);
     raft_id id = busy ? draw_busy_disk(world) : faults_draw_node(world);
+    bool alone = random_chance(&world->faults.random, ALONE_PPM);
     struct random *random = &world->faults.random;
 
     if (fault == FAULT_DISK)
@@ -247,6 +250,9 @@ static void strike_disk(struct world *world, enum fault fault)
     else
         faults_disks_damage(&world->nodes[id], random);
     faults_linger(world, fault, id, DISK_US_MEAN);
+    // What it cannot write is what others will replace.
+    if (alone && fault == FAULT_DISK && world->config.theme == WORLD_FULL_DISKS)
+        faults_network_isolate(world, id);
 }
 
 // One change, and more before anybody can know what became of it.
@@ -328,6 +334,16 @@ void faults_crash_now(struct world *world, raft_id id)
 
 // ---- healing --------------------------------------------------------------------
 
+static void heal_disk(struct world *world, struct node *node)
+{
+    bool reboots = random_chance(&world->faults.random, REBOOT_PPM);
+    bool full = node->disk_full;
+
+    faults_disks_heal(node);
+    if (full && reboots && node->up)
+        node->crash_at_write = true;
+}
+
 static void undo(struct world *world, enum fault fault, raft_id id,
                  uint64_t incarnation)
 {
@@ -341,7 +357,7 @@ static void undo(struct world *world, enum fault fault, raft_id id,
         break;
     case FAULT_DISK:
     case FAULT_DAMAGE:
-        faults_disks_heal(&world->nodes[id]);
+        heal_disk(world, &world->nodes[id]);
         break;
     case FAULT_MEMBERS:
         strike_members(world);

@@ -242,7 +242,7 @@ void faults_disks_strike(struct node *node, struct random *random)
     uint64_t most = random_below(random, 2) == 0 ? ROOM_BYTES_LITTLE : ROOM_BYTES_MAX;
     uint64_t room = random_below(random, most);
     uint32_t effects = (uint32_t)random_between(random, 1, FILL_EFFECTS_MAX);
-    bool waits = random_chance(random, 500000);
+    uint64_t when = random_below(random, 3);
 
     if (node->world->config.theme == WORLD_FULL_DISKS)
         how = 3;
@@ -255,8 +255,9 @@ void faults_disks_strike(struct node *node, struct random *random)
         world_tell_command(node->world, node->id, "disk %" PRIu32 " fail sync",
                            node->id);
         sim_disk_fail_syncs(node->disk, 1);
-    } else if (waits) {
-        node->fill_waits = effects;
+    } else if (when > 0) {
+        node->fill_waits = when == 1 ? effects : 4 * effects;
+        node->fill_counts = when == 2; // else only behind a chunk
     } else {
         fill(node, room);
     }

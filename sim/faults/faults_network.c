@@ -73,6 +73,13 @@ static void strike_partition(struct world *world)
     faults_linger(world, FAULT_PARTITION, 0, PARTITION_US_MEAN);
 }
 
+void faults_network_isolate(struct world *world, raft_id id)
+{
+    split(world, 1u << id);
+    trace_note(&world->trace, world->now_us, "n%" PRIu32 " is alone", id);
+    faults_linger(world, FAULT_PARTITION, 0, PARTITION_US_MEAN);
+}
+
 static void strike_oneway(struct world *world)
 {
     raft_id victim = faults_draw_node(world);

@@ -510,6 +510,53 @@ TEST(a_snapshot_that_comes_late_changes_nothing)
     check_caught_up();
 }
 
+// An entry of the snapshot's last term, as another way of getting there.
+static void receive_entry(raft_index index, raft_term prev_term, raft_term term)
+{
+    struct raft_entry entry = {.index = index, .term = term, .type = RAFT_ENTRY_NOOP};
+    struct raft_message message = {.type = RAFT_APPEND_ENTRIES};
+    message.from = node_view(leader).id;
+    message.to = node_view(behind).id;
+    message.term = node_view(leader).current_term;
+    message.append_entries.prev_log_index = index - 1;
+    message.append_entries.prev_log_term = prev_term;
+    message.append_entries.entries = &entry;
+    message.append_entries.count = 1;
+    host_receive(behind->host, &behind->io, cluster.now_ms, &message);
+}
+
+// Else its log would be full in the end, and no snapshot due that makes room.
+TEST(a_snapshot_that_was_overtaken_by_entries_makes_room_in_the_log)
+{
+    begin(100);
+    leader->cut_off = true;
+    behind->cut_off = false;
+    raft_index last = node_view(leader).snapshot_index;
+    uint64_t size = node_snapshot(leader, last)->size;
+    struct raft_view view = node_view(behind);
+    raft_term term = view.last_term;
+    memset(cluster.hash_at, 0, sizeof cluster.hash_at); // of other entries
+    raft_term new_term = 0;
+    for (uint64_t offset = 0; offset < size; offset += CHUNK_BYTES) {
+        struct raft_message message = chunk_of(leader, behind, offset);
+        new_term = message.install_snapshot.last_included_term;
+        host_receive(behind->host, &behind->io, cluster.now_ms, &message);
+    }
+    for (raft_index i = view.last_index + 1; i <= last; i++) {
+        receive_entry(i, term, new_term);
+        term = new_term;
+    }
+    CHECK_EQ(node_view(behind).first_index, 1);
+    for (int i = 0; i < 400; i++) {
+        while (behind->disk.pending_count > 0)
+            node_end_sync(behind, 0);
+        node_tick(behind);
+    }
+    CHECK_EQ(node_view(behind).last_applied, last);
+    CHECK_EQ(node_view(behind).snapshot_index, last);
+    CHECK_EQ(node_view(behind).first_index, last + 1 - 20);
+}
+
 // All of its checksums are right, but it is not the one that was announced.
 TEST(a_whole_snapshot_that_is_not_the_one_announced_is_refused)
 {
