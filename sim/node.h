@@ -60,10 +60,11 @@ struct node {
     uint32_t effects_left;     // disk calls and sends until it is cut off; 0: it is not
     struct sim_disk *cut_disk; // its disk at that very point; NULL: it was not cut off
     struct node_crash_plan crash_plan; // of the crash that one of these leads to
-    bool damage_waits;         // for a snapshot that arrives, to damage a chunk of it
-    uint32_t fill_waits;       // so many disk calls and sends behind a chunk that has
-    bool fill_counts;          // come (it has) its disk will be full; 0: it will not
-    uint64_t stutter_us;       // it works in bursts, with such pauses; 0: it does not
+    bool damage_waits;   // for a snapshot that arrives, to damage a chunk of it
+    uint32_t fill_waits; // so many disk calls and sends behind a chunk that has
+    bool fill_counts;    // come (it has) its disk will be full; 0: it will not
+    uint64_t fill_room;  // but for so many bytes
+    uint64_t stutter_us; // it works in bursts, with such pauses; 0: it does not
     uint32_t stutters_left;
     int64_t skew_ms;         // of its wall clock
     struct node_clock clock; // its monotonic one

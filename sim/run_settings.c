@@ -191,9 +191,9 @@ static void draw_theme(const struct run_options *options, struct random *random,
     uint32_t chunk_bytes = (uint32_t)random_between(random, 500, 8000);
 
     if (options->fixed_mix || !has(options, FAULT_DISK) ||
-        !has(options, FAULT_SNAPSHOT) || options->perfect_disks || dice >= 12)
+        !has(options, FAULT_SNAPSHOT) || options->perfect_disks || dice >= 16)
         return;
-    config->theme = dice < 6 ? WORLD_FULL_DISKS : WORLD_CATCHING_UP;
+    config->theme = dice < 9 ? WORLD_FULL_DISKS : WORLD_CATCHING_UP;
     config->snapshot_entries = entries;
     config->snapshot_tail_entries = tail;
     config->snapshot_chunk_bytes = chunk_bytes;

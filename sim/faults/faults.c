@@ -242,16 +242,19 @@ static void strike_disk(struct world *world, enum fault fault)
 {
     bool busy = random_chance(&world->faults.random, BUSY_PPM);
     raft_id id = busy ? draw_busy_disk(world) : faults_draw_node(world);
-    bool alone = random_chance(&world->faults.random, ALONE_PPM);
+    bool alone = random_chance(&world->faults.random, ALONE_PPM) &&
+                 fault == FAULT_DISK && world->config.theme == WORLD_FULL_DISKS;
     struct random *random = &world->faults.random;
 
+    if (alone && world_leader(world) != NULL)
+        id = world_leader(world)->id;
     if (fault == FAULT_DISK)
         faults_disks_strike(&world->nodes[id], random);
     else
         faults_disks_damage(&world->nodes[id], random);
     faults_linger(world, fault, id, DISK_US_MEAN);
     // What it cannot write is what others will replace.
-    if (alone && fault == FAULT_DISK && world->config.theme == WORLD_FULL_DISKS)
+    if (alone)
         faults_network_isolate(world, id);
 }
 

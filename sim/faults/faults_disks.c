@@ -11,8 +11,8 @@
 enum {
     ROOM_BYTES_MAX = 6000,
     ROOM_BYTES_LITTLE = 200,
-    FILL_EFFECTS_MAX = 12, // a snapshot that comes in one chunk makes few
-    SECTORS_MAX = 3,       // damaged at once
+    FILL_CALLS_MAX = 12, // a snapshot that comes in one chunk makes few
+    SECTORS_MAX = 3,     // damaged at once
     // More than is ever written while one sync is under way: what lies so far in front
     // of a log's end was on stable storage when something behind it was written.
     LOG_TAIL_BYTES = 32768,
@@ -209,20 +209,17 @@ void faults_disks_damage(struct node *node, struct random *random)
         damage_log(node, random);
 }
 
-static void fill(struct node *node, uint64_t room)
+void faults_disks_fill(struct node *node, uint64_t room)
 {
     struct sim_disk_counters counters;
 
     node->disk_full = true;
-    world_tell_command(node->world, node->id, "disk %" PRIu32 " full %" PRIu64,
-                       node->id, room);
     sim_disk_count(node->disk, &counters);
     sim_disk_set_capacity(node->disk, counters.bytes_used + room);
 }
 
 void faults_disks_fill_received(struct node *node)
 {
-    struct random *random = &node->world->faults.random;
     struct shelf shelf = {0};
 
     if (!node->fill_counts)
@@ -233,16 +230,43 @@ void faults_disks_fill_received(struct node *node)
     node->fill_counts = false;
     trace_note(&node->world->trace, node->world->now_us,
                "the disk of n%" PRIu32 " fills up", node->id);
-    fill(node, random_below(random, ROOM_BYTES_LITTLE));
+    faults_disks_fill(node, node->fill_room);
+}
+
+// At once, or so many disk calls and sends later, also counted only from a snapshot's
+// next chunk on.
+static void strike_full(struct node *node, struct random *random)
+{
+    uint64_t most = random_below(random, 2) == 0 ? ROOM_BYTES_LITTLE : ROOM_BYTES_MAX;
+    uint64_t when = random_below(random, 3);
+    uint64_t room = random_below(random, when == 0 ? most : ROOM_BYTES_LITTLE);
+    uint32_t calls = (uint32_t)random_between(random, 1, FILL_CALLS_MAX);
+    char after[32] = "";
+
+    if (when == 1)
+        calls *= 4;
+    if (when > 0)
+        snprintf(after, sizeof(after), " after %" PRIu32 "%s", calls,
+                 when == 2 ? " received" : "");
+    world_tell_command(node->world, node->id, "disk %" PRIu32 " full %" PRIu64 "%s",
+                       node->id, room, after);
+    if (when == 0)
+        faults_disks_fill(node, room);
+    else
+        faults_disks_fill_later(node, room, calls, when == 2);
+}
+
+void faults_disks_fill_later(struct node *node, uint64_t room, uint32_t calls,
+                             bool received)
+{
+    node->fill_room = room;
+    node->fill_waits = calls;
+    node->fill_counts = !received;
 }
 
 void faults_disks_strike(struct node *node, struct random *random)
 {
     uint64_t how = random_below(random, 4);
-    uint64_t most = random_below(random, 2) == 0 ? ROOM_BYTES_LITTLE : ROOM_BYTES_MAX;
-    uint64_t room = random_below(random, most);
-    uint32_t effects = (uint32_t)random_between(random, 1, FILL_EFFECTS_MAX);
-    uint64_t when = random_below(random, 3);
 
     if (node->world->config.theme == WORLD_FULL_DISKS)
         how = 3;
@@ -255,11 +279,8 @@ void faults_disks_strike(struct node *node, struct random *random)
         world_tell_command(node->world, node->id, "disk %" PRIu32 " fail sync",
                            node->id);
         sim_disk_fail_syncs(node->disk, 1);
-    } else if (when > 0) {
-        node->fill_waits = when == 1 ? effects : 4 * effects;
-        node->fill_counts = when == 2; // else only behind a chunk
     } else {
-        fill(node, room);
+        strike_full(node, random);
     }
 }
 

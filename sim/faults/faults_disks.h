@@ -24,7 +24,13 @@ bool faults_disks_can_bear(struct node *node, const char *name);
 // Damages a chunk of a snapshot that has arrived, if there is one, and waits no longer.
 void faults_disks_damage_received(struct node *node);
 
-// Fills the disk up a little after a chunk of a snapshot has arrived; told of each call.
+// The disk has room for so many bytes more: now, or so many disk calls and sends later,
+// which are counted from the next chunk of a snapshot on where `received` is set.
+void faults_disks_fill(struct node *node, uint64_t room);
+void faults_disks_fill_later(struct node *node, uint64_t room, uint32_t calls,
+                             bool received);
+
+// Told of each call while the disk is to fill up later.
 void faults_disks_fill_received(struct node *node);
 
 // The disk is as new; a host that has stopped is restarted.

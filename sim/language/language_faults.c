@@ -508,10 +508,21 @@ static bool damage_disk(struct language *language, struct node *node)
     return true;
 }
 
+static bool fill_later(struct language *language, struct node *node, uint64_t room)
+{
+    bool received = language->count == 7 && language_is(language, 6, "received");
+    uint64_t calls;
+
+    if (!language_is(language, 4, "after") || (language->count != 6 && !received) ||
+        !options_number(language_word(language, 5), 1, UINT32_MAX, &calls))
+        return language_fail(language, "expected: full BYTES after CALLS [received]");
+    faults_disks_fill_later(node, room, (uint32_t)calls, received);
+    return true;
+}
+
 bool language_faults_disk(struct language *language)
 {
     const char *range = language_value(language, 2, "sync");
-    struct sim_disk_counters counters;
     uint64_t room = 0;
     struct node *node;
 
@@ -542,14 +553,16 @@ bool language_faults_disk(struct language *language)
     } else if (language_is(language, 2, "full")) {
         if (language->count > 3 && !language_number(language, 3, &room))
             return false;
-        node->disk_full = true;
-        sim_disk_count(node->disk, &counters);
-        sim_disk_set_capacity(node->disk, counters.bytes_used + room);
+        if (language->count <= 4)
+            faults_disks_fill(node, room);
+        else if (!fill_later(language, node, room))
+            return false;
     } else if (language_is(language, 2, "lost")) {
         node_lose_disk(node);
     } else if (language_is(language, 2, "ok")) {
         sim_disk_heal(node->disk);
-        node->disk_full = false;
+        node->disk_full = node->fill_counts = false;
+        node->fill_waits = 0;
         node->sync_us_min = language->world->config.sync_us_min;
         node->sync_us_max = language->world->config.sync_us_max;
     } else {
