@@ -160,10 +160,10 @@ TEST(a_vote_is_not_granted_twice_in_a_term)
     node_start(&node, 1, 3);
     node_receive(&node, a_vote_request(2, 1, 1, 0, 0));
     node_receive(&node, a_vote_request(3, 1, 1, 0, 0));
-    CHECK(
-        node_sent(&node, RAFT_REQUEST_VOTE_REPLY, 2)->request_vote_reply.vote_granted);
-    CHECK(
-        !node_sent(&node, RAFT_REQUEST_VOTE_REPLY, 3)->request_vote_reply.vote_granted);
+    CHECK(node_must_send(&node, RAFT_REQUEST_VOTE_REPLY, 2)
+              ->request_vote_reply.vote_granted);
+    CHECK(!node_must_send(&node, RAFT_REQUEST_VOTE_REPLY, 3)
+               ->request_vote_reply.vote_granted);
     CHECK_EQ(node.view.voted_for, 2);
     node_stop(&node);
 }
@@ -189,7 +189,8 @@ TEST(a_vote_request_of_an_older_term_is_refused_with_the_own_term)
     node_init(&node, 1, 3);
     node_boot(&node, (struct raft_hard_state){5, 0}, NULL, 0);
     node_receive(&node, a_vote_request(2, 1, 4, 9, 4));
-    const struct raft_message *reply = node_sent(&node, RAFT_REQUEST_VOTE_REPLY, 2);
+    const struct raft_message *reply =
+        node_must_send(&node, RAFT_REQUEST_VOTE_REPLY, 2);
     CHECK(!reply->request_vote_reply.vote_granted);
     CHECK_EQ(reply->term, 5);
     node_stop(&node);
@@ -213,7 +214,8 @@ TEST(a_vote_goes_only_to_a_log_that_is_at_least_as_up_to_date)
         node_boot(&node, (struct raft_hard_state){3, 0}, TERMS(1, 2, 3), 3);
         node_receive(&node,
                      a_vote_request(2, 1, 5, cases[i].last_index, cases[i].last_term));
-        const struct raft_message *reply = node_sent(&node, RAFT_REQUEST_VOTE_REPLY, 2);
+        const struct raft_message *reply =
+            node_must_send(&node, RAFT_REQUEST_VOTE_REPLY, 2);
         CHECK_EQ(reply->request_vote_reply.vote_granted, cases[i].granted);
         CHECK_EQ(reply->term, 5);
         node_stop(&node);
@@ -270,7 +272,7 @@ TEST(a_new_leader_tells_everyone_at_once)
     node_start(&node, 1, 5);
     node_become_leader(&node);
     for (raft_id to = 2; to <= 5; to++)
-        CHECK_EQ(node_sent(&node, RAFT_APPEND_ENTRIES, to)->term, 1);
+        CHECK_EQ(node_must_send(&node, RAFT_APPEND_ENTRIES, to)->term, 1);
     for (uint32_t i = 0; i < node.view.peer_count; i++) {
         CHECK_EQ(node.view.peers[i].next_index, 1); // the log was empty then
         CHECK_EQ(node.view.peers[i].match_index, 0);

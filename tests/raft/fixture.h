@@ -334,6 +334,17 @@ node_sent(const struct node *node, enum raft_message_type type, raft_id to)
     return NULL;
 }
 
+// The same, which there has to be.
+static UNUSED const struct raft_message *
+node_must_send(const struct node *node, enum raft_message_type type, raft_id to)
+{
+    const struct raft_message *message = node_sent(node, type, to);
+    if (message == NULL)
+        test_fail(__FILE__, __LINE__, "node %u sent node %u no message of type %d",
+                  node->config.id, to, type);
+    return message;
+}
+
 static UNUSED const struct raft_message *
 node_last_sent(const struct node *node, enum raft_message_type type, raft_id to)
 {

@@ -46,7 +46,7 @@ TEST(only_the_leader_of_the_own_term_puts_a_campaign_off)
     node_receive(&node, an_append(3, 1, 4, 0, 0, 0, NULL));
     CHECK_EQ(node.output.deadline_ms, deadline_ms);
     CHECK_EQ(node.view.leader_id, 2);
-    CHECK_EQ(node_sent(&node, RAFT_APPEND_ENTRIES_REPLY, 3)->term, 5);
+    CHECK_EQ(node_must_send(&node, RAFT_APPEND_ENTRIES_REPLY, 3)->term, 5);
     node_stop(&node);
 }
 

@@ -86,7 +86,8 @@ TEST(a_request_of_a_higher_term_is_granted_in_any_role)
         CHECK_EQ(node.view.role, RAFT_FOLLOWER);
         CHECK_EQ(node.view.current_term, 7);
         CHECK_EQ(node.view.voted_for, 3);
-        const struct raft_message *reply = node_sent(&node, RAFT_REQUEST_VOTE_REPLY, 3);
+        const struct raft_message *reply =
+            node_must_send(&node, RAFT_REQUEST_VOTE_REPLY, 3);
         CHECK(reply->request_vote_reply.vote_granted);
         CHECK_EQ(reply->term, 7);
         node_stop(&node);
