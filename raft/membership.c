@@ -13,7 +13,7 @@ enum { SLOTS_FOR_NOOPS = 8 };
 
 // ---- what is in use -------------------------------------------------------------
 
-// BEGIN SOLUTION lab6: CAND-2
+// BEGIN SOLUTION lab6: section 6
 static bool counts_in(const struct raft *raft,
                       const struct raft_configuration *configuration)
 {
@@ -24,7 +24,7 @@ static bool counts_in(const struct raft *raft,
 
 bool membership_counts(const struct raft *raft)
 {
-    // BEGIN SOLUTION lab6: CAND-2, LEAD-4
+    // BEGIN SOLUTION lab6: section 6
     return counts_in(raft, &raft->configuration);
     // END SOLUTION
 }
@@ -69,7 +69,7 @@ static bool is_preferred(const struct raft *raft)
 // may have been truncated.
 static bool counted_before(const struct raft *raft, raft_index index)
 {
-    // BEGIN SOLUTION lab6: AE-3
+    // BEGIN SOLUTION lab6: dissertation 4.2.2
     if (index <= raft->log.base_index)
         return false;
     struct raft_configuration before;
@@ -101,7 +101,7 @@ void membership_start(struct raft *raft, const struct raft_configuration *config
 
 void membership_entry_added(struct raft *raft, const struct raft_entry *entry)
 {
-    // BEGIN SOLUTION lab6: AE-4
+    // BEGIN SOLUTION lab6: section 6
     struct raft_configuration configuration;
     bool good = raft_configuration_decode(entry->data, entry->size, &configuration);
     assert(good);
@@ -113,7 +113,7 @@ void membership_entry_added(struct raft *raft, const struct raft_entry *entry)
 raft_index membership_at(const struct raft *raft, raft_index index,
                          struct raft_configuration *configuration)
 {
-    // BEGIN SOLUTION lab6: AE-3
+    // BEGIN SOLUTION lab6: section 6
     if (index >= raft->configuration_index) {
         *configuration = raft->configuration;
         return raft->configuration_index;
@@ -134,7 +134,7 @@ raft_index membership_at(const struct raft *raft, raft_index index,
 
 void membership_entries_dropped(struct raft *raft, raft_index index)
 {
-    // BEGIN SOLUTION lab6: AE-3
+    // BEGIN SOLUTION lab6: section 6, AE-3
     if (raft->configuration_index < index)
         return;
     struct raft_configuration before;
@@ -158,7 +158,7 @@ void membership_compact(struct raft *raft, raft_index index)
 
 bool membership_may_campaign(const struct raft *raft)
 {
-    // BEGIN SOLUTION lab6: FOL-2
+    // BEGIN SOLUTION lab6: dissertation 4.2.2
     return membership_counts(raft) ||
            (raft->leaving && raft->configuration_index > raft->commit_index);
     // END SOLUTION
@@ -186,7 +186,7 @@ uint64_t membership_quorum(const struct raft *raft,
 
 // ---- changes, as leader ---------------------------------------------------------
 
-// BEGIN SOLUTION lab6: LEAD-4
+// BEGIN SOLUTION lab6: dissertation 4.1
 static bool may_change(const struct raft *raft, enum raft_status *status)
 {
     if (raft->commit_index < raft->term_start_index)
@@ -218,7 +218,7 @@ static enum raft_status append(struct raft *raft,
     return RAFT_OK;
 }
 
-// BEGIN SOLUTION lab6: LEAD-2
+// BEGIN SOLUTION lab6: dissertation 4.2.1
 // A voter that lacks much of the log would hold up every commit that needs it.
 static bool new_voters_have_caught_up(struct raft *raft,
                                       const struct raft_configuration *next)
@@ -242,7 +242,7 @@ static bool new_voters_have_caught_up(struct raft *raft,
 enum raft_status membership_change(struct raft *raft, const struct raft_member *members,
                                    uint32_t count, struct raft_output *output)
 {
-    // BEGIN SOLUTION lab6: LEAD-2
+    // BEGIN SOLUTION lab6: section 6, dissertation 4.1
     enum raft_status status;
     if (raft->role != RAFT_LEADER)
         return RAFT_NOT_LEADER;
@@ -276,7 +276,7 @@ enum raft_status membership_change(struct raft *raft, const struct raft_member *
     // END SOLUTION
 }
 
-// BEGIN SOLUTION lab6: LEAD-2
+// BEGIN SOLUTION lab6: dissertation 4.2.1
 static const struct raft_member *ready_to_vote(const struct raft *raft)
 {
     for (uint32_t i = 0; i < raft->configuration.count; i++) {
@@ -291,7 +291,7 @@ static const struct raft_member *ready_to_vote(const struct raft *raft)
 
 void membership_advance(struct raft *raft, struct raft_output *output)
 {
-    // BEGIN SOLUTION lab6: LEAD-4
+    // BEGIN SOLUTION lab6: dissertation 4.2.1 and 4.3
     if (!raft->moves || raft->commit_index < raft->configuration_index ||
         raft->commit_index < raft->term_start_index)
         return;
@@ -322,7 +322,7 @@ void membership_advance(struct raft *raft, struct raft_output *output)
 
 void membership_step_down(struct raft *raft, struct raft_output *output)
 {
-    // BEGIN SOLUTION lab6: LEAD-4
+    // BEGIN SOLUTION lab6: dissertation 4.2.2
     // Whoever it was that removed it: the newest may be another change since.
     if (membership_counts(raft) || raft->commit_index < raft->configuration_index)
         return;

@@ -2,7 +2,7 @@
 
 #include "raft/configuration.h"
 
-// BEGIN SOLUTION lab6: CAND-2, LEAD-4
+// BEGIN SOLUTION lab6: section 6, CAND-2, LEAD-4
 // The value that a majority of those who count has reached; UINT64_MAX of no one.
 static uint64_t majority_value(const struct raft_configuration *configuration,
                                const uint64_t values[RAFT_MEMBERS_MAX], uint32_t roles)
@@ -24,7 +24,7 @@ static uint64_t majority_value(const struct raft_configuration *configuration,
 uint64_t quorum_value(const struct raft_configuration *configuration,
                       const uint64_t values[RAFT_MEMBERS_MAX])
 {
-    // BEGIN SOLUTION lab6: CAND-2, LEAD-4
+    // BEGIN SOLUTION lab6: section 6, CAND-2, LEAD-4
     uint64_t in_new = majority_value(configuration, values, CONFIGURATION_NEW_VOTERS);
     uint64_t in_old = majority_value(configuration, values, CONFIGURATION_OLD_VOTERS);
     if (in_new == UINT64_MAX) // nobody votes, so nothing is agreed

@@ -40,6 +40,7 @@ static void start_joint(struct node *node)
     node_forget_sent(node);
 }
 
+// LAB 6 step 6, 1 point: changes-of-members LEAD-4
 TEST(a_joint_configuration_needs_both_majorities)
 {
     struct node node;
@@ -62,6 +63,7 @@ TEST(a_joint_configuration_needs_both_majorities)
 }
 
 // Bug 50: it is left once, whatever stands behind it.
+// LAB 6 step 6, 1 point: changes-of-members
 TEST(a_joint_configuration_is_left_once_when_it_is_committed)
 {
     struct node node;
@@ -100,6 +102,7 @@ static struct raft_configuration joint_configuration(void)
 }
 
 // Bug 50: its leader died between the two entries.
+// LAB 6 step 6, 1 point: changes-of-members
 TEST(a_new_leader_leaves_the_joint_configuration_that_it_inherited)
 {
     struct node node;
@@ -125,6 +128,7 @@ TEST(a_new_leader_leaves_the_joint_configuration_that_it_inherited)
 }
 
 // Bug 50: nor does it leave it again.
+// LAB 6 step 6, 1 point: changes-of-members
 TEST(a_new_leader_with_both_entries_in_its_log_adds_none)
 {
     struct node node;

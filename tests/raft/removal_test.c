@@ -18,6 +18,7 @@ static void start_leader(struct node *node, uint32_t count)
 }
 
 // Bug 48: it manages the cluster until then, and does not count itself.
+// LAB 6 step 5, 1 point: changes-of-members LEAD-4
 TEST(a_leader_that_is_removed_leads_until_the_others_have_committed_it)
 {
     struct node node;
@@ -33,7 +34,6 @@ TEST(a_leader_that_is_removed_leads_until_the_others_have_committed_it)
     node_receive(&node, an_ack(3, 1, 1, 2));
     CHECK_EQ(node.view.commit_index, 2);
     CHECK_EQ(node.view.role, RAFT_FOLLOWER);
-    CHECK(node_sent(&node, RAFT_TIMEOUT_NOW, 0) != NULL);
     for (int i = 0; i < 3; i++)
         node_time_out(&node);
     CHECK_EQ(node.view.role, RAFT_FOLLOWER);
@@ -41,6 +41,20 @@ TEST(a_leader_that_is_removed_leads_until_the_others_have_committed_it)
     node_stop(&node);
 }
 
+// Dissertation 4.2.2: so that nobody has to wait for an election timeout.
+TEST(a_leader_that_is_removed_hands_over)
+{
+    struct node node;
+    start_leader(&node, 3);
+    node_change(&node, 1, RAFT_REMOVED);
+    node_receive(&node, an_ack(2, 1, 1, 2));
+    CHECK(node_sent(&node, RAFT_TIMEOUT_NOW, 0) == NULL);
+    node_receive(&node, an_ack(3, 1, 1, 2));
+    CHECK(node_sent(&node, RAFT_TIMEOUT_NOW, 0) != NULL);
+    node_stop(&node);
+}
+
+// LAB 6 step 5, 1 point: changes-of-members learners
 TEST(a_leader_that_becomes_a_learner_steps_down_as_well)
 {
     struct node node;
@@ -54,6 +68,7 @@ TEST(a_leader_that_becomes_a_learner_steps_down_as_well)
 }
 
 // Dissertation 4.2.2: the others may need what it has.
+// LAB 6 step 5, 1 point: changes-of-members FOL-2
 TEST(who_is_removed_may_be_elected_while_that_is_not_known_to_be_committed)
 {
     struct node node;
@@ -79,6 +94,7 @@ TEST(who_is_removed_may_be_elected_while_that_is_not_known_to_be_committed)
 }
 
 // It was never a voter of what is in use now.
+// LAB 6 step 5, 1 point: learners AE-3
 TEST(a_learner_whose_promotion_is_truncated_does_not_campaign)
 {
     struct node node;
@@ -123,6 +139,7 @@ static void remove_the_leader(uint32_t count, uint32_t drop_percent, uint64_t se
 }
 
 // Bug 48.
+// LAB 6 step 5, 1 point: changes-of-members
 TEST(a_leader_can_be_removed_from_clusters_of_two_to_five_over_a_lossy_network)
 {
     for (uint32_t count = 2; count <= 5; count++) {
