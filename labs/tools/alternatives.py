@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 
 import lab as labs
 import skeleton
+import staging
 
 FOLDER = labs.ROOT / "labs" / "alternatives"
 SECONDS_MAX = 1200
@@ -58,6 +59,7 @@ class Alternative:
                 raise Broken(f"in {change['file']} this does not stand once:\n{change['find']}")
             texts[change["file"]] = text.replace(change["find"], change["replace"])
         written = {pathlib.PurePath(file).name: text for file, text in texts.items()}
+        written |= {name: lab.solution(name).read_text(encoding="utf-8") for name in lab.start}
         return written | {file["name"]: file["text"] for file in self.file}
 
 
@@ -89,8 +91,9 @@ def copy_tree(to: pathlib.Path) -> None:
 
 def judge(alternative: Alternative, tree: pathlib.Path) -> str:
     """Nothing, or why it has not reached full points."""
-    folder = tree / labs.numbered(alternative.lab).folder.relative_to(labs.ROOT)
-    for path in [*folder.glob("*.c"), *folder.glob("*.h")]:
+    lab = labs.numbered(alternative.lab)
+    folder = tree / lab.folder.relative_to(labs.ROOT)
+    for path in staging.handed_in(lab, folder):
         path.unlink()
     try:
         for name, text in alternative.texts().items():

@@ -85,7 +85,7 @@ def test_is_wanted(name: str, number: int) -> bool:
 def lab_file_is_wanted(name: str, number: int) -> bool:
     lab = re.match(r"labs/(\d)-[^/]+/(.+)", name)
     if lab:
-        return int(lab.group(1)) <= number and not lab.group(2).startswith("before/")
+        return int(lab.group(1)) <= number and not lab.group(2).startswith(("before/", "solution/"))
     return name.startswith(("labs/tools/", "labs/autograder/", "labs/todo.")) or name == "labs/README.md"
 
 

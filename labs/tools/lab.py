@@ -4,6 +4,8 @@ A lab is a folder labs/N-name with a lab.toml:
 
     title    a few words
     files    the files of the reference that a student writes, from the project's root
+    start    names of what else a student writes (answers.txt, some.scenario): it begins
+             as a copy of labs/N-name/start/, and labs/N-name/solution/ has it solved
     minutes  how long it takes, about
     [steps]  number of a step -> its title
     [hints]  number of a step -> what to tell who fails there first"""
@@ -16,10 +18,11 @@ import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 LABS = ROOT / "labs"
+START_SUFFIXES = (".txt", ".scenario")  # which nothing compiles or imports
 
 
 class Unknown(Exception):
-    """There is no such lab; the text says which there are."""
+    """There is no such lab, or what it asks for; the text says so."""
 
 
 @dataclasses.dataclass
@@ -28,6 +31,7 @@ class Lab:
     folder: pathlib.Path
     title: str
     files: list[str]
+    start: list[str] = dataclasses.field(default_factory=list)
     minutes: int = 0
     steps: dict[str, str] = dataclasses.field(default_factory=dict)
     hints: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -40,6 +44,14 @@ class Lab:
         """What stands in the place of `file` for those who have not taken this lab."""
         return self.folder / "before" / pathlib.PurePath(file).name
 
+    def template(self, name: str) -> pathlib.Path:
+        """What `make labN` begins that file of `start` with."""
+        return self.folder / "start" / name
+
+    def solution(self, name: str) -> pathlib.Path:
+        """That file of `start` as the project itself would hand it in."""
+        return self.folder / "solution" / name
+
     def written(self) -> list[pathlib.Path]:
         """The student's own files, as they are now."""
         return sorted(p for s in ("*.c", "*.h") for p in self.folder.glob(s))
@@ -47,6 +59,9 @@ class Lab:
 
 def load(folder: pathlib.Path) -> Lab:
     fields = tomllib.loads((folder / "lab.toml").read_text(encoding="utf-8"))
+    for name in fields.get("start", []):
+        if pathlib.PurePath(name).name != name or not name.endswith(START_SUFFIXES):
+            raise Unknown(f"{folder.name}/lab.toml: start takes no {name}")
     return Lab(number=int(folder.name.split("-")[0]), folder=folder, **fields)
 
 

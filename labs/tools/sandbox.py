@@ -129,6 +129,11 @@ def judge_files(lab: labs.Lab, root: pathlib.Path) -> Iterator[str]:
             yield f"{path.name}: a name is of letters, digits and _"
         else:
             yield from judge_includes(path, lab, root)
+    for path in (lab.folder / name for name in lab.start):
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            yield f"{path.name} is a link or no file"
+        elif path.exists() and path.stat().st_size > SIZE_MAX:
+            yield f"{path.name} has more than {SIZE_MAX // 1024} KiB"
 
 
 def judge_includes(path: pathlib.Path, lab: labs.Lab, root: pathlib.Path) -> Iterator[str]:

@@ -10,7 +10,8 @@ The reference is the one source. What is to be written stands in it between the 
     // END SOLUTION
 
 either around the whole body of a function, for which the skeleton says what is missing,
-or around whole static functions, which the skeleton leaves out. A file serves one lab."""
+or around whole static functions, which the skeleton leaves out. A file serves one lab.
+What a lab names as `start` is no source, and is copied as it stands in labs/*/start."""
 
 from __future__ import annotations
 
@@ -129,16 +130,26 @@ def skeleton(text: str, name: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def begun(lab: labs.Lab) -> dict[str, str]:
+    """name -> text of a lab's files as a student finds them at first."""
+    texts = {}
+    for file in lab.files:
+        text = (labs.ROOT / file).read_text(encoding="utf-8")
+        texts[pathlib.PurePath(file).name] = skeleton(text, file)
+    for name in lab.start:
+        texts[name] = lab.template(name).read_text(encoding="utf-8")
+    return texts
+
+
 def write(lab: labs.Lab, folder: pathlib.Path) -> list[tuple[pathlib.Path, bool]]:
     """(file, whether it was written): what is there already is left as it is."""
     told = []
-    for file in lab.files:
-        path = folder / pathlib.PurePath(file).name
+    for name, text in begun(lab).items():
+        path = folder / name
         there = path.exists()
         if not there:
             folder.mkdir(parents=True, exist_ok=True)
-            text = (labs.ROOT / file).read_text(encoding="utf-8")
-            path.write_text(skeleton(text, file), encoding="utf-8")
+            path.write_text(text, encoding="utf-8")
         told.append((path, not there))
     return told
 

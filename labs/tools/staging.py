@@ -111,22 +111,27 @@ def lay_out(root: pathlib.Path, folder: pathlib.Path) -> None:
             (folder / name).unlink()
 
 
+def handed_in(lab: labs.Lab, folder: pathlib.Path) -> list[pathlib.Path]:
+    """What of that folder may be the student's."""
+    paths = sorted(folder.iterdir())
+    return [path for path in paths if path.suffix in (".c", ".h") or path.name in lab.start]
+
+
 def hand_in(lab: labs.Lab, submission: pathlib.Path, folder: pathlib.Path) -> None:
     """The student's files of a lab: they lie flat in the submission, or in a tree like
     this one. Links are left where they are."""
     name = lab.folder.name
     places = [submission / "labs" / name, submission / name, submission]
-    found = next((place for place in places if place.is_dir() and list(place.glob("*.c"))), None)
+    found = next((p for p in places if p.is_dir() and any(handed_in(lab, p))), None)
     to = folder / "labs" / name
     wanted = {
         path.name: path.read_bytes()
-        for path in sorted(found.iterdir() if found else ())
-        if path.suffix in (".c", ".h") and path.is_file() and not path.is_symlink()
-        and path.stat().st_size <= FILE_BYTES_MAX
-    }  # fmt: skip
+        for path in (handed_in(lab, found) if found else ())
+        if path.is_file() and not path.is_symlink() and path.stat().st_size <= FILE_BYTES_MAX
+    }
     for file, data in wanted.items():
         put(to / file, data)
-    for path in to.glob("*.[ch]"):
+    for path in handed_in(lab, to) if to.is_dir() else ():
         if path.name not in wanted:
             path.unlink()
 

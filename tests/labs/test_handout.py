@@ -62,11 +62,19 @@ def test_nothing_that_gives_solutions_away_is_in_the_archive(handed_out) -> None
     lab, files = handed_out
     for name, data in files.items():
         assert not name.startswith((".git/", "labs/mutants/", "labs/alternatives/")), name
-        assert "/before/" not in name and not name.startswith("docs/bug"), name
+        assert "/before/" not in name and "/solution/" not in name, name
+        assert not name.startswith("docs/bug"), name
         later = re.match(r"(?:labs/(\d)-|tests/labs/lab(\d)/)", name)
         assert later is None or int(later.group(1) or later.group(2)) <= lab.number, name
         if name.endswith((".c", ".h")):
             assert b"SOLUTION" not in data, name
+
+
+def test_what_a_lab_begins_with_is_in_the_archive(handed_out) -> None:
+    lab, files = handed_out
+    folder = lab.folder.relative_to(labs.ROOT)
+    for name in lab.start:
+        assert files[f"{folder}/start/{name}"] == lab.template(name).read_bytes()
 
 
 def test_the_archive_knows_what_was_handed_out(handed_out) -> None:

@@ -421,6 +421,27 @@ def test_a_submission_is_found_flat_or_in_a_tree_and_links_are_left_out(
         assert (stage / "labs/1-quorum/quorum.c").read_text() == f"int mine{number};\n"
 
 
+def test_what_a_lab_begins_with_besides_sources_is_the_students_too(
+    archive: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    lab = labs.load(archive / "labs" / "1-quorum")
+    lab.files, lab.start = [], ["answers.txt", "cut.scenario"]
+    submission, stage = tmp_path / "submission", tmp_path / "stage"
+    submission.mkdir()
+    (submission / "answers.txt").write_text("three\n")
+    (submission / "cut.scenario").symlink_to("/etc/passwd")
+    staging.lay_out(archive, stage)
+    for name in ("cut.scenario", "other.scenario"):
+        (stage / "labs/1-quorum" / name).write_text("of somebody before\n")
+    staging.hand_in(lab, submission, stage)
+    there = sorted(path.name for path in (stage / "labs/1-quorum").iterdir())
+    assert there == ["answers.txt", "lab.toml", "other.scenario"]
+    assert (stage / "labs/1-quorum/answers.txt").read_text() == "three\n"
+    lab.folder.joinpath("cut.scenario").symlink_to("/etc/passwd")
+    problems = list(sandbox.judge_files(lab, archive))
+    assert problems == ["cut.scenario is a link or no file"]
+
+
 def test_a_machine_on_which_nothing_can_be_confined_is_no_students_fault(
     fence: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:

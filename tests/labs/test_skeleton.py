@@ -80,7 +80,7 @@ def test_marks_that_are_wrong_are_refused_with_their_line(find, replace, problem
 
 
 def test_what_is_written_is_never_overwritten(tmp_path: pathlib.Path) -> None:
-    lab = EVERY[0] if EVERY[0].files else EVERY[1]
+    lab = next(lab for lab in EVERY if lab.files)
     first = skeleton.write(lab, tmp_path)
     assert all(written for _, written in first)
     first[0][0].write_text("mine")
@@ -88,6 +88,31 @@ def test_what_is_written_is_never_overwritten(tmp_path: pathlib.Path) -> None:
     again = skeleton.write(lab, tmp_path)
     assert first[0][0].read_text() == ("mine" if len(first) > 1 else again[0][0].read_text())
     assert [written for _, written in again] == [n == len(again) - 1 for n in range(len(again))]
+
+
+def test_what_a_lab_begins_with_besides_sources_is_copied(tmp_path: pathlib.Path) -> None:
+    folder = tmp_path / "0-small"
+    (folder / "start").mkdir(parents=True)
+    (folder / "start" / "answers.txt").write_text("1. ?\n")
+    (folder / "lab.toml").write_text('title = "Small"\nfiles = []\nstart = ["answers.txt"]\n')
+    lab = labs.load(folder)
+    assert skeleton.write(lab, folder) == [(folder / "answers.txt", True)]
+    (folder / "answers.txt").write_text("1. seven\n")
+    assert skeleton.write(lab, folder) == [(folder / "answers.txt", False)]
+    assert (folder / "answers.txt").read_text() == "1. seven\n"
+    for name in ("conftest.py", "../answers.txt", "sub/answers.txt"):
+        (folder / "lab.toml").write_text(f'title = "Small"\nfiles = []\nstart = ["{name}"]\n')
+        with pytest.raises(labs.Unknown, match="start takes no"):
+            labs.load(folder)
+
+
+def test_what_a_lab_begins_with_has_a_template_and_a_solution_and_is_not_in_git() -> None:
+    for lab in EVERY:
+        for name in lab.start:
+            assert lab.template(name).is_file() and lab.solution(name).is_file(), name
+            assert lab.template(name).read_bytes() != lab.solution(name).read_bytes(), name
+            ignored = ["git", "check-ignore", "--quiet", str(lab.folder / name)]
+            assert subprocess.run(ignored, cwd=build.ROOT).returncode == 0, name
 
 
 def test_a_solution_stands_in_a_file_of_its_lab_and_a_file_serves_one() -> None:
