@@ -56,7 +56,18 @@ void read_index_heartbeat(struct raft *raft)
 
 // ---- asking ---------------------------------------------------------------------
 
-// BEGIN SOLUTION lab5: ALL-1, LEAD-4
+// A lease stands for a round that was confirmed just now.
+static void spare_round(struct raft *raft, struct read_request *read)
+{
+    if (raft->config.lease_drift_percent > 0 && raft->lease_forfeited)
+        state_reach(raft, RAFT_MARK_READ_LEASE_FORFEITED);
+    if (read_index_has_lease(raft)) {
+        read->round = raft->round_confirmed;
+        state_reach(raft, RAFT_MARK_READ_LEASE);
+    }
+}
+
+// BEGIN SOLUTION lab5: dissertation 6.4, steps 1 and 2
 static enum raft_status add(struct raft *raft, raft_id from, uint64_t id)
 {
     if (raft->reads_count == RAFT_READS_MAX)
@@ -71,19 +82,14 @@ static enum raft_status add(struct raft *raft, raft_id from, uint64_t id)
                                                               : raft->term_start_index;
     if (read->index > raft->commit_index)
         state_reach(raft, RAFT_MARK_READ_BEFORE_COMMIT);
-    if (raft->config.lease_drift_percent > 0 && raft->lease_forfeited)
-        state_reach(raft, RAFT_MARK_READ_LEASE_FORFEITED);
-    if (read_index_has_lease(raft)) {
-        read->round = raft->round_confirmed;
-        state_reach(raft, RAFT_MARK_READ_LEASE);
-    }
+    spare_round(raft, read);
     return RAFT_OK;
 }
 // END SOLUTION
 
 enum raft_status read_index_ask(struct raft *raft, uint64_t id)
 {
-    // BEGIN SOLUTION lab5: ALL-1
+    // BEGIN SOLUTION lab5: dissertation 6.4, steps 1 and 2
     if (raft->leader_id == 0)
         return RAFT_NOT_LEADER;
     if (raft->role == RAFT_LEADER && raft->term_start_index > raft->log.last_index)
@@ -94,7 +100,7 @@ enum raft_status read_index_ask(struct raft *raft, uint64_t id)
 
 void read_index_receive(struct raft *raft, const struct raft_message *message)
 {
-    // BEGIN SOLUTION lab5: LEAD-1
+    // BEGIN SOLUTION lab5: dissertation 6.4, a follower asks
     if (raft->role != RAFT_LEADER || message->term != raft->hard_state.current_term ||
         state_peer(raft, message->from) == NULL)
         return;
@@ -116,7 +122,7 @@ void read_index_receive(struct raft *raft, const struct raft_message *message)
 
 void read_index_receive_reply(struct raft *raft, const struct raft_message *message)
 {
-    // BEGIN SOLUTION lab5: LEAD-1
+    // BEGIN SOLUTION lab5: dissertation 6.4, a follower hears its leader's answer
     const struct raft_read_index *reply = &message->read_index;
     if (raft->role != RAFT_FOLLOWER || message->from != raft->leader_id ||
         message->term != raft->hard_state.current_term ||
@@ -145,42 +151,44 @@ static uint64_t round_of(const struct raft *raft, uint32_t member)
     return raft->peers[member].acked_round;
 }
 
-// BEGIN SOLUTION lab5: LEAD-1
+// Rounds follow one another, so that the newest is the one under way.
+static void confirm_round(struct raft *raft, uint64_t round)
+{
+    raft->round_confirmed = round;
+    raft->lease_start_ms = raft->round_started_ms;
+    state_reach(raft, RAFT_MARK_READ_ROUND);
+}
+
+// BEGIN SOLUTION lab5: dissertation 6.4, step 3
 static bool next_round_is_wanted(struct raft *raft)
 {
     return raft->reads_count > 0 && raft->round_started == raft->round_confirmed &&
            read_at(raft, raft->reads_count - 1)->round > raft->round_started;
 }
-// END SOLUTION
 
-// BEGIN SOLUTION lab5: LEAD-1
 static void take_confirmed(struct raft *raft)
 {
     uint64_t confirmed = membership_quorum(raft, round_of);
-    if (confirmed <= raft->round_confirmed)
-        return;
-    raft->round_confirmed = confirmed;
-    state_reach(raft, RAFT_MARK_READ_ROUND);
-    // Rounds follow one another, so that the newest is the one under way.
-    raft->lease_start_ms = raft->round_started_ms;
+    if (confirmed > raft->round_confirmed)
+        confirm_round(raft, confirmed);
 }
 // END SOLUTION
 
-// BEGIN SOLUTION lab5: LEAD-1
 static void advance_as_leader(struct raft *raft)
 {
+    // BEGIN SOLUTION lab5: dissertation 6.4, step 3
     if (raft->round_started > raft->round_confirmed)
         take_confirmed(raft);
     if (!next_round_is_wanted(raft))
         return;
     start_round(raft);
     take_confirmed(raft); // a quorum of one
+    // END SOLUTION
 }
-// END SOLUTION
 
-// BEGIN SOLUTION lab5: LEAD-1
 static void advance_as_follower(struct raft *raft, struct raft_output *output)
 {
+    // BEGIN SOLUTION lab5: dissertation 6.4, a follower asks
     bool waits = raft->round_started > raft->round_confirmed;
     if (waits ? raft->now_ms < raft->ask_deadline_ms : !next_round_is_wanted(raft))
         return;
@@ -193,17 +201,17 @@ static void advance_as_follower(struct raft *raft, struct raft_output *output)
     raft->round_started += !waits;
     question->read_index.id = raft->ask_id_base + raft->round_started;
     raft->ask_deadline_ms = raft->now_ms + raft->config.heartbeat_ms;
+    // END SOLUTION
 }
-// END SOLUTION
 
 void read_index_advance(struct raft *raft, struct raft_output *output)
 {
-    // BEGIN SOLUTION lab5: LEAD-1
+    if (raft->reads_count == 0 && raft->round_started == raft->round_confirmed)
+        return; // nobody waits for anything
     if (raft->role == RAFT_LEADER)
         advance_as_leader(raft);
     else if (raft->leader_id != 0)
         advance_as_follower(raft, output);
-    // END SOLUTION
 }
 
 uint64_t read_index_deadline(const struct raft *raft)
@@ -215,19 +223,22 @@ uint64_t read_index_deadline(const struct raft *raft)
 
 // ---- answering ------------------------------------------------------------------
 
-// BEGIN SOLUTION lab5: ALL-1
-static bool is_answered(const struct raft *raft, const struct read_request *read)
+// Reads are answered in the order in which they were asked: nothing is lost by that,
+// for neither rounds nor indices go back.
+static bool may_be_answered(const struct raft *raft, const struct read_request *read)
 {
+    // BEGIN SOLUTION lab5: dissertation 6.4, steps 4 and 5
     raft_index reached = read->from == 0 ? raft->last_applied : raft->commit_index;
     return read->refused ||
            (read->round <= raft->round_confirmed && read->index <= reached);
+    // END SOLUTION
 }
-// END SOLUTION
 
-// BEGIN SOLUTION lab5: ALL-1
+// False where there is no room for one more message: it goes with the next step.
 static bool answer_follower(struct raft *raft, const struct read_request *read,
                             struct raft_output *output)
 {
+    // BEGIN SOLUTION lab5: dissertation 6.4, the leader answers a follower
     if (read->refused)
         return true; // it learns by itself that this node leads no more
     struct raft_message *reply =
@@ -239,18 +250,17 @@ static bool answer_follower(struct raft *raft, const struct read_request *read,
     reply->read_index.ok = true;
     state_reach(raft, RAFT_MARK_READ_FOLLOWER);
     return true;
+    // END SOLUTION
 }
-// END SOLUTION
 
 void read_index_answer(struct raft *raft, struct raft_output *output)
 {
-    // BEGIN SOLUTION lab5: ALL-1
     struct raft_read *answers =
         (struct raft_read *)((uintptr_t)raft + raft->answers_offset);
     output->reads = answers;
     while (raft->reads_count > 0) {
         const struct read_request *read = read_at(raft, 0);
-        if (!is_answered(raft, read)) {
+        if (!may_be_answered(raft, read)) {
             if (read->round <= raft->round_confirmed)
                 state_reach(raft, RAFT_MARK_READ_WAITS_FOR_APPLY);
             break;
@@ -265,5 +275,4 @@ void read_index_answer(struct raft *raft, struct raft_output *output)
         raft->reads_first = (raft->reads_first + 1) % RAFT_READS_MAX;
         raft->reads_count--;
     }
-    // END SOLUTION
 }

@@ -6,7 +6,7 @@
 #include "kvserver/service/resp.h"
 #include "kvserver/service/store.h"
 
-// BEGIN SOLUTION lab5: LEAD-2
+// BEGIN SOLUTION lab5: dissertation 6.3, sessions end
 static bool is_idle(const struct store *store, const struct service_limits *limits,
                     const struct store_session *session)
 {
@@ -14,23 +14,30 @@ static bool is_idle(const struct store *store, const struct service_limits *limi
 }
 // END SOLUTION
 
+// False where no session has been idle for too long.
+static bool drop_idle(struct store *store, const struct service_limits *limits)
+{
+    // BEGIN SOLUTION lab5: dissertation 6.3, sessions end
+    struct store_session session;
+    if (!store_session_idlest(store, &session) || !is_idle(store, limits, &session))
+        return false;
+    store_session_remove(store, &session);
+    return true;
+    // END SOLUTION
+}
+
 void session_sweep(struct store *store, const struct service_limits *limits)
 {
-    // BEGIN SOLUTION lab5: LEAD-2
-    struct store_session session;
     for (int swept = 0; swept < STORE_SWEEP_MAX; swept++) {
-        if (!store_session_may_be_idle(store, limits->session_idle_ms_max))
+        if (!store_session_may_be_idle(store, limits->session_idle_ms_max) ||
+            !drop_idle(store, limits))
             break;
-        if (!store_session_idlest(store, &session) || !is_idle(store, limits, &session))
-            break;
-        store_session_remove(store, &session);
     }
-    // END SOLUTION
 }
 
 void session_register(struct command_call *call)
 {
-    // BEGIN SOLUTION lab5: LEAD-2
+    // BEGIN SOLUTION lab5: dissertation 6.3, a session begins
     struct store *store = call->store;
     struct store_session idlest;
     while (store->session_count >= call->limits->sessions_max &&
@@ -74,7 +81,7 @@ static void refuse_sequence(struct buffer *reply, const struct store_session *se
 
 void session_run(struct command_call *call, const struct entry *entry)
 {
-    // BEGIN SOLUTION lab5: LEAD-2
+    // BEGIN SOLUTION lab5: dissertation 6.3, each command once
     struct store *store = call->store;
     struct store_session session;
     if (!store_session_get(store, entry->session, &session) ||
