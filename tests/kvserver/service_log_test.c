@@ -4,6 +4,7 @@
 
 // ---- sessions -------------------------------------------------------------------
 
+// LAB 5 step 1, 1 point: sessions
 TEST(a_command_that_is_sent_twice_runs_once)
 {
     struct fixture f;
@@ -17,6 +18,7 @@ TEST(a_command_that_is_sent_twice_runs_once)
     teardown(&f);
 }
 
+// LAB 5 step 1, 1 point: sessions
 TEST(an_error_is_a_reply_that_is_kept_as_well)
 {
     struct fixture f;
@@ -31,6 +33,7 @@ TEST(an_error_is_a_reply_that_is_kept_as_well)
     teardown(&f);
 }
 
+// LAB 5 step 2, 1 point: sessions
 TEST(a_session_refuses_what_is_out_of_turn)
 {
     struct fixture f;
@@ -49,6 +52,7 @@ TEST(a_session_refuses_what_is_out_of_turn)
     teardown(&f);
 }
 
+// LAB 5 step 3, 1 point: sessions
 TEST(the_session_longest_unused_makes_room)
 {
     struct fixture f;
@@ -67,6 +71,7 @@ TEST(the_session_longest_unused_makes_room)
     teardown(&f);
 }
 
+// LAB 5 step 2, 1 point: sessions
 TEST(a_session_opens_no_other_so_that_their_number_keeps_its_bound)
 {
     struct fixture f;
@@ -84,6 +89,7 @@ TEST(a_session_opens_no_other_so_that_their_number_keeps_its_bound)
     teardown(&f);
 }
 
+// LAB 5 step 3, 1 point: sessions
 TEST(a_session_idle_for_too_long_is_dropped_in_log_time)
 {
     struct fixture f;

@@ -32,6 +32,7 @@ TEST(a_restored_replica_is_the_original_and_goes_on_as_it_does)
     }
 }
 
+// LAB 5 step 3, 1 point: sessions snapshots
 TEST(a_retry_after_a_restore_gets_the_kept_reply)
 {
     struct fixture f, other;

@@ -17,6 +17,7 @@ static uint64_t asked_id(const struct node *node)
     return question->read_index.id;
 }
 
+// LAB 5 step 7, 1 point: reads
 TEST(a_follower_asks_its_leader)
 {
     struct node node;
@@ -32,6 +33,7 @@ TEST(a_follower_asks_its_leader)
     node_stop(&node);
 }
 
+// LAB 5 step 7, 1 point: reads ALL-1
 TEST(a_follower_answers_once_it_has_applied_what_the_leader_named)
 {
     struct node node;
@@ -50,6 +52,7 @@ TEST(a_follower_answers_once_it_has_applied_what_the_leader_named)
     node_stop(&node);
 }
 
+// LAB 5 step 7, 1 point: reads
 TEST(reads_that_come_after_the_question_wait_for_the_next_one)
 {
     struct node node;
@@ -95,6 +98,7 @@ TEST(a_late_answer_says_nothing_to_who_asks_again_after_giving_up)
     node_stop(&node);
 }
 
+// LAB 5 step 7, 1 point: reads
 TEST(a_lost_question_is_asked_again)
 {
     struct node node;
@@ -110,6 +114,7 @@ TEST(a_lost_question_is_asked_again)
     node_stop(&node);
 }
 
+// LAB 5 step 7, 1 point: reads
 TEST(only_the_leaders_answer_in_this_term_counts)
 {
     struct node node;
@@ -206,6 +211,7 @@ static void start_leader(struct node *node)
     node_lead(node);
 }
 
+// LAB 5 step 7, 1 point: reads
 TEST(a_leader_answers_a_follower_once_its_leadership_is_confirmed)
 {
     struct node node;

@@ -11,6 +11,7 @@ static void start_leader(struct node *node)
     node_forget_sent(node);
 }
 
+// LAB 5 step 5, 1 point: reads
 TEST(a_read_waits_for_a_quorum_to_confirm_the_leader)
 {
     struct node node;
@@ -31,6 +32,7 @@ TEST(a_read_waits_for_a_quorum_to_confirm_the_leader)
     node_stop(&node);
 }
 
+// LAB 5 step 5, 1 point: reads ALL-1
 TEST(a_read_waits_until_the_state_is_applied)
 {
     struct node node;
@@ -69,6 +71,7 @@ TEST(a_new_leader_answers_no_read_before_its_own_term_has_a_commit)
 }
 
 // An echo of an older round cannot confirm a read that came after it was sent.
+// LAB 5 step 6, 1 point: reads
 TEST(a_late_echo_of_an_older_round_does_not_confirm_a_later_read)
 {
     struct node node;
@@ -87,6 +90,7 @@ TEST(a_late_echo_of_an_older_round_does_not_confirm_a_later_read)
     node_stop(&node);
 }
 
+// LAB 5 step 6, 1 point: reads
 TEST(a_read_that_arrives_during_a_round_waits_for_the_next_one)
 {
     struct node node;
@@ -114,6 +118,7 @@ TEST(a_lost_round_is_repeated_by_the_heartbeat)
     node_stop(&node);
 }
 
+// LAB 5 step 6, 1 point: reads ALL-2
 TEST(reads_are_refused_when_leadership_is_lost)
 {
     struct node node;
@@ -128,6 +133,7 @@ TEST(reads_are_refused_when_leadership_is_lost)
     node_stop(&node);
 }
 
+// LAB 5 step 6, 1 point: reads
 TEST(an_echo_of_an_older_term_confirms_nothing)
 {
     struct node node;
@@ -154,6 +160,7 @@ TEST(a_follower_takes_no_reads)
     node_stop(&node);
 }
 
+// LAB 5 step 5, 1 point: reads
 TEST(a_sole_voter_confirms_itself)
 {
     struct node node;
