@@ -126,6 +126,7 @@ $(OUT)/tests/$(1)%: $(OBJ)/tests/$(1)%.o $(OBJ)/tests/test.o \
 endef
 $(eval $(call test_rule,raft/,libcore,))
 $(eval $(call test_rule,labs/lab1/,libcore,))
+$(eval $(call test_rule,labs/lab3/,libhost libcore,))
 $(eval $(call test_rule,host/,libposix libhost libcore,))
 $(eval $(call test_rule,rpc/,librpc libposix libhost libcore,$$(PKG_LIBS)))
 $(eval $(call test_rule,kvserver/,libserver librpc libservice libposix libhost libcore,$$(PKG_LIBS)))

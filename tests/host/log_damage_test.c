@@ -22,6 +22,7 @@ static struct memory_file *file_of(struct memory_disk *disk, const char *name)
 
 // ---- torn tails -----------------------------------------------------------------
 
+// LAB 3 step 7, 1 point: STATE-0
 TEST(a_tail_torn_at_any_byte_of_the_last_record_is_cut_to_the_record_before)
 {
     start(1 << 20);
@@ -61,6 +62,7 @@ TEST(a_torn_hard_state_leaves_the_one_before)
 }
 
 // All subsets of the sectors of a tail of several records, none of them ever synced.
+// LAB 3 step 7, 1 point: STATE-0
 TEST(lost_sectors_of_an_unsynced_tail_are_cut_and_never_refused)
 {
     start(1 << 20);
@@ -104,6 +106,7 @@ TEST(zeros_written_ahead_are_no_tear)
     }
 }
 
+// LAB 3 step 7, 1 point: STATE-0
 TEST(a_tear_before_zeros_is_counted_without_them)
 {
     start(1 << 20);
@@ -177,6 +180,7 @@ static uint64_t start_of(uint64_t at, const uint64_t starts[], uint32_t count)
     return starts[i];
 }
 
+// LAB 3 step 7, 1 point: STATE-0
 TEST(a_bit_flipped_anywhere_in_synced_bytes_is_refused_by_file_and_offset)
 {
     uint64_t starts[10];

@@ -3,6 +3,7 @@
 #include "tests/raft/fixture.h"
 
 // STATE-0, STATE-2
+// LAB 3 step 2, 1 point: STATE-0 STATE-2
 TEST(a_vote_does_not_leave_before_it_is_durable)
 {
     struct node node;
@@ -47,6 +48,7 @@ TEST(a_restart_after_the_write_remembers_the_vote)
 
 // STATE-0, STATE-1: even a refusal tells a term, which must not be forgotten once it
 // was told.
+// LAB 3 step 2, 1 point: STATE-0 STATE-1
 TEST(a_refusal_in_a_new_term_waits_for_that_term_to_be_durable)
 {
     struct node node;
@@ -65,6 +67,7 @@ TEST(a_refusal_in_a_new_term_waits_for_that_term_to_be_durable)
 }
 
 // CAND-1d: what a candidate says of its log and of its vote is on disk when it says so.
+// LAB 3 step 2, 1 point: STATE-0 CAND-1d
 TEST(a_candidate_asks_only_once_its_term_its_vote_and_its_log_are_durable)
 {
     struct node node;
@@ -84,6 +87,7 @@ TEST(a_candidate_asks_only_once_its_term_its_vote_and_its_log_are_durable)
 }
 
 // CAND-3: its questions would promise a log that the leader has changed since.
+// LAB 3 step 5, 1 point: STATE-0 CAND-3
 TEST(a_candidate_that_follows_before_its_vote_is_durable_asks_nobody)
 {
     struct node node;
@@ -102,6 +106,7 @@ TEST(a_candidate_that_follows_before_its_vote_is_durable_asks_nobody)
 }
 
 // CAND-1b: its own vote counts like any other.
+// LAB 3 step 4, 1 point: STATE-0 CAND-1b
 TEST(a_candidate_does_not_count_its_own_vote_before_it_is_durable)
 {
     struct node node;
@@ -118,6 +123,7 @@ TEST(a_candidate_does_not_count_its_own_vote_before_it_is_durable)
 }
 
 // STATE-0, STATE-3
+// LAB 3 step 3, 1 point: STATE-0 STATE-3
 TEST(entries_are_not_acknowledged_before_they_are_durable)
 {
     struct node node;
@@ -137,6 +143,7 @@ TEST(entries_are_not_acknowledged_before_they_are_durable)
 
 // A heartbeat is answered at once, and must not speak for entries under way to the
 // disk.
+// LAB 3 step 3, 1 point: STATE-0 STATE-3
 TEST(the_answer_to_a_heartbeat_claims_only_what_is_durable)
 {
     struct node node;
@@ -172,6 +179,7 @@ TEST(a_repeated_message_is_not_acknowledged_before_its_entries_are_durable)
 
 // Dissertation 10.2.1: the leader writes while others do, and counts itself once it
 // has.
+// LAB 3 step 4, 1 point: STATE-0 LEAD-4
 TEST(a_leader_counts_its_own_entry_only_once_it_is_durable)
 {
     struct node node;
@@ -187,6 +195,7 @@ TEST(a_leader_counts_its_own_entry_only_once_it_is_durable)
     node_stop(&node);
 }
 
+// LAB 3 step 4, 1 point: STATE-0 LEAD-3
 TEST(a_leader_sends_before_its_own_write_is_durable)
 {
     struct node node;
@@ -205,6 +214,7 @@ TEST(a_leader_sends_before_its_own_write_is_durable)
 }
 
 // A leader with a slow disk must not hold the cluster back.
+// LAB 3 step 4, 1 point: STATE-0 LEAD-4 ALL-1
 TEST(a_majority_of_others_commits_without_the_leaders_own_disk)
 {
     struct node node;
@@ -226,6 +236,7 @@ TEST(a_majority_of_others_commits_without_the_leaders_own_disk)
 
 // Written, replaced, and written again with the same index and term: the first report
 // says nothing of the third writing.
+// LAB 3 step 5, 1 point: STATE-0 STATE-3
 TEST(the_report_of_an_overwritten_write_does_not_vouch_for_what_replaced_it)
 {
     struct node node;
@@ -254,6 +265,7 @@ TEST(the_report_of_an_overwritten_write_does_not_vouch_for_what_replaced_it)
 
 // A write ends after its leader was deposed: it must not be acknowledged as if in the
 // new term, nor count for a leader that is none any more.
+// LAB 3 step 5, 1 point: STATE-0
 TEST(a_write_that_ends_after_a_change_of_term_acknowledges_nothing_of_the_old_one)
 {
     struct node node;
@@ -296,6 +308,7 @@ TEST(a_report_of_a_write_that_was_never_given_out_is_refused)
 }
 
 // More writes under way than are told apart: reported later, never too early.
+// LAB 3 step 5, 1 point: STATE-0
 TEST(many_writes_under_way_are_never_reported_too_early)
 {
     struct node node;
