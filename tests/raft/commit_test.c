@@ -49,7 +49,7 @@ TEST(learners_do_not_count_towards_commitment)
 }
 
 // LEAD-4, section 5.4.2
-// LAB 2 step 6, 1 point: LEAD-4
+// LAB 2 step 7, 1 point: LEAD-4
 TEST(an_entry_of_an_older_term_is_not_committed_by_counting)
 {
     struct node node;
@@ -66,7 +66,7 @@ TEST(an_entry_of_an_older_term_is_not_committed_by_counting)
 }
 
 // Figure 8, as the paper tells it. S1 leads in term 2 and 4, S5 in term 3.
-// LAB 2 step 6, 1 point: LEAD-4
+// LAB 2 step 7, 1 point: LEAD-4
 TEST(figure_8_an_overwritten_entry_was_never_committed)
 {
     struct group group;
@@ -172,7 +172,7 @@ TEST(an_application_that_was_not_asked_for_is_refused)
 }
 
 // Sections 5.3 and 6.4: a new leader commits what it inherited with its own no-op.
-// LAB 2 step 6, 1 point: LEAD-2 LEAD-4
+// LAB 2 step 5, 1 point: LEAD-2 LEAD-4
 TEST(a_new_leader_begins_its_term_with_a_no_op)
 {
     struct group group;

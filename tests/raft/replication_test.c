@@ -168,7 +168,7 @@ static const struct {
     {{1, 1, 1, 2, 2, 2, 3, 3, 3, 3, 3}, 11},
 };
 
-// LAB 2 step 7, 1 point: LEAD-3b AE-3
+// LAB 2 step 6, 1 point: LEAD-3b AE-3
 TEST(a_new_leader_repairs_every_log_of_figure_7)
 {
     static const raft_term leader_terms[] = {1, 1, 1, 4, 4, 5, 5, 6, 6, 6};
@@ -193,7 +193,6 @@ TEST(a_new_leader_repairs_every_log_of_figure_7)
 }
 
 // Section 5.3: a whole term is skipped for each refusal, not an entry.
-// LAB 2 step 8, 1 point: LEAD-3b
 TEST(backing_up_takes_one_refusal_for_each_term_that_differs)
 {
     struct group group;
@@ -427,7 +426,7 @@ TEST(a_lost_message_is_found_and_sent_again)
 }
 
 // LEAD-3b: and where nothing follows, at the heartbeat.
-// LAB 2 step 7, 1 point: LEAD-3b LEAD-1
+// LAB 2 step 6, 1 point: LEAD-3b LEAD-1
 TEST(a_lost_last_message_is_found_by_the_heartbeat)
 {
     struct group group;

@@ -18,6 +18,8 @@ Duration = Union[str, int, float]  # "150ms" as raftsim writes it, or seconds
 LOG_ENTRIES_MAX = 1000000
 STEP_US = 5000  # how often a condition is looked at that raftsim does not know
 QUESTIONS = {"status", "log", "hash", "history", "ticket", "counters", "flight", "help"}
+# An entry that gave way shows as lost only once another is committed in its place.
+AGAIN_US = 1000000
 UNITS_US = {"us": 1, "ms": 1000, "s": 1000000, "m": 60000000, "h": 3600000000}
 
 # What a lab's worlds are like where its tests say nothing else: a student who has not
@@ -385,7 +387,7 @@ class World:
     ) -> int:
         """A leader takes this value, and within that time so many nodes have applied it
         (None: all that run and are connected). Returns its index. With `retry` a value
-        that got lost with its leader is proposed anew."""
+        that got lost with its leader, or is not there after a second, is proposed anew."""
         self.keys += 1
         key = key or f"k{self.keys}"
         wanted = len(self.reachable()) if nodes is None else nodes
@@ -393,9 +395,11 @@ class World:
         assert wanted <= len(self.nodes)
 
         def agreed() -> int:
-            if not ticket or (retry and self.is_lost(ticket)):
+            late = ticket and self.now_us - ticket["given_us"] > AGAIN_US
+            if not ticket or (retry and (late or self.is_lost(ticket))):
                 ticket.clear()
                 ticket.update(self.propose("set", key, value) or {})
+                ticket.update({"given_us": self.now_us} if ticket else {})
             if not ticket:
                 return 0
             enough = len(self.holders(key, value, ticket["index"])) >= wanted

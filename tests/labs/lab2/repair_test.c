@@ -1,4 +1,4 @@
-// Lab 2, steps 7 and 8: logs that differ become one, whatever the network does.
+// Lab 2, steps 6 and 8: logs that differ become one, whatever the network does.
 #include "tests/raft/fixture.h"
 
 static uint64_t random_state;
@@ -9,7 +9,7 @@ static uint32_t draw(uint32_t below)
     return (uint32_t)(random_state >> 33) % below;
 }
 
-// ---- step 7: refusals -------------------------------------------------------------
+// ---- step 6: refusals -------------------------------------------------------------
 
 static void start_leader(struct node *node, uint32_t entries)
 {
@@ -20,7 +20,7 @@ static void start_leader(struct node *node, uint32_t entries)
     CHECK_EQ(node->view.last_index, entries);
 }
 
-// LAB 2 step 7, 1 point: LEAD-3b
+// LAB 2 step 6, 1 point: LEAD-3b
 TEST(a_late_refusal_takes_nothing_back_that_is_known_to_match)
 {
     struct node node;
@@ -42,7 +42,7 @@ TEST(a_late_refusal_takes_nothing_back_that_is_known_to_match)
     node_stop(&node);
 }
 
-// LAB 2 step 7, 1 point: LEAD-3b STATE-6
+// LAB 2 step 6, 1 point: LEAD-3b STATE-6
 TEST(next_index_stays_above_what_matches_whatever_a_refusal_says)
 {
     for (raft_index conflict = 0; conflict <= 9; conflict++) {
@@ -89,7 +89,7 @@ static void check_equal(struct group *group, raft_index last_index)
 
 // Logs as they can be: each begins as the leader's and goes on in terms that the leader
 // has no entries of behind that place.
-// LAB 2 step 7, 1 point: LEAD-3b AE-3
+// LAB 2 step 6, 1 point: LEAD-3b AE-3
 TEST(a_new_leader_repairs_every_log_that_can_be)
 {
     random_state = 7;
@@ -116,7 +116,7 @@ TEST(a_new_leader_repairs_every_log_that_can_be)
     }
 }
 
-// ---- step 7: a network that loses, doubles and reorders ---------------------------
+// ---- step 6: a network that loses, doubles and reorders ---------------------------
 
 enum { POOL_MAX = 256 };
 
@@ -175,7 +175,7 @@ static void lose_all(struct pool *pool)
         free(pool->sent[--pool->count]);
 }
 
-// LAB 2 step 7, 1 point: AE-3 AE-4 AE-5 LEAD-3a LEAD-3b
+// LAB 2 step 6, 1 point: AE-3 AE-4 AE-5 LEAD-3a LEAD-3b
 TEST(messages_in_any_order_twice_or_never_make_one_log)
 {
     for (uint64_t seed = 1; seed <= 10; seed++) {
@@ -274,7 +274,7 @@ TEST(a_log_that_ends_early_is_found_by_one_refusal)
     }
 }
 
-// LAB 2 step 8, 1 point: LEAD-3b
+// LAB 2 step 8, 2 points: LEAD-3b
 TEST(a_term_that_the_leader_never_heard_of_is_skipped_by_one_refusal)
 {
     struct group group;

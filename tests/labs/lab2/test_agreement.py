@@ -1,4 +1,4 @@
-"""Lab 2, steps 5 and 7: servers agree, whoever is cut off and comes back."""
+"""Lab 2, steps 5 and 6: servers agree, whoever is cut off and comes back."""
 
 from raftlab.labs import World, lab
 
@@ -30,7 +30,7 @@ def test_three_servers_agree_on_one_command_after_the_other(world: World) -> Non
 
 @lab(2, step=5, points=1, rules="LEAD-2 LEAD-3", seeds=5)
 def test_commands_given_at_once_are_committed_in_one_order(world: World) -> None:
-    world.cluster(5)
+    world.cluster(5, delay="2ms..2ms")
     leader = world.check_one_leader()
     tickets = [world.propose("append", "x", letter, at=leader) for letter in "abcdefgh"]
     world.wait(lambda: len(world.holders("x", "abcdefgh")) == 5, "5 nodes have applied all of them",
@@ -40,10 +40,10 @@ def test_commands_given_at_once_are_committed_in_one_order(world: World) -> None
         world.fail("eight commands stand behind each other", f"their places are {indices}")
 
 
-# ---- step 7 ----------------------------------------------------------------------
+# ---- step 6 ----------------------------------------------------------------------
 
 
-@lab(2, step=7, points=1, rules="LEAD-3b LEAD-1", seeds=5)
+@lab(2, step=6, points=1, rules="LEAD-3b LEAD-1", seeds=5)
 def test_a_follower_that_was_away_gets_what_it_missed(world: World) -> None:
     world.cluster(3)
     leader = world.check_one_leader()
@@ -64,7 +64,7 @@ def test_a_follower_that_was_away_gets_what_it_missed(world: World) -> None:
     world.nobody_commits("2s")
 
 
-@lab(2, step=7, points=1, rules="LEAD-4 LEAD-3b", seeds=5)
+@lab(2, step=6, points=1, rules="LEAD-4 LEAD-3b", seeds=5)
 def test_nothing_is_agreed_on_without_a_majority(world: World) -> None:
     world.cluster(5)
     leader = world.check_one_leader()
@@ -80,7 +80,7 @@ def test_nothing_is_agreed_on_without_a_majority(world: World) -> None:
     world.expect("same")
 
 
-@lab(2, step=7, points=1, rules="AE-3 LEAD-3b LEAD-4", seeds=5)
+@lab(2, step=6, points=1, rules="AE-3 LEAD-3b LEAD-4", seeds=5)
 def test_agreement_goes_on_when_one_leader_after_the_other_is_cut_off(world: World) -> None:
     world.cluster(3)
     first = world.check_one_leader()
@@ -98,7 +98,7 @@ def test_agreement_goes_on_when_one_leader_after_the_other_is_cut_off(world: Wor
     world.agree("d", 3)
 
 
-@lab(2, step=7, points=1, rules="AE-2 AE-3 LEAD-3b", seeds=5)
+@lab(2, step=6, points=1, rules="AE-2 AE-3 LEAD-3b", seeds=5)
 def test_what_a_leader_took_while_cut_off_gives_way(world: World) -> None:
     world.cluster(3)
     old = world.check_one_leader()
@@ -117,7 +117,7 @@ def test_what_a_leader_took_while_cut_off_gives_way(world: World) -> None:
     world.expect("same")
 
 
-@lab(2, step=7, points=2, rules="AE-2 AE-3 LEAD-3b", seeds=3)
+@lab(2, step=6, points=2, rules="AE-2 AE-3 LEAD-3b", seeds=3)
 def test_leaders_of_many_terms_leave_one_log_behind(world: World) -> None:
     world.cluster(5)
     first = world.check_one_leader()

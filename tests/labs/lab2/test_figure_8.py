@@ -1,4 +1,4 @@
-"""Lab 2, step 6: Figure 8, message for message."""
+"""Lab 2, step 7: Figure 8, message for message."""
 
 from raftlab import by_hand
 from raftlab.labs import World, lab
@@ -31,7 +31,7 @@ def up_to_c(world: World) -> None:
     world.expect("entry", 3, 2, 1)
 
 
-@lab(2, step=6, points=1, rules="LEAD-4")
+@lab(2, step=7, points=1, rules="LEAD-4")
 def test_figure_8_an_older_entry_on_a_majority_is_not_committed(world: World) -> None:
     up_to_c(world)
     while world.tell("flight", 3, 1)["messages"]:
@@ -54,7 +54,7 @@ def test_figure_8_an_older_entry_on_a_majority_is_not_committed(world: World) ->
     world.expect("same")
 
 
-@lab(2, step=6, points=1, rules="LEAD-4 LEAD-2")
+@lab(2, step=7, points=1, rules="LEAD-4 LEAD-2")
 def test_figure_8_an_entry_of_the_own_term_commits_what_is_before_it(world: World) -> None:
     up_to_c(world)
     # (e) Its own entry comes to a majority, and entry 2 is committed with it.
