@@ -189,6 +189,7 @@ static void draw_theme(const struct run_options *options, struct random *random,
     uint32_t entries = (uint32_t)random_between(random, 3, 30);
     uint32_t tail = (uint32_t)random_between(random, 0, 3);
     uint32_t chunk_bytes = (uint32_t)random_between(random, 500, 8000);
+    uint64_t segment_bytes = random_between(random, 300, 3000);
 
     if (options->fixed_mix || !has(options, FAULT_DISK) ||
         !has(options, FAULT_SNAPSHOT) || options->perfect_disks || dice >= 16)
@@ -197,6 +198,8 @@ static void draw_theme(const struct run_options *options, struct random *random,
     config->snapshot_entries = entries;
     config->snapshot_tail_entries = tail;
     config->snapshot_chunk_bytes = chunk_bytes;
+    if (config->theme == WORLD_CATCHING_UP) // a snapshot then makes several needless
+        config->segment_bytes_max = segment_bytes;
 }
 
 void run_settings_draw(struct run_settings *settings, const struct run_options *options)

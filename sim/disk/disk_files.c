@@ -387,6 +387,9 @@ void disk_files_copy(struct disk_files *to, const struct disk_files *from)
     to->damages = copied(from->damages, from->damage_count * sizeof(struct damage));
     for (uint32_t i = 0; i < to->file_count; i++) {
         const struct file *file = &from->files[i];
+        if (!file->used) { // the place of a new one, which is not freed first
+            continue;
+        }
         to->files[i].capacity = file->size;
         to->files[i].data = copied(file->data, file->size);
         if (file->old != NULL) {
