@@ -242,6 +242,7 @@ TEST(a_leader_appends_a_command_and_sends_it_to_all)
     CHECK_EQ(node.view.last_index, 2);
     for (raft_id to = 2; to <= 3; to++) {
         const struct raft_message *message = node_sent(&node, RAFT_APPEND_ENTRIES, to);
+        CHECK(message != NULL);
         CHECK_EQ(message->append_entries.count, 1);
         CHECK_EQ(message->append_entries.prev_log_index, 1);
         CHECK_EQ(message->append_entries.entries[0].size, 1);
