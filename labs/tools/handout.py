@@ -12,14 +12,16 @@ archive, byte for byte."""
 from __future__ import annotations
 
 import argparse
+import gzip
 import hashlib
 import io
+import os
 import pathlib
 import re
 import subprocess
 import sys
 import tarfile
-import gzip
+import tempfile
 
 import lab as labs
 import skeleton
@@ -47,6 +49,37 @@ about is not there yet.
 
 Begin with [{folder}/README.md]({folder}/README.md). It wants Debian 12 or the like: gcc or
 clang, make, python3, and what `sh tests/bootstrap.sh install test` installs.
+"""
+
+TOUR_README = """# raftlab, lab 0: a tour
+
+    make lab0             writes your files into {folder}/
+    make grade LAB=0      judges them
+
+Begin with [{folder}/README.md]({folder}/README.md). bin/raftsim is the simulator, bin/raftkv a
+server. It wants Linux, make, gcc and python3 with pytest.
+"""
+OUTER = ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS")
+ENVIRONMENT = {key: value for key, value in os.environ.items() if key not in OUTER}
+
+# The tour needs a cluster that works, and so no sources: the programs are in the archive.
+TOUR_PROGRAMS = ("raftsim", "raftkv")
+TOUR_MAKEFILE = """# The tour comes with its programs, in bin/; there is nothing to compile.
+
+PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
+LAB ?= 0
+all: build/raftsim build/raftkv # puts them where the handout has them
+lab0: all # writes your files into labs/0-tour/, never over them
+\t@$(PYTHON) labs/tools/skeleton.py 0
+grade: # judges them (STEP=2: one step)
+\t@$(PYTHON) labs/tools/grade.py $(LAB) $(if $(STEP),--step $(STEP))
+build/%: bin/%
+\t@mkdir -p $(@D)
+\t@cp $< $@
+build/lab0/%: bin/%
+\t@mkdir -p $(@D)
+\t@cp $< $@
+.PHONY: all lab0 grade
 """
 
 
@@ -79,14 +112,16 @@ def test_is_wanted(name: str, number: int) -> bool:
     if name.endswith("_test.c"):
         text = (labs.ROOT / name).read_text(encoding="utf-8")
         return any(lab <= number for lab in claims_of(text))
-    return name.endswith(".h") and name.startswith(("tests/raft/", "tests/host/", "tests/kvserver/"))
+    fixtures = ("tests/raft/", "tests/host/", "tests/kvserver/")
+    return name.endswith(".h") and name.startswith(fixtures)
 
 
 def lab_file_is_wanted(name: str, number: int) -> bool:
     lab = re.match(r"labs/(\d)-[^/]+/(.+)", name)
     if lab:
         return int(lab.group(1)) <= number and not lab.group(2).startswith(("before/", "solution/"))
-    return name.startswith(("labs/tools/", "labs/autograder/", "labs/todo.")) or name == "labs/README.md"
+    kept = ("labs/tools/", "labs/autograder/", "labs/todo.")
+    return name.startswith(kept) or name == "labs/README.md"
 
 
 def is_wanted(name: str, number: int) -> bool:
@@ -116,8 +151,46 @@ def as_handed_out(file: str, number: int) -> str:
     return MARKS.sub("", text)
 
 
+def is_of_the_tour(name: str) -> bool:
+    folders = ("labs/0-tour/", "labs/tools/", "tests/raftlab/", "tests/labs/lab0/")
+    taken = is_wanted(name, 0) and name.startswith((*folders, "docs/"))
+    return taken or name in ("LICENSE", "tests/conftest.py", "tests/pytest.ini")
+
+
+def programs() -> dict[str, tuple[bytes, bool]]:
+    """Of this machine's kind, without what a debugger would tell of their sources."""
+    names = [f"build/{name}" for name in TOUR_PROGRAMS]
+    made = subprocess.run(
+        ["make", "--no-print-directory", "LAB=", *names],
+        cwd=labs.ROOT, env=ENVIRONMENT, capture_output=True, text=True,
+    )
+    if made.returncode != 0:
+        raise Missing(f"the programs cannot be built:\n{made.stdout}{made.stderr}")
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in TOUR_PROGRAMS:
+            bare = pathlib.Path(folder) / name
+            subprocess.run(["strip", "-o", bare, labs.ROOT / "build" / name], check=True)
+            found[f"bin/{name}"] = (bare.read_bytes(), True)
+    return found
+
+
+def tour(lab: labs.Lab) -> dict[str, tuple[bytes, bool]]:
+    found = {
+        name: ((labs.ROOT / name).read_bytes(), False)
+        for name in project_files()
+        if is_of_the_tour(name)
+    }
+    folder = str(lab.folder.relative_to(labs.ROOT))
+    found["Makefile"] = (TOUR_MAKEFILE.encode(), False)
+    found["README.md"] = (TOUR_README.format(folder=folder).encode(), False)
+    return found | programs()
+
+
 def content(lab: labs.Lab) -> dict[str, tuple[bytes, bool]]:
     """name -> (bytes, whether it is a program) of everything that is handed out."""
+    if lab.number == 0:
+        return tour(lab)
     found: dict[str, tuple[bytes, bool]] = {}
     for name in project_files():
         if not is_wanted(name, lab.number):

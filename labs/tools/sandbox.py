@@ -302,6 +302,8 @@ def why(symbol: str) -> str:
 
 
 def before_the_build(lab: labs.Lab, root: pathlib.Path) -> None:
+    if not lab.files and (written := lab.written()):
+        raise Refused(f"{written[0].relative_to(root)}: no C is written in this lab")
     if problems := list(judge_files(lab, root)):
         raise Refused("\n".join(problems))
     if problems := list(judge_sources(lab, root)):
@@ -309,6 +311,8 @@ def before_the_build(lab: labs.Lab, root: pathlib.Path) -> None:
 
 
 def before_it_runs(lab: labs.Lab, root: pathlib.Path, out: pathlib.Path) -> None:
+    if not lab.files:
+        return
     if problems := judge_objects(lab, root, out):
         raise Refused("\n".join(problems))
 

@@ -127,6 +127,7 @@ void checker_set_limits(struct checker *checker, const struct checker_limits *li
 void checker_switch_off(struct checker *checker)
 {
     checker->off = true;
+    checker->committed_unchecked = checker->committed.last;
 }
 
 bool checker_is_on(const struct checker *checker)

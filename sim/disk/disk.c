@@ -29,6 +29,7 @@ struct sim_disk {
     uint64_t sync; // of the last that was started with a token
     uint64_t capacity_bytes;
     uint64_t failing_syncs;
+    bool lying;
     struct sim_disk_counters counters; // but those that are counted when asked for
 };
 
@@ -96,6 +97,9 @@ static void finish(struct sim_disk *disk, struct flush *flush)
         return;
     }
     disk->counters.syncs++;
+    if (disk->lying) {
+        return;
+    }
     if (!flush->settled) {
         disk_files_make_bytes_durable(&disk->files.files[flush->file], flush->size);
     }
@@ -302,12 +306,18 @@ void sim_disk_heal(struct sim_disk *disk)
 {
     disk->files.damage_count = 0;
     disk->failing_syncs = 0;
+    disk->lying = false;
     disk->capacity_bytes = UINT64_MAX;
 }
 
 void sim_disk_fail_syncs(struct sim_disk *disk, uint64_t count)
 {
     disk->failing_syncs = count;
+}
+
+void sim_disk_lie(struct sim_disk *disk)
+{
+    disk->lying = true;
 }
 
 void sim_disk_set_capacity(struct sim_disk *disk, uint64_t bytes)

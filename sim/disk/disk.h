@@ -76,10 +76,14 @@ enum sim_disk_damage {
 // damage goes with the file when it is renamed and ends where it is cut off.
 bool sim_disk_damage(struct sim_disk *disk, const char *name, uint64_t offset,
                      uint64_t size, enum sim_disk_damage damage);
-void sim_disk_heal(struct sim_disk *disk); // undoes damage, failing syncs, full disk
+// Undoes damage, failing syncs, lies, a full disk.
+void sim_disk_heal(struct sim_disk *disk);
 
 // The next `count` syncs that start will fail with -EIO (UINT64_MAX: all).
 void sim_disk_fail_syncs(struct sim_disk *disk, uint64_t count);
+
+// Syncs end well from now on and make nothing durable: a write cache that is not told of.
+void sim_disk_lie(struct sim_disk *disk);
 
 // Appends fail with -ENOSPC once all files together have so many bytes.
 void sim_disk_set_capacity(struct sim_disk *disk, uint64_t bytes);

@@ -100,7 +100,8 @@ static const struct command commands[] = {
     {"pause", language_faults_pause, 0, 2, 2, "pause N"},
     {"resume", language_faults_resume, 0, 2, 2, "resume N"},
     {"disk", language_faults_disk, 0, 3, 7,
-     "disk N sync=MIN..MAX|manual | fail sync | full [BYTES] | damage FILE OFFSET "
+     "disk N sync=MIN..MAX|manual | fail sync | lying | full [BYTES] | damage FILE "
+     "OFFSET "
      "[flip|zero|unreadable|bearable] [bytes=N] | lost | ok | files"},
     {"clock", language_faults_clock, 0, 3, 5,
      "clock N [skew=[-]DURATION] [drift=[-]PERCENT] [jump=DURATION]"},

@@ -550,6 +550,10 @@ bool language_faults_disk(struct language *language)
     } else if (language_is(language, 2, "fail") && language_is(language, 3, "sync")) {
         node->disk_faulty = true;
         sim_disk_fail_syncs(node->disk, 1);
+    } else if (language_is(language, 2, "lying")) {
+        // No rule of Raft holds on such a disk: what comes of it, the user is to see.
+        sim_disk_lie(node->disk);
+        checker_switch_off(language->world->checker);
     } else if (language_is(language, 2, "full")) {
         if (language->count > 3 && !language_number(language, 3, &room))
             return false;
@@ -566,9 +570,10 @@ bool language_faults_disk(struct language *language)
         node->sync_us_min = language->world->config.sync_us_min;
         node->sync_us_max = language->world->config.sync_us_max;
     } else {
-        return language_fail(language, "usage: disk N sync=MIN..MAX | fail sync | full "
-                                       "[BYTES] | damage FILE OFFSET | lost | ok | "
-                                       "files");
+        return language_fail(language,
+                             "usage: disk N sync=MIN..MAX | fail sync | lying "
+                             "| full [BYTES] | damage FILE OFFSET | lost | ok | "
+                             "files");
     }
     note(language);
     return true;

@@ -79,7 +79,8 @@ def test_what_a_lab_begins_with_is_in_the_archive(handed_out) -> None:
 
 def test_the_archive_knows_what_was_handed_out(handed_out) -> None:
     _, files = handed_out
-    manifest = dict(reversed(l.split("  ")) for l in files["labs/dist/MANIFEST"].decode().splitlines())
+    rows = files["labs/dist/MANIFEST"].decode().splitlines()
+    manifest = dict(reversed(row.split("  ")) for row in rows)
     rest = {name: data for name, data in files.items() if not name.startswith("labs/dist/")}
     assert manifest == {name: hashlib.sha256(data).hexdigest() for name, data in rest.items()}
     assert unpacked(files["labs/dist/pristine.tar.gz"]) == rest

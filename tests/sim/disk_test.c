@@ -466,6 +466,26 @@ TEST(damage_ends_where_the_file_is_cut_and_written_again)
     sim_disk_free(bench.disk);
 }
 
+TEST(a_disk_that_lies_ends_syncs_well_and_keeps_only_what_was_there_before)
+{
+    struct bench bench;
+    setup(&bench, 1);
+    append(&bench, "log", "abc");
+    CHECK_EQ(sync_now(&bench, "log"), 0);
+    sim_disk_lie(bench.disk);
+    append(&bench, "log", "def");
+    CHECK_EQ(sync_now(&bench, "log"), 0);
+    CHECK_TEXT(content(&bench, "log"), "abcdef");
+    crash(&bench, SIM_DISK_LOSE_ALL);
+    CHECK_TEXT(content(&bench, "log"), "abc");
+    sim_disk_heal(bench.disk);
+    append(&bench, "log", "ghi");
+    CHECK_EQ(sync_now(&bench, "log"), 0);
+    crash(&bench, SIM_DISK_LOSE_ALL);
+    CHECK_TEXT(content(&bench, "log"), "abcghi");
+    sim_disk_free(bench.disk);
+}
+
 TEST(a_failing_sync_makes_nothing_durable)
 {
     struct bench bench;

@@ -1,0 +1,205 @@
+"""Lab 0: what a newcomer predicts of a cluster, and how they break it on purpose.
+
+Where the lab is judged, its files are the student's; elsewhere, the solution's."""
+
+import os
+import re
+import shlex
+
+from raftlab import build
+from raftlab.labs import World, lab
+
+FOLDER = build.ROOT / "labs" / "0-tour"
+CUTS = {"partition", "isolate", "star", "cut"}
+LOOKS = {"run", "timeout", "status", "expect", "log", "get", "flight"}
+
+
+def text_of(name: str, world: World) -> str:
+    judged = os.environ.get("RAFTLAB_LAB") == "0"
+    path = FOLDER / name if judged else FOLDER / "solution" / name
+    if not path.is_file():
+        world.fail(f"{path.relative_to(build.ROOT)} is there", "`make lab0` writes it")
+    return path.read_text(encoding="utf-8")
+
+
+def commands(text: str) -> list[list[str]]:
+    lines = (line.partition("#")[0].strip() for line in text.splitlines())
+    return [shlex.split(line) for line in lines if line]
+
+
+def answer(world: World, question: str) -> str:
+    found = re.search(rf"^{re.escape(question)}:(.*)$", text_of("answers.txt", world), re.M)
+    given = found.group(1).strip().lower() if found else ""
+    if not given:
+        world.fail(f"an answer to `{question}:` in answers.txt", "there is none")
+    return given
+
+
+def judge(world: World, question: str, truth: object) -> None:
+    given = answer(world, question)
+    if given != str(truth):  # the right one is not told: run the tour, and look
+        world.fail(
+            f"what `{question}:` is when labs/0-tour/tour.scenario runs", f"your answer is {given}"
+        )
+
+
+def tour(world: World, until: str = "") -> dict[str, dict]:
+    """Takes the tour up to that mark, or to its end; what was answered to each command."""
+    text = (FOLDER / "tour.scenario").read_text(encoding="utf-8")
+    if until:
+        text = text[: text.index(f"# ({until})")]
+    answers = {}
+    for words in commands(text):
+        answers[" ".join(words)] = world.tell(*words)
+    world.nodes = tuple(range(1, 6))
+    return answers
+
+
+@lab(0, step=1, points=1, rules="LEAD-4")
+def test_the_quorum_of_five_is_known(world: World) -> None:
+    world.cluster(5, seed=7)
+    world.until("leader")
+    world.run("1s")
+    leader = world.leader()
+    before = world.status(leader)["commit_index"]
+    others = [node for node in world.nodes if node != leader]
+    for node in others[:2]:
+        world.disconnect(node)
+    world.propose("set", "q", "1", at=leader)
+    world.run("1s")
+    with_three = world.status(leader)["commit_index"] > before
+    world.disconnect(others[2])
+    at_three = world.status(leader)["commit_index"]
+    world.propose("set", "q", "2", at=leader)
+    world.run("1s")
+    with_two = world.status(leader)["commit_index"] > at_three
+    assert (with_three, with_two) == (True, False)
+    judge(world, "quorum", 3)
+
+
+@lab(0, step=1, points=1, rules="LEAD-2")
+def test_the_place_of_a_write_is_predicted(world: World) -> None:
+    tour(world)
+    places = [entry["index"] for entry in world.log(1) if entry["text"] == "set x 1"]
+    judge(world, "index of set x 1", places[0])
+
+
+@lab(0, step=1, points=1, rules="check-quorum")
+def test_who_says_that_it_leads_is_predicted(world: World) -> None:
+    tour(world, until="b")
+    roles = [world.status(node)["role"] for node in world.nodes]
+    judge(world, "leaders after the cut", roles.count("leader"))
+
+
+@lab(0, step=1, points=1, rules="CAND-1a")
+def test_the_term_of_the_second_leader_is_predicted(world: World) -> None:
+    tour(world, until="b")
+    judge(world, "term of the second leader", max(world.status(n)["term"] for n in (3, 4, 5)))
+
+
+@lab(0, step=1, points=1, rules="AE-3")
+def test_the_fate_of_a_write_without_a_majority_is_predicted(world: World) -> None:
+    ticket = tour(world)["propose at 1 set x lost"]["ticket"]
+    state = world.tell("ticket", ticket)["state"]
+    judge(world, "set x lost is", {"done": "kept", "lost": "lost"}[state])
+
+
+@lab(0, step=1, points=1, rules="LEAD-4")
+def test_the_value_at_the_end_is_predicted(world: World) -> None:
+    judge(world, "x at the end", tour(world)["get x"]["reply"])
+
+
+@lab(0, step=1, points=1, rules="AE-3 no-op")
+def test_what_replaces_the_lost_entry_is_predicted(world: World) -> None:
+    index = tour(world)["propose at 1 set x lost"]["index"]
+    there = [entry["type"] for entry in world.log(1) if entry["index"] == index]
+    names = {"noop": "no-op", "command": "command"}
+    judge(world, "in its place stands a", names[there[0]] if there else "nothing")
+
+
+@lab(0, step=1, points=1, rules="CAND-2")
+def test_the_number_of_leaders_is_predicted(world: World) -> None:
+    tour(world)
+    judge(world, "elections won", world.counters()["elections_won"])
+
+
+# ---- breaking it -----------------------------------------------------------------
+
+
+def play(world: World, name: str, allowed: set[str]) -> list[list[str]]:
+    """Plays the student's scenario in the world that its template begins with."""
+    template = commands((FOLDER / "start" / name).read_text(encoding="utf-8"))
+    played = commands(text_of(name, world))
+    if played[:1] != template[:1]:
+        world.fail(f"{name} begins with `{' '.join(template[0])}`", f"{played[:1]}")
+    for words in played[1:]:
+        if words[0] not in allowed:
+            world.fail(f"{name} uses only {', '.join(sorted(allowed))}", f"`{' '.join(words)}`")
+    for words in played:
+        world.tell(*words)
+    world.nodes = tuple(range(1, int(template[0][1]) + 1))
+    return played
+
+
+def nothing_is_committed_although_all_run(world: World) -> None:
+    """And all is well once the cuts are gone."""
+    assert all(world.status(node)["state"] == "up" for node in world.nodes)
+    world.run("5s")
+    before = max(world.status(node)["commit_index"] for node in world.nodes)
+    for node in world.nodes:
+        if world.status(node)["role"] == "leader":
+            world.propose("set", "z", "1", at=node)
+    world.run("10s")
+    after = max(world.status(node)["commit_index"] for node in world.nodes)
+    if after > before or world.holds("one", "leader") and leads_a_majority(world):
+        world.fail("no write can be committed", world.situation())
+    world.tell("heal")
+    world.until("leader", within="5s")
+    world.tell("set", "z", "2")
+
+
+def leads_a_majority(world: World) -> bool:
+    ticket = world.propose("set", "z", "3", at=world.leader())
+    world.run("1s")
+    return ticket is not None and world.tell("ticket", ticket["ticket"])["state"] == "done"
+
+
+@lab(0, step=2, points=4, rules="LEAD-4 CAND-2")
+def test_cuts_alone_take_liveness_away(world: World) -> None:
+    play(world, "liveness.scenario", CUTS | LOOKS)
+    nothing_is_committed_although_all_run(world)
+
+
+@lab(0, step=3, points=4, rules="LEAD-4 CAND-2")
+def test_cuts_in_one_direction_take_liveness_away(world: World) -> None:
+    played = play(world, "one-way.scenario", {"cut"} | LOOKS)
+    cuts = [words[1:] for words in played if words[0] == "cut"]
+    whole = [" ".join(words) for words in cuts if len(words) != 3 or words[1] != ">"]
+    if whole or len(cuts) > 10:
+        world.fail("at most 10 lines, each `cut A > B`", f"{len(cuts)} lines; {whole}")
+    gone = {(a, b) for a, _, b in cuts}
+    if both := sorted((a, b) for a, b in gone if (b, a) in gone and a < b):
+        world.fail("every link carries something in one direction", f"cut both ways: {both}")
+    nothing_is_committed_although_all_run(world)
+
+
+@lab(0, step=4, points=4, rules="STATE-0 STATE-2 STATE-3")
+def test_one_lying_disk_loses_a_write_that_was_acknowledged(world: World) -> None:
+    allowed = CUTS | LOOKS | {"heal", "set", "disk", "crash", "restart", "check"}
+    played = play(world, "safety.scenario", allowed)
+    touched = {words[1] for words in played if words[0] in ("disk", "crash", "restart")}
+    lies = [words for words in played if words[0] == "disk"]
+    if len(touched) > 1 or len(lies) != 1 or lies[0][2:] != ["lying"]:
+        world.fail("one disk lies, and that node alone is crashed", f"nodes {sorted(touched)}")
+    if ["set", "x", "1"] not in played:
+        world.fail("`set x 1` is acknowledged on the way", "the scenario has no `set x 1`")
+    if sum(words[:2] == ["set", "x"] for words in played) > 1:
+        world.fail("x is set once", "it is set again")
+    world.tell("heal")
+    for node in world.nodes:
+        if world.status(node)["state"] == "down":
+            world.tell("restart", node)
+    world.run("3s")
+    reply = world.tell("get", "x")["reply"]
+    if reply != "(nil)":
+        world.fail("the acknowledged `set x 1` is forgotten", f"`get x` answers {reply}")
