@@ -103,11 +103,11 @@ def test_reads_that_come_together_share_their_rounds(world: World) -> None:
 def test_what_clients_see_is_linearizable_on_unreliable_links(world: World) -> None:
     explains = "some order of all requests explains what the clients were told"
     for faults in ("loss,duplicate,delay,reorder", "partition,oneway,partial,loss"):
-        campaign(5, f"--faults {faults} --clients 8 {FAULTS}", 12, expected=explains)
+        campaign(5, f"--faults {faults} --clients 8 {FAULTS}", 20, expected=explains)
 
 
 @lab(5, step=8, points=1, rules="reads sessions snapshots STATE-3")
 def test_what_clients_see_is_linearizable_through_crashes_and_partitions(world: World) -> None:
     explains = "some order of all requests explains what the clients were told"
     for faults in ("crash,inside,snapshot", "partition,crash,loss,duplicate,snapshot,pause"):
-        campaign(5, f"--faults {faults} --clients 8 {FAULTS}", 12, expected=explains)
+        campaign(5, f"--faults {faults} --clients 8 {FAULTS}", 20, expected=explains)
