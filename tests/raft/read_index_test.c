@@ -118,7 +118,7 @@ TEST(a_lost_round_is_repeated_by_the_heartbeat)
     node_stop(&node);
 }
 
-// LAB 5 step 6, 1 point: reads ALL-2
+// LAB 5 step 7, 1 point: reads ALL-2
 TEST(reads_are_refused_when_leadership_is_lost)
 {
     struct node node;
