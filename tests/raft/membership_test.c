@@ -27,6 +27,7 @@ static void add(struct node *node, raft_id id, enum raft_member_role role)
 
 // ---- asking -----------------------------------------------------------------------
 
+// LAB 6 step 3, 1 point: changes-of-members
 TEST(only_a_leader_takes_changes)
 {
     struct node node;
@@ -332,7 +333,6 @@ TEST(learners_joiners_and_those_without_a_cluster_never_campaign)
     }
 }
 
-// LAB 6 step 2, 1 point: changes-of-members
 TEST(a_node_without_a_cluster_follows_who_reaches_it)
 {
     struct node node;

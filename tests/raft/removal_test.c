@@ -109,6 +109,11 @@ TEST(a_learner_whose_promotion_is_truncated_does_not_campaign)
     CHECK_EQ(node_role_of(&node, 4), RAFT_LEARNER);
     node_time_out(&node);
     CHECK_EQ(node.view.role, RAFT_FOLLOWER);
+    now.members[now.count++] = (struct raft_member){5, RAFT_LEARNER};
+    node_receive(&node, an_append_of(2, 4, 2, 2, 2, &now)); // another's change
+    CHECK_EQ(node.view.configuration_index, 3);
+    node_time_out(&node);
+    CHECK_EQ(node.view.role, RAFT_FOLLOWER);
     node_stop(&node);
 }
 
