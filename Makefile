@@ -64,7 +64,7 @@ endif
 override OUT := $(OUT)/lab$(LAB)
 replaced = $(foreach o,$(OVERLAY),$(filter %/$(notdir $(o)),$(1)))
 standing_in = $(foreach o,$(OVERLAY),$(if $(filter %/$(notdir $(o)),$(1)),$(o)))
-LAYERS := CORE_SRC HOST_SRC SERVICE_SRC
+LAYERS := CORE_SRC HOST_SRC SERVICE_SRC SIM_SRC
 $(foreach l,$(LAYERS),$(eval NEW_$(l) := $(call standing_in,$($(l)))))
 $(foreach l,$(LAYERS),$(eval $(l) := $(filter-out $(call replaced,$($(l))),$($(l))) $(NEW_$(l))))
 # Files of the student's own belong where the others are that were replaced.
@@ -115,6 +115,21 @@ $(OUT)/raftsim: $(call objects,$(TOOL_SRC)) $(OUT)/libsim.a $(OUT)/libservice.a 
                 $(OUT)/librpc.a $(OUT)/libhost.a $(OUT)/libcore.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lpthread -lm
+
+# Programs with a known bug, to be caught in a lab (BUG.toml: labs/tools/bugs.py): what
+# stands in the object is not taken from its library.
+BUG_FILES := $(wildcard labs/[0-9]-*/bugs/*.toml)
+BUGS := $(basename $(notdir $(BUG_FILES)))
+bugs: $(BUGS:%=$(OUT)/bugs/%/raftsim) ## raftsim with each of the bugs of a lab (LAB=8)
+$(OUT)/bugs/%/bug.c: $(BUG_FILES) $(CORE_SRC)
+	@$(PYTHON) labs/tools/bugs.py $(filter %/$*.toml,$(BUG_FILES)) $@
+$(OUT)/bugs/%/bug.o: $(OUT)/bugs/%/bug.c $(OBJ).flags
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CFLAGS) $(BASE) -c -o $@ $<
+$(OUT)/bugs/%/raftsim: $(OUT)/bugs/%/bug.o $(OUT)/raftsim
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(call objects,$(TOOL_SRC)) \
+	    $(addprefix $(OUT)/lib,$(addsuffix .a,sim service rpc host core)) $(PKG_LIBS) -lpthread -lm
 
 # A test links its own layer and what lies below it; what stands elsewhere, all.
 define test_rule
@@ -381,10 +396,11 @@ help: ## list what can be asked for
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 	    awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
-.PHONY: labs $(LABS) grade handout all lib install uninstall demo demo-run cluster cluster-stop test test-build \
+.PHONY: labs $(LABS) bugs grade handout all lib install uninstall demo demo-run cluster cluster-stop test test-build \
         test-run sanitized fast counted bench fuzz fuzz-keep mutants determinism coverage lint format clean help test-programs \
         bench-programs FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(patsubst %.o,%.d,$(call objects,$(OVERLAY) $(wildcard labs/*.c raft/*.c raft/host/*.c rpc/*.c kvserver/*.c kvserver/*/*.c sim/*.c sim/*/*.c tests/*.c tests/*/*.c tests/labs/*/*.c)))
+-include $(wildcard $(OUT)/bugs/*/bug.d)
 -include $(patsubst %.c,$(PIC)/%.d,$(CORE_SRC) $(HOST_SRC) $(POSIX_SRC) $(RPC_SRC))

@@ -6,6 +6,7 @@
 #include "sim/node_crash.h"
 #include "sim/node_disk.h"
 #include "sim/node_machine.h"
+#include "sim/node_own.h"
 #include "sim/node_requests.h"
 #include "sim/packet.h"
 #include "sim/world.h"
@@ -107,6 +108,7 @@ static void observe_step(void *context, const struct raft *raft,
     diagram_step(world->trace.diagram, world->now_us, raft, event, output);
     if (checker_violation_count(world->checker) == 0)
         checker_step(world->checker, node->id, &step);
+    node_own_step(world->own, node, raft);
 }
 
 // ---- life cycle -----------------------------------------------------------------
@@ -231,6 +233,7 @@ static void show_log(struct node *node)
             checker_load(node->world->checker, node->id, &entry);
     }
     checker_open(node->world->checker, node->id, &node->view);
+    node_own_step(node->world->own, node, raft);
 }
 
 // The host finds something that nobody has done to its disk.

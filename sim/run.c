@@ -176,7 +176,7 @@ void run_finish(struct world *world, const struct run_options *options,
                 struct run_result *result)
 {
     if (world_run_until(world, options->duration_us) && world->config.core_first &&
-        !options->unchecked) // the checker knows who can decide
+        !options->unchecked && !options->own) // the checker knows who can decide
         result->core_ms = run_core(world);
     if (!stands_still(world)) {
         uint64_t from_ms = world_now_ms(world);
@@ -206,6 +206,8 @@ bool run_execute(const struct run_options *options, struct run_result *result,
     run_report_violations(world, out);
     if (options->unchecked)
         json_string(out, "checkers", "off");
+    else if (options->own)
+        json_string(out, "checkers", "own");
     json_string(out, "linearizable", linearize_verdict_text(result->verdict));
     if (result->verdict == LINEARIZE_NO)
         run_explain(world, out, options->explain);

@@ -40,6 +40,7 @@ struct run_options {
     uint32_t clients;              // or RUN_DRAWN
     uint32_t keys;                 // or RUN_DRAWN
     bool unchecked;           // nothing is checked, and so nothing is well: to measure
+    bool own;                 // the invariants of sim/own are, and nothing else
     uint64_t judge_steps_max; // for the history; 0: the default
     FILE *ndjson;             // NULL: none
     FILE *trace;              // NULL: none

@@ -211,6 +211,7 @@ void run_settings_draw(struct run_settings *settings, const struct run_options *
     world_config_default(config);
     config->seed = options->seed;
     config->unchecked = options->unchecked;
+    config->own = options->own;
     config->judge_steps_max = options->judge_steps_max;
     config->wire = options->wire;
     config->perfect_disks = options->perfect_disks;

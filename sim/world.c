@@ -1,6 +1,7 @@
 #include "sim/world.h"
 
 #include "sim/churn.h"
+#include "sim/node_own.h"
 #include "sim/node_requests.h"
 
 #include <stdarg.h>
@@ -73,6 +74,10 @@ struct world *world_new(const struct world_config *config, char *error, size_t s
     set_limits(world);
     if (config->unchecked)
         checker_switch_off(world->checker);
+    if (config->own) {
+        checker_leave_to_own(world->checker);
+        world->own = node_own_new(world);
+    }
     world->trace.hash = config->seed;
     world->links.delay_us_min = config->delay_us_min;
     world->links.delay_us_max = config->delay_us_max;
@@ -105,6 +110,7 @@ void world_free(struct world *world)
     heap_release(&world->heap);
     pool_release(&world->pool);
     checker_free(world->checker);
+    node_own_free(world->own);
     buffer_free(&world->scratch);
     free(world);
 }

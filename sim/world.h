@@ -114,6 +114,7 @@ struct world_config {
     uint32_t snapshot_chunk_bytes; // 0: the host's default
     uint64_t segment_bytes_max;    // 0: the host's default
     bool unchecked;                // to measure what the checks cost
+    bool own;                      // the invariants of sim/own take their place
     uint64_t judge_steps_max;      // for the clients' history; 0: the default
 
     const struct wire_codec *wire; // NULL: messages pass as they are
@@ -155,6 +156,7 @@ struct world {
     struct random churn;
     struct history history;
     struct checker *checker;
+    struct node_own *own; // NULL: not asked for
     struct counters counters;
     struct trace trace;
     struct ndjson ndjson;

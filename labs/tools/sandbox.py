@@ -41,6 +41,7 @@ MORE_CALLS = CORE_CALLS | {
 LAYERS = {
     "raft/host/": ("raft", "raft/host"),
     "raft/": ("raft",),
+    "sim/own/": ("raft", "sim/own"),
     "kvserver/": ("raft", "raft/host", "kvserver/service", "kvserver/engine"),
     "": ("raft", "raft/host", "kvserver/service", "kvserver/engine", "sim", "sim/checker"),
 }

@@ -57,6 +57,7 @@ enum property {
     PROPERTY_READ_INDEX,      // a read is not behind what was committed (6.4)
     PROPERTY_LEASE,           // nobody else leads while a lease is held (6.4.1)
     PROPERTY_LINEARIZABILITY, // the clients' histories
+    PROPERTY_OWN,             // an invariant of sim/own
     PROPERTY_COUNT,
 };
 
@@ -103,6 +104,9 @@ void checker_set_limits(struct checker *checker, const struct checker_limits *li
 // From now on nothing is checked, only what others ask for is counted: to measure what
 // the checks cost. What it then finds, or does not find, says nothing.
 void checker_switch_off(struct checker *checker);
+
+// The same, and of what others find only PROPERTY_OWN counts.
+void checker_leave_to_own(struct checker *checker);
 bool checker_is_on(const struct checker *checker);
 
 // Says what the next violation is to be stamped with.

@@ -94,6 +94,7 @@ struct checker {
     uint64_t leader_count;
     raft_term leader_term; // the newest that has had a leader
     bool off;
+    bool own; // only PROPERTY_OWN counts
     raft_index committed_unchecked; // while it is off
 
     uint64_t event;

@@ -46,7 +46,7 @@ static const struct command commands[] = {
      "cluster N [manual] [spare=K] [seed=S] [election_timeout=150ms] "
      "[election_spread=150ms] [heartbeat=50ms] [pre_vote=on|off] [check_quorum=on|off] "
      "[delay=MIN..MAX] [sync=MIN..MAX] [disk=perfect] [retries=off] [log_entries=N] "
-     "[message_entries=N] "
+     "[message_entries=N] [checkers=own] "
      "[message_bytes=B] [inflight=N] [inflight_bytes=B] [uncommitted_bytes=B] "
      "[command_bytes=B] "
      "[clients=C] [keys=K] [lease=PERCENT] [clock=DURATION] [snapshot_entries=N] "

@@ -199,6 +199,11 @@ static bool read_setting(struct language *language, uint32_t at, struct setup *s
     if ((value = language_value(language, at, "disk")) != NULL)
         return options_disk(value, &config->perfect_disks) ||
                language_fail(language, "disk is real or perfect");
+    if ((value = language_value(language, at, "checkers")) != NULL) {
+        config->own = strcmp(value, "own") == 0;
+        return config->own || strcmp(value, "on") == 0 ||
+               language_fail(language, "checkers are on, or own");
+    }
     if ((value = language_value(language, at, "retries")) != NULL) {
         read = read_switch(language, value, &on);
         config->no_retries = !on;

@@ -187,7 +187,10 @@ static const char *read_flag(struct options_run *options, const char *flag,
                    : "a number above zero";
     if (strcmp(flag, "--checkers") == 0) {
         run->unchecked = strcmp(value, "off") == 0;
-        return run->unchecked || strcmp(value, "on") == 0 ? NULL : "on or off";
+        run->own = strcmp(value, "own") == 0;
+        return run->unchecked || run->own || strcmp(value, "on") == 0
+                   ? NULL
+                   : "on, off or own";
     }
     if (strcmp(flag, "--disk") == 0)
         return options_disk(value, &run->perfect_disks) ? NULL : "real or perfect";

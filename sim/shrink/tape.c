@@ -221,6 +221,8 @@ void tape_settings(const struct world_config *config, struct buffer *line)
         buffer_append_text(line, " pre_vote=off");
     if (!config->check_quorum)
         buffer_append_text(line, " check_quorum=off");
+    if (config->own)
+        buffer_append_text(line, " checkers=own");
     if (config->perfect_disks)
         buffer_append_text(line, " disk=perfect");
     setting(line, "lease", config->lease_drift_percent, 0, "");

@@ -38,6 +38,7 @@ static const struct command commands[] = {
      "    --keys K               keys that they share (1 to 8; 6)\n"
      "    --judge-steps N        at most so much work on the clients' history\n"
      "    --checkers off         to measure what they cost: such a run is never ok\n"
+     "    --checkers own         the invariants of sim/own/own.c instead (lab 8)\n"
      "    --wire json            messages pass as bytes, through the codec of real "
      "nodes\n"
      "    --trace FILE           one line for each step of each node\n"
