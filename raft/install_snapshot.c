@@ -291,29 +291,28 @@ enum raft_status install_snapshot_receive_reply(struct raft *raft,
     // END SOLUTION
 }
 
-// BEGIN SOLUTION lab4: IS-4
+// Whether a peer that waits for a snapshot is to be sent the chunk at its offset now.
 static bool chunk_is_due(const struct raft *raft, const struct progress *peer)
 {
+    // BEGIN SOLUTION lab4: IS-4
     uint32_t patience_ms = raft->config.election_timeout_ms;
-    if (peer->state != RAFT_SNAPSHOT)
-        return false;
     if (!peer->snapshot_sent)
         return true;
     // Again only to a peer that can be heard: the others are asked by the heartbeat.
     return raft->now_ms - peer->snapshot_sent_ms >= patience_ms &&
            raft->now_ms - peer->contact_ms < patience_ms;
+    // END SOLUTION
 }
-// END SOLUTION
 
 void install_snapshot_send(struct raft *raft, struct raft_output *output)
 {
-    // BEGIN SOLUTION lab4: IS-4
     struct raft_snapshot_send *sends =
         (struct raft_snapshot_send *)((uintptr_t)raft + raft->sends_offset);
     output->snapshot_sends = sends;
     for (uint32_t i = 0; i < raft->configuration.count; i++) {
         struct progress *peer = &raft->peers[i];
-        if (peer->id == raft->config.id || !chunk_is_due(raft, peer))
+        if (peer->id == raft->config.id || peer->state != RAFT_SNAPSHOT ||
+            !chunk_is_due(raft, peer))
             continue;
         if (peer->snapshot_sent)
             state_reach(raft, RAFT_MARK_SNAPSHOT_CHUNK_AGAIN);
@@ -324,7 +323,6 @@ void install_snapshot_send(struct raft *raft, struct raft_output *output)
                                         .last_included_index = peer->snapshot_index,
                                         .offset = peer->snapshot_offset};
     }
-    // END SOLUTION
 }
 
 enum raft_status install_snapshot_taken(struct raft *raft, raft_index index,

@@ -25,6 +25,7 @@ static void start_leader(struct node *node)
     node_forget_sent(node);
 }
 
+// LAB 4 step 1, 1 point: IS-5
 TEST(a_snapshot_drops_what_it_holds_and_keeps_what_is_asked)
 {
     struct node node;
@@ -46,6 +47,7 @@ TEST(a_snapshot_drops_what_it_holds_and_keeps_what_is_asked)
     node_stop(&node);
 }
 
+// LAB 4 step 1, 1 point: IS-5
 TEST(a_snapshot_of_what_is_not_applied_or_not_newer_is_refused)
 {
     struct node node;

@@ -46,6 +46,7 @@ static uint32_t count_sent(const struct node *node, enum raft_message_type type)
 
 // ---- a follower -------------------------------------------------------------------
 
+// LAB 4 step 2, 1 point: IS-1
 TEST(a_chunk_of_an_older_term_is_refused) // IS-1
 {
     struct node node;
@@ -59,6 +60,7 @@ TEST(a_chunk_of_an_older_term_is_refused) // IS-1
     node_stop(&node);
 }
 
+// LAB 4 step 2, 1 point: IS-4 FOL-2
 TEST(a_chunk_shows_who_leads)
 {
     struct node node;
@@ -72,6 +74,7 @@ TEST(a_chunk_shows_who_leads)
     node_stop(&node);
 }
 
+// LAB 4 step 2, 1 point: IS-2 IS-3 IS-4
 TEST(chunks_are_stored_in_order_and_each_answer_says_where_to_go_on) // IS-2, IS-3, IS-4
 {
     struct node node;
@@ -95,6 +98,7 @@ TEST(chunks_are_stored_in_order_and_each_answer_says_where_to_go_on) // IS-2, IS
 }
 
 // IS-5: the file is the host's; nothing is said of it before it is on stable storage.
+// LAB 4 step 4, 1 point: IS-5
 TEST(the_last_chunk_is_answered_once_the_snapshot_is_durable)
 {
     struct node node;
@@ -113,6 +117,7 @@ TEST(the_last_chunk_is_answered_once_the_snapshot_is_durable)
     node_stop(&node);
 }
 
+// LAB 4 step 4, 1 point: IS-7 IS-8
 TEST(a_snapshot_replaces_a_log_that_does_not_reach_it) // IS-7, IS-8
 {
     struct node node;
@@ -139,6 +144,7 @@ TEST(a_snapshot_replaces_a_log_that_does_not_reach_it) // IS-7, IS-8
 }
 
 // Bug 38: who kept it would refuse what comes next, and be sent the snapshot again.
+// LAB 4 step 4, 1 point: IS-7
 TEST(an_entry_that_conflicts_with_the_snapshots_last_goes_with_all_behind_it)
 {
     struct node node;
@@ -159,6 +165,7 @@ TEST(an_entry_that_conflicts_with_the_snapshots_last_goes_with_all_behind_it)
 }
 
 // IS-6, and bug 39: what stands behind it has been acknowledged, perhaps.
+// LAB 4 step 3, 1 point: IS-6
 TEST(a_log_that_has_the_snapshots_last_entry_stays_as_it_is)
 {
     struct node node;
@@ -177,6 +184,7 @@ TEST(a_log_that_has_the_snapshots_last_entry_stays_as_it_is)
 }
 
 // IS-6: it has arrived by another way, while the host checked the file.
+// LAB 4 step 4, 1 point: IS-6
 TEST(a_log_that_has_caught_up_meanwhile_stays_as_it_is)
 {
     struct node node;
@@ -197,6 +205,7 @@ TEST(a_log_that_has_caught_up_meanwhile_stays_as_it_is)
 }
 
 // Bug 39: it was sent before all that, and is late.
+// LAB 4 step 3, 1 point: IS-6
 TEST(an_old_snapshot_changes_nothing)
 {
     struct node node;
@@ -212,6 +221,7 @@ TEST(an_old_snapshot_changes_nothing)
 }
 
 // Bug 8: what is older than the term says nothing of the vote.
+// LAB 4 step 4, 1 point: IS-7 RV-2a
 TEST(a_snapshot_of_an_older_term_leaves_term_and_vote_alone)
 {
     struct node node;
@@ -248,6 +258,7 @@ TEST(a_node_starts_with_the_newer_of_its_terms)
 }
 
 // Bug 40: neither side may wait for the other for ever.
+// LAB 4 step 4, 1 point: IS-4 IS-5
 TEST(a_snapshot_that_is_of_no_use_is_asked_for_again)
 {
     struct node node;
@@ -311,6 +322,7 @@ TEST(a_report_of_a_snapshot_that_was_not_awaited_is_refused)
     node_stop(&node);
 }
 
+// LAB 4 step 2, 1 point: IS-4
 TEST(a_new_leader_with_the_same_snapshot_goes_on_where_the_old_one_ended)
 {
     struct node node;
@@ -326,6 +338,7 @@ TEST(a_new_leader_with_the_same_snapshot_goes_on_where_the_old_one_ended)
     node_stop(&node);
 }
 
+// LAB 4 step 2, 1 point: IS-2
 TEST(a_file_of_other_bytes_is_received_from_its_beginning)
 {
     struct node node;
@@ -395,6 +408,7 @@ TEST(a_leader_takes_no_snapshot_and_needs_none_that_it_has_received)
 }
 
 // Bug 43: the entry that told the members is in the snapshot now.
+// LAB 4 step 4, 1 point: IS-8
 TEST(the_configuration_of_a_snapshot_is_the_one_in_use)
 {
     struct node node;
@@ -430,6 +444,7 @@ static void start_sending(struct node *node)
 }
 
 // Bug 24: index 3 is the last that is dropped, and 4 the first that is held.
+// LAB 4 step 5, 1 point: LEAD-3 IS-4
 TEST(a_peer_at_the_very_edge_is_sent_what_it_needs)
 {
     for (raft_index has = 2; has <= 3; has++) {
@@ -453,6 +468,7 @@ TEST(a_peer_at_the_very_edge_is_sent_what_it_needs)
     }
 }
 
+// LAB 4 step 5, 1 point: IS-4
 TEST(a_peer_that_needs_what_was_dropped_is_sent_the_newest_snapshot)
 {
     struct node node;
@@ -574,6 +590,7 @@ TEST(an_impossible_answer_moves_nothing)
     node_stop(&node);
 }
 
+// LAB 4 step 5, 1 point: LEAD-4
 TEST(what_is_installed_counts_towards_commitment)
 {
     struct node node;

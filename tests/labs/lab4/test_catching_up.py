@@ -1,0 +1,195 @@
+"""Lab 4, steps 6 and 7: logs stay short, and who was away comes back by a snapshot."""
+
+from raftlab.labs import World, campaign, lab
+
+SNAPSHOTS = {"snapshot_entries": 20, "snapshot_tail": 5, "snapshot_chunk": 500}
+# Between two snapshots 20 entries are applied; 5 stay behind one; the rest are those that
+# came while it was written.
+LOG_ENTRIES_MAX = 40
+
+
+def give(world: World, count: int, nodes: int) -> None:
+    """So many commands, one by one, each taken by a leader; the last is applied by so
+    many nodes."""
+    for number in range(count - 1):
+        world.wait(lambda n=number: world.propose("set", f"g{n % 7}", n), "a leader takes it")
+        world.run("4ms")
+    world.agree("end", nodes)
+
+
+def check_short(world: World) -> None:
+    for status in world.reachable():
+        entries = status["last_index"] + 1 - status["first_index"]
+        if entries > LOG_ENTRIES_MAX:
+            world.fail(
+                f"a log holds at most {LOG_ENTRIES_MAX} entries",
+                f"node {status['node']} holds {entries}, from {status['first_index']} on",
+                rule="IS-5",
+                line=f"expect first_index {status['node']} > {status['first_index']}",
+            )
+
+
+def rounds(world: World, away: str, count: int = 5) -> None:
+    """One node after the other is away while the others take more than a snapshot."""
+    world.check_one_leader()
+    world.agree("first")
+    for turn in range(count):
+        leader = world.check_one_leader()
+        followers = [node for node in world.nodes if node != leader]
+        victim = leader if turn % 3 == 1 else followers[turn % len(followers)]
+        if away == "disconnect":
+            world.disconnect(victim)
+        else:
+            world.crash(victim)
+        world.check_one_leader()
+        give(world, 30, len(world.nodes) - 1)
+        check_short(world)
+        if away == "disconnect":
+            world.reconnect(victim)
+        else:
+            world.restart(victim)
+        world.agree("back", len(world.nodes))
+        if world.status(victim)["snapshot_index"] == 0:
+            world.fail(f"node {victim} came back by a snapshot", world.situation(), rule="IS-7",
+                       line=f"expect snapshot_index {victim} > 0")  # fmt: skip
+    world.run("500ms")
+    world.expect("same")
+
+
+# ---- step 6 ----------------------------------------------------------------------
+
+
+@lab(4, step=6, points=1, rules="IS-5", seeds=3)
+def test_logs_stay_short_however_much_is_written(world: World) -> None:
+    world.cluster(3, **SNAPSHOTS)
+    world.check_one_leader()
+    for _ in range(5):
+        give(world, 30, 3)
+        check_short(world)
+    world.run("500ms")
+    for node in world.nodes:
+        world.expect("snapshots_taken", node, ">=", 5)
+        world.expect("snapshots_received", node, "==", 0, why="nobody was away")
+    world.expect("same")
+
+
+@lab(4, step=6, points=1, rules="IS-4 IS-5 IS-7 IS-8", seeds=3)
+def test_who_was_disconnected_catches_up_by_a_snapshot(world: World) -> None:
+    world.cluster(3, **SNAPSHOTS)
+    rounds(world, "disconnect")
+
+
+@lab(4, step=6, points=1, rules="IS-4 IS-5 IS-7 IS-8", seeds=3)
+def test_who_had_crashed_catches_up_by_a_snapshot(world: World) -> None:
+    world.cluster(3, **SNAPSHOTS)
+    rounds(world, "crash")
+
+
+@lab(4, step=6, points=1, rules="IS-2 IS-3 IS-4", seeds=3)
+def test_chunks_may_be_lost_late_and_doubled(world: World) -> None:
+    world.cluster(3, **SNAPSHOTS, delay="1ms..8ms")
+    world.tell("loss", "10")
+    world.tell("duplicate", "10")
+    world.tell("reorder", "10")
+    rounds(world, "disconnect", 3)
+
+
+@lab(4, step=6, points=1, rules="IS-4 IS-7", seeds=3)
+def test_chunks_may_be_lost_by_nodes_that_crash_too(world: World) -> None:
+    world.cluster(3, **SNAPSHOTS, delay="1ms..8ms")
+    world.tell("loss", "10")
+    world.tell("duplicate", "10")
+    rounds(world, "crash", 3)
+
+
+@lab(4, step=6, points=1, rules="IS-5 STATE-1 ALL-1", seeds=3)
+def test_all_crash_and_begin_again_with_snapshots_and_logs(world: World) -> None:
+    world.cluster(3, **SNAPSHOTS)
+    world.check_one_leader()
+    world.agree("kept", key="first")
+    for turn in range(4):
+        give(world, 25, 3)
+        for node in world.nodes:
+            world.crash(node, lose="tail" if turn % 2 else "all")
+        for node in world.nodes:
+            world.restart(node)
+            world.expect("snapshot_index", node, ">", 0, why="it begins behind a snapshot")
+        world.check_one_leader()
+        world.agree("again", 3)
+        world.expect("committed", "first", "kept")
+    check_short(world)
+    world.run("500ms")
+    world.expect("same")
+
+
+@lab(4, step=6, points=1, rules="IS-4 IS-7", seeds=5)
+def test_a_next_leader_goes_on_with_the_snapshot(world: World) -> None:
+    world.cluster(3, snapshot_entries=20, snapshot_tail=5, snapshot_chunk=20, delay="5ms..5ms")
+    leader = world.check_one_leader()
+    away, other = (node for node in world.nodes if node != leader)
+    world.disconnect(away)
+    give(world, 41, 2)
+    world.run("500ms")
+    world.reconnect(away)
+    world.run("150ms")  # some chunks have come
+    world.disconnect(leader)
+    world.check_one_leader()
+    world.agree("next", 2)
+    world.expect("role", other, "leader", why="who has all that is committed leads")
+    world.expect("snapshots_received", away, ">=", 1)
+    world.reconnect(leader)
+    world.agree("together", 3)
+    world.run("500ms")
+    world.expect("same")
+
+
+# ---- step 7 ----------------------------------------------------------------------
+
+
+@lab(4, step=7, points=1, rules="IS-5 IS-7", seeds=12)
+def test_a_crash_at_any_write_of_an_installation_loses_nothing(world: World) -> None:
+    world.cluster(3, snapshot_entries=20, snapshot_tail=5, snapshot_chunk=200, delay="2ms..2ms")
+    leader = world.check_one_leader()
+    away = next(node for node in world.nodes if node != leader)
+    world.agree("mine")
+    world.disconnect(away)
+    give(world, 45, 2)
+    world.run("200ms")
+    world.reconnect(away)
+    # Among the chunks, at the sync, at the name, at the log that begins anew...
+    world.tell("crash", away, "inside", 1 + 3 * (world.seed % 12), "lose", "sectors")
+    world.run("1s")
+    if world.status(away)["state"] != "up":
+        world.restart(away)
+    world.agree("together", 3)
+    world.run("500ms")
+    world.expect("snapshot_index", away, ">", 0)
+    world.expect("same")
+
+
+@lab(4, step=7, points=1, rules="IS-4 IS-5", seeds=3)
+def test_a_damaged_snapshot_is_not_the_end_of_a_node(world: World) -> None:
+    world.cluster(3, **SNAPSHOTS | {"snapshot_tail": 30})
+    world.check_one_leader()
+    give(world, 45, 3)
+    world.run("200ms")
+    victim = next(node for node in world.nodes if node != world.leader())
+    newest = world.status(victim)["snapshot_index"]
+    world.tell("disk", victim, "damage", f"{newest:020}.snapshot", 100, "bearable")
+    world.restart(victim)
+    world.expect("snapshot_index", victim, "<", newest, why="the one before does as well")
+    give(world, 45, 3)
+    world.expect("same")
+
+
+LOAD = "--clients 3 --keys 8 --duration 4s"
+
+
+@lab(4, step=7, points=1, rules="IS-2 IS-3 IS-4 IS-6")
+def test_snapshots_survive_networks_of_every_kind(world: World) -> None:
+    campaign(4, f"--faults snapshot,loss,duplicate,delay,reorder,partition,oneway {LOAD}", 60)
+
+
+@lab(4, step=7, points=1, rules="IS-5 IS-6 IS-7 STATE-1")
+def test_snapshots_survive_crashes_and_disks_of_every_kind(world: World) -> None:
+    campaign(4, f"--faults snapshot,crash,inside,pause,slow,disk,damage,delay,loss {LOAD}", 60)
