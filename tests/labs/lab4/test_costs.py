@@ -64,13 +64,17 @@ def test_each_chunk_takes_one_round_trip(world: World) -> None:
 @lab(4, step=8, points=1, rules="IS-5 LEAD-3", seeds=4)
 def test_who_was_away_for_a_moment_needs_no_snapshot(world: World) -> None:
     leader, away = start(world)
-    write(world, 4)
-    last = world.status(leader)["last_index"]
-    while last % 20 != 3:  # a snapshot is taken meanwhile, and keeps a tail
-        world.reconnect(away)
+    world.reconnect(away)
+    write(world, 30)
+    for _ in range(40):
+        if world.status(leader)["last_index"] - world.status(leader)["snapshot_index"] == 17:
+            break
         write(world, 1)
-        world.disconnect(away)
-        last = world.status(leader)["last_index"]
+    world.expect("first_index", leader, ">", 1)
+    has = world.status(away)["last_index"]
+    world.disconnect(away)
+    write(world, 5)
+    world.expect("snapshot_index", leader, ">", has, why="a snapshot was taken meanwhile")
     world.reset_counters()
     world.reconnect(away)
     world.agree("back", 3)
