@@ -33,7 +33,7 @@ static const struct raft_install_snapshot_reply *answer(struct node *node,
 // ---- a follower -------------------------------------------------------------------
 
 // LAB 4 step 2, 1 point: IS-2
-TEST(a_newer_snapshot_takes_the_place_of_one_that_is_half_there)
+TEST(a_better_snapshot_takes_the_place_of_one_that_is_half_there)
 {
     struct node node;
     node_init(&node, 2, 3);
@@ -48,6 +48,10 @@ TEST(a_newer_snapshot_takes_the_place_of_one_that_is_half_there)
     CHECK_EQ(node.store_count, 2);
     reply = answer(&node, a_chunk(1, 2, 2, 20, 2, CHUNK_BYTES));
     CHECK_EQ(reply->next_offset, 2 * CHUNK_BYTES);
+    // A new leader has another one, and no other.
+    reply = answer(&node, a_chunk(3, 2, 3, 15, 2, 0));
+    CHECK_EQ(reply->last_included_index, 15);
+    CHECK_EQ(reply->next_offset, CHUNK_BYTES);
     node_stop(&node);
 }
 
@@ -179,6 +183,15 @@ TEST(a_peer_that_begins_anew_is_sent_all_of_it_again_but_not_at_once)
     CHECK(chunks_sent(&node) >= 4);
     CHECK_EQ(node_last_sent(&node, RAFT_INSTALL_SNAPSHOT, 3)->install_snapshot.offset,
              0);
+    // A crash, and then a first chunk that came twice: it has 4 bytes, and no 8.
+    node_receive(&node, a_chunk_reply(3, 1, 1, 6, 4, false));
+    node_receive(&node, a_chunk_reply(3, 1, 1, 6, 8, false));
+    uint32_t count = chunks_sent(&node);
+    node_receive(&node, a_chunk_reply(3, 1, 1, 6, 4, false));
+    hear_for(&node, 2 * node.config.election_timeout_ms);
+    CHECK(chunks_sent(&node) > count);
+    CHECK_EQ(node_last_sent(&node, RAFT_INSTALL_SNAPSHOT, 3)->install_snapshot.offset,
+             4);
     node_stop(&node);
 }
 
