@@ -144,7 +144,6 @@ static void remove_the_leader(uint32_t count, uint32_t drop_percent, uint64_t se
 }
 
 // Bug 48.
-// LAB 6 step 5, 1 point: changes-of-members
 TEST(a_leader_can_be_removed_from_clusters_of_two_to_five_over_a_lossy_network)
 {
     for (uint32_t count = 2; count <= 5; count++) {

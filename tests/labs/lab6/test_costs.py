@@ -27,11 +27,11 @@ def end_of_log(world: World, leader: int) -> int:
 def test_one_voter_more_or_less_costs_one_entry_and_one_round_trip(world: World) -> None:
     leader = start(world, 5, 6)
     index = world.tell("change", "voter", 6)["index"]
-    world.until(f"committed {index}", within="22ms")
+    world.until(f"committed {index}", within="25ms")
     world.run("200ms")
     gone = next(node for node in world.nodes if node != leader)
     index = world.tell("remove", gone)["index"]
-    world.until(f"committed {index}", within="22ms")
+    world.until(f"committed {index}", within="25ms")
     world.run("200ms")
     world.budget(entries_appended=2, elections=0, of="two changes of one voter each")
     # Five others, each entry and each new commit index once, heartbeats, and an answer to all.
@@ -43,7 +43,7 @@ def test_a_joint_change_costs_two_entries_and_two_round_trips(world: World) -> N
     leader = start(world, 3, 4, 5)
     first, second = [node for node in world.nodes if node != leader]
     index = world.tell("change", "voter", 4, 5, "remove", first, second)["index"]
-    world.until(f"committed {index + 1}", within="45ms")
+    world.until(f"committed {index + 1}", within="50ms")
     world.run("500ms")
     world.expect("last_index", leader, "==", index + 1, why="a joint configuration is left once")
     world.budget(entries_appended=2, elections=0, of="two voters for two others")
@@ -55,6 +55,6 @@ def test_who_joins_costs_two_entries_and_is_a_voter_soon(world: World) -> None:
     world.tell("add", 4)
     world.wait(lambda: world.holds("member", 4, "voter"), "node 4 is a voter", within="250ms",
                line=lambda: "expect member 4 voter")  # fmt: skip
-    world.until(f"committed {end_of_log(world, leader)}", within="22ms")
+    world.until(f"committed {end_of_log(world, leader)}", within="25ms")
     world.run("500ms")
     world.budget(entries_appended=2, elections=0, of="a learner, and a voter of it")

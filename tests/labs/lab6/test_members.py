@@ -147,6 +147,26 @@ def test_of_two_servers_the_one_that_goes_finishes_it_after_a_crash(world: World
     world.expect("role", goes, "follower")
 
 
+def remove_the_leader(world: World, nodes: int) -> None:
+    leader = start(world, nodes, spare=0)
+    rest = tuple(others(world, leader))
+    world.tell("loss", 30)
+    tell_leader(world, "remove", leader)
+    world.run("1s")
+    world.tell("loss", 0)
+    await_configuration(world, *rest, at=rest)
+    world.wait(lambda: world.leader() in rest, "one of the others leads",
+               line=lambda: f"expect role {rest[0]} leader")  # fmt: skip
+    world.nodes = rest
+    world.agree("on", len(rest))
+
+
+@lab(6, step=5, points=1, rules="changes-of-members", seeds=10)
+def test_a_leader_can_be_removed_from_two_to_five_servers_over_bad_links(world: World) -> None:
+    for nodes in range(2, 6):
+        remove_the_leader(world, nodes)
+
+
 @lab(6, step=5, points=1, rules="changes-of-members stickiness", seeds=10)
 def test_who_was_removed_and_never_told_disturbs_nobody(world: World) -> None:
     leader = start(world, 4, spare=0)
