@@ -67,7 +67,7 @@ TEST(a_refusal_in_a_new_term_waits_for_that_term_to_be_durable)
 }
 
 // CAND-1d: what a candidate says of its log and of its vote is on disk when it says so.
-// LAB 3 step 2, 1 point: STATE-0 CAND-1d
+// LAB 3 step 3, 1 point: STATE-0 CAND-1d
 TEST(a_candidate_asks_only_once_its_term_its_vote_and_its_log_are_durable)
 {
     struct node node;

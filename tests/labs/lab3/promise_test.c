@@ -1,4 +1,4 @@
-// Lab 3, step 3: whatever happens in whatever order, what a message says is on the disk
+// Lab 3, step 5: whatever happens in whatever order, what a message says is on the disk
 // when it leaves.
 //
 // Beside the node runs a picture of its disk, made of the writes that it gives out;
@@ -218,7 +218,7 @@ static void act(void)
         report();
 }
 
-// LAB 3 step 3, 2 points: STATE-0 STATE-1 STATE-2 STATE-3
+// LAB 3 step 5, 2 points: STATE-0 STATE-1 STATE-2 STATE-3
 TEST(of_20000_steps_none_sends_what_is_not_on_the_disk)
 {
     node_start(&node, 1, 5);

@@ -50,13 +50,13 @@ TEST(one_write_holds_all_that_its_step_has_changed)
     CHECK_EQ(node.output.write, 1);
     CHECK(!node.output.hard_state_changed);
     check_entries(&node, 4, TERMS(3, 3), 2);
-    // A new term and entries in the place of others, in a single write.
-    node_receive(&node, an_append(3, 1, 5, 2, 1, 0, TERMS(4, 5)));
+    // A new term and entries, in a single write.
+    node_receive(&node, an_append(3, 1, 5, 5, 3, 0, TERMS(4, 5)));
     CHECK_EQ(node.output.write, 2);
     CHECK(node.output.hard_state_changed);
     CHECK_EQ(node.output.hard_state.current_term, 5);
     CHECK_EQ(node.output.hard_state.voted_for, 0);
-    check_entries(&node, 3, TERMS(4, 5), 2);
+    check_entries(&node, 6, TERMS(4, 5), 2);
     node_receive(&node, a_refusal(2, 1, 6, 0, 0, 0)); // a term, and nothing else
     CHECK_EQ(node.output.write, 3);
     CHECK_EQ(node.output.hard_state.current_term, 6);
