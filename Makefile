@@ -275,7 +275,7 @@ test: ## build, also with sanitizers, and run every test (ARGS='tests/raft -k vo
 	@CC='$(CC)' sh tests/bootstrap.sh install test
 	@$(MAKE) --no-print-directory test-build
 	@$(MAKE) --no-print-directory test-run
-test-build: all lib test-programs sanitized
+test-build: all lib test-programs bugs sanitized
 test-run:
 	@unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES; \
 	RAFTLAB_BUILT=1 RAFTLAB_OUT=$(OUT) $(PYTHON) -m pytest -n 2 --rounds $(ROUNDS) $(ARGS)

@@ -65,8 +65,8 @@ def stub_line(text: str) -> str:
 class Process:
     """A line in, a JSON object out."""
 
-    def __init__(self, *, sanitized: bool = False) -> None:
-        program = build.program("raftsim", sanitized=sanitized)
+    def __init__(self, *, sanitized: bool = False, name: str = "raftsim") -> None:
+        program = build.program(name, sanitized=sanitized)
         self.words = os.fdopen(os.memfd_create("stderr"), "w+b")
         self.printed: list[str] = []  # on its stdout, that is no answer
         self.rest = b""

@@ -63,6 +63,7 @@ class World:
         claim: str = "",
         rules: str = "",
         sanitized: bool = False,
+        program: str = "raftsim",
         **settings: Any,
     ) -> None:
         self.seed = seed
@@ -74,7 +75,7 @@ class World:
         self.cut_off: set[int] = set()  # by disconnect()
         self.now_us = 0
         self.keys = 0
-        self.process = Process(sanitized=sanitized)
+        self.process = Process(sanitized=sanitized, name=program)
         if nodes > 0:
             self.cluster(nodes, **settings)
 

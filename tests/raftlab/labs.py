@@ -114,11 +114,14 @@ def run_once(function: Callable[[World], None], claim: Claim, seed: int) -> None
 
 
 def raftsim(
-    *arguments: str, seconds: float, scratch: Optional[pathlib.Path] = None
+    *arguments: str,
+    seconds: float,
+    scratch: Optional[pathlib.Path] = None,
+    program: str = "raftsim",
 ) -> subprocess.CompletedProcess:
     return subprocess.run(
         confine.command(
-            build.program("raftsim"), *arguments, mode=confine.CREW, scratch=scratch
+            build.program(program), *arguments, mode=confine.CREW, scratch=scratch
         ),
         stdin=subprocess.DEVNULL,
         capture_output=True,
