@@ -1,6 +1,9 @@
 #include "sim/history/linearize_sight.h"
 
-enum { SUMS = 64 }; // of so small lengths all sums are known
+enum {
+    SUMS = 64,        // of so small lengths all sums are known
+    PENDING_MAX = 64, // more are not looked at one by one
+};
 
 // What the value may yet become by pending operations that build on it. One that
 // replaces it would make the operation in question useless.
@@ -181,6 +184,18 @@ static bool sees(const struct sight *sight, const struct linearize_operation *op
 
 // ---- looking around ---------------------------------------------------------------
 
+// So many hide a value nearly always, and looking at each of them costs more than it
+// gains: where all but a window of a history is left free, there are thousands.
+static bool are_many(const struct linearize_search *search, const uint64_t *placed)
+{
+    const struct frontier_slots *slots = &search->slots;
+    uint32_t count = 0;
+    for (uint32_t w = 0; w < slots->words && count <= PENDING_MAX; w++)
+        count += (uint32_t)__builtin_popcountll(slots->pending[w] & slots->effect[w] &
+                                                ~placed[w]);
+    return count > PENDING_MAX;
+}
+
 // True where a transaction may see it, and show it by what it does to other keys.
 static bool look_at_pending(struct sight *sight, const struct linearize_search *search,
                             const uint64_t *placed)
@@ -239,6 +254,6 @@ bool linearize_sight_may(const struct linearize_search *search,
                           .after = cells[1],
                           .pending = pending,
                           .sums = 1};
-    return look_at_pending(&sight, search, placed) ||
+    return are_many(search, placed) || look_at_pending(&sight, search, placed) ||
            look_at_answered(&sight, search, placed);
 }
