@@ -81,7 +81,7 @@ def test_crashes_snapshots_and_changes_of_members_break_nothing(world: World) ->
     quiet("--nodes 3 --duration 2s --faults crash,inside,disk,snapshot,partition", 40)
 
 
-@lab(8, step=1, points=1, rules="checkers LEAD-2")
+@lab(8, step=1, points=1, rules="checkers")
 def test_who_wins_an_older_term_late_lacks_what_was_committed_since(world: World) -> None:
     world.cluster(5, "manual", checkers="own", pre_vote="off", check_quorum="off")
     for line in LATE_WINNER.strip().splitlines():

@@ -5,6 +5,8 @@ import json
 import pathlib
 import re
 import shlex
+import subprocess
+import tempfile
 
 from raftlab import build
 from raftlab.labs import LabFailure, World, lab, raftsim
@@ -50,13 +52,22 @@ def kills(bug: str, rules: str) -> None:
         fail(f"{name} has at most {COMMANDS_MAX} commands", f"{len(lines)}", rules)
     if any("checkers=" in line for line in lines):
         fail(f"{name} is judged by its claims and by the checkers of raftsim", "checkers=", rules)
-    path = str(place(name))
-    right = raftsim("script", path, seconds=60)
+    right = scripted("raftsim", lines)
     if right.returncode != 0:
         fail(f"{name} comes true on right code", last_words(right.stdout + right.stderr), rules)
-    wrong = raftsim("script", path, seconds=60, program=f"bugs/{bug}/raftsim")
+    wrong = scripted(f"bugs/{bug}/raftsim", lines)
     if wrong.returncode == 0:
         fail(f"{name} fails where the bug is", "all of it comes true there as well", rules)
+
+
+def scripted(program: str, lines: list[str]) -> subprocess.CompletedProcess:
+    """In a folder of its own: behind the fence nobody need be able to read the tree."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "kill.scenario"
+        path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+        path.chmod(0o644)
+        words = ("script", str(path))
+        return raftsim(*words, seconds=60, scratch=path.parent, program=program)
 
 
 def last_words(text: str) -> str:
