@@ -12,7 +12,7 @@ from raftlab import build
 from raftlab.labs import LabFailure, World, lab, raftsim
 
 COMMANDS_MAX = 40
-EXPLORE_SECONDS_MAX = 10
+STATES_MAX = 2000000
 FLAGS = {
     *("--nodes", "--spares", "--terms", "--entries", "--crashes", "--timeouts"),
     *("--heartbeats", "--duplicates", "--changes", "--batch", "--goal", "--sync-by-hand"),
@@ -111,7 +111,7 @@ def flags_of(bug: str, rules: str) -> list[str]:
 
 
 def explored(program: str, flags: list[str], rules: str) -> dict:
-    bounds = ("--jobs", "1", "--seconds", str(EXPLORE_SECONDS_MAX))
+    bounds = ("--jobs", "1", "--states", str(STATES_MAX))
     done = raftsim("explore", *flags, *bounds, seconds=120, program=program)
     found = re.findall(r'^\{"result".*', done.stdout + done.stderr, re.MULTILINE)
     if not found:
@@ -126,7 +126,7 @@ def finds(bug: str, rules: str) -> None:
         fail(f"these bounds have {bug} in them", f"{wrong['states']} states, all well", rules)
     right = explored("raftsim", flags, rules)
     if not right["exhausted"]:
-        fail(f"all of right code is seen within {EXPLORE_SECONDS_MAX} s",
+        fail(f"all of right code is seen within {STATES_MAX} states",
              f"{right['result']} at {right['states']} states", rules)  # fmt: skip
 
 
