@@ -241,6 +241,14 @@ def main() -> int:
     try:
         lab = labs.numbered(arguments.lab)
         changed = staging.changed(ROOT) if arguments.restored is None else []
+        if changed and not arguments.stage:
+            told = "\n  ".join(changed)
+            print(
+                f"Not yours, and changed or new since it was handed out:\n  {told}\n"
+                "So a fresh copy is built and judged beside this tree, which takes minutes. Put "
+                f"files of your own into {lab.folder.relative_to(ROOT)}/ or build/ to save them.",
+                file=sys.stderr, flush=True,
+            )  # fmt: skip
         if arguments.stage or arguments.submission or changed:
             return staging.judged_elsewhere(lab, arguments, changed)
         arguments.out = arguments.out or ROOT / "build" / f"lab{lab.number}"

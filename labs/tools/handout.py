@@ -208,6 +208,27 @@ def content(lab: labs.Lab) -> dict[str, tuple[bytes, bool]]:
     return found
 
 
+LINK = re.compile(r"\[([^\]]+)\]\(([^)#:]+)(#[^)]*)?\)")
+
+
+def without_dead_links(found: dict[str, tuple[bytes, bool]]) -> dict[str, tuple[bytes, bool]]:
+    """A page keeps the words of a link to what is not handed out."""
+    names = set(found)
+    folders = {str(parent) for name in names for parent in pathlib.PurePath(name).parents}
+
+    def words(page: str, match: re.Match) -> str:
+        target = os.path.normpath(pathlib.PurePath(page).parent / match[2])
+        return match[0] if target in names or target in folders else match[1]
+
+    def mended(page: str, data: bytes) -> bytes:
+        return LINK.sub(lambda match: words(page, match), data.decode()).encode()
+
+    return {
+        name: (mended(name, data) if name.endswith(".md") else data, program)
+        for name, (data, program) in found.items()
+    }
+
+
 def packed(files: dict[str, tuple[bytes, bool]], top: str) -> bytes:
     """A .tar.gz that depends on nothing but these."""
     raw = io.BytesIO()
@@ -222,7 +243,7 @@ def packed(files: dict[str, tuple[bytes, bool]], top: str) -> bytes:
 
 def archive(lab: labs.Lab) -> bytes:
     top = f"raftlab-lab{lab.number}"
-    files = content(lab)
+    files = without_dead_links(content(lab))
     manifest = "".join(
         f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, (data, _) in sorted(files.items())
     )

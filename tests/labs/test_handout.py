@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import os
+import pathlib
 import re
 import sys
 import tarfile
@@ -75,6 +77,16 @@ def test_what_a_lab_begins_with_is_in_the_archive(handed_out) -> None:
     folder = lab.folder.relative_to(labs.ROOT)
     for name in lab.start:
         assert files[f"{folder}/start/{name}"] == lab.template(name).read_bytes()
+
+
+def test_the_links_of_its_pages_lead_somewhere(handed_out) -> None:
+    _, files = handed_out
+    pages = [name for name in files if name.endswith(".md")]
+    assert pages
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", files[page].decode()):
+            path = os.path.normpath(pathlib.PurePath(page).parent / target)
+            assert path in files or any(n.startswith(path + "/") for n in files), (page, target)
 
 
 def test_the_archive_knows_what_was_handed_out(handed_out) -> None:
