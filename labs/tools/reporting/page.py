@@ -39,7 +39,8 @@ def render(facts: Facts) -> str:
 
 def head(facts: Facts) -> str:
     where = f"lab {facts.lab}" if facts.lab else "a scenario"
-    return f"<header><small>{where}: {escape(facts.claim)}</small><h1>{escape(facts.title)}</h1></header>"
+    claim, title = escape(facts.claim), escape(facts.title)
+    return f"<header><small>{where}: {claim}</small><h1>{title}</h1></header>"
 
 
 def verdict(facts: Facts) -> str:
