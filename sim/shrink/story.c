@@ -46,6 +46,7 @@ static const char *const rules[PROPERTY_COUNT] = {
     [PROPERTY_LOG_TERMS] = "Terms in a log never fall, and none is of the future.",
     [PROPERTY_OUTPUT_SHAPE] = "What a step puts out agrees with the node's log.",
     [PROPERTY_CORE_INVARIANT] = "The core's own invariants hold (raft_check()).",
+    [PROPERTY_OWN] = "An invariant of your own, from sim/own/own.c (lab 8).",
     [PROPERTY_VOTE_QUORUM] =
         "A leader has the votes of a majority of its configuration (5.2, 6).",
     [PROPERTY_LEADER_MEMBER] =
