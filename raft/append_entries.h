@@ -17,6 +17,12 @@ enum raft_status append_entries_receive(struct raft *raft,
                                         const struct raft_message *message,
                                         struct raft_output *output);
 
+// An acknowledgement or a refusal. RAFT_OK, and nothing changes, for one that says
+// nothing any more: of an older term, from no member, or where this node does not lead.
+// RAFT_INVALID, and nothing changes, for one that no correct follower of this term
+// sends: it matches beyond the log's end, refuses what stands behind index 0, or echoes
+// a round that has not begun. One of this term that comes late or twice is RAFT_OK:
+// match_index never goes down, and next_index stays above it.
 enum raft_status append_entries_receive_reply(struct raft *raft,
                                               const struct raft_message *message,
                                               struct raft_output *output);

@@ -54,8 +54,8 @@ bool log_term(const struct log *log, raft_index index, raft_term *term);
 // index 0 of a log without a base, and for the base.
 bool log_matches(const struct log *log, raft_index index, raft_term term);
 
-// The largest index <= `index` whose term is <= `term`: above it nothing can match a
-// log that has `term` at `index` (section 5.3, the last paragraph but two).
+// The last entry up to `index` whose term is not above `term`; the base where there is
+// none, and where the log ends before `index`, the search begins at its end.
 raft_index log_find_conflict(const struct log *log, raft_index index, raft_term term);
 
 // Whether all of these commands fit, one behind the other.

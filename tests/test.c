@@ -26,6 +26,19 @@ void test_fail(const char *file, int line, const char *format, ...)
     exit(1);
 }
 
+void test_fail_number(const char *file, int line, const char *actual_text,
+                      uint64_t actual, const char *relation, const char *expected_text,
+                      uint64_t expected)
+{
+    char number[24];
+    snprintf(number, sizeof(number), "%" PRIu64, expected);
+    if (strcmp(number, expected_text) == 0)
+        test_fail(file, line, "%s is %" PRIu64 ", expected %s%s", actual_text, actual,
+                  relation, number);
+    test_fail(file, line, "%s is %" PRIu64 ", expected %s%s (%s)", actual_text, actual,
+              relation, number, expected_text);
+}
+
 // In a child, so that a crash or an exit ends that test alone.
 static int run_in_child(const struct test_case *test)
 {

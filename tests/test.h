@@ -44,20 +44,35 @@ int test_main(int argc, char **argv);
 void test_fail(const char *file, int line, const char *format, ...)
     __attribute__((noreturn, format(printf, 3, 4)));
 
+// "count is 3, expected at most 1", and the bound's text in brackets where it is not
+// the number itself.
+void test_fail_number(const char *file, int line, const char *actual_text,
+                      uint64_t actual, const char *relation, const char *expected_text,
+                      uint64_t expected) __attribute__((noreturn));
+
 #define CHECK(condition)                                               \
     do {                                                               \
         if (!(condition))                                              \
             test_fail(__FILE__, __LINE__, "expected: %s", #condition); \
     } while (0)
 
-#define CHECK_EQ(actual, expected)                                             \
-    do {                                                                       \
-        uint64_t actual_ = (uint64_t)(actual);                                 \
-        uint64_t expected_ = (uint64_t)(expected);                             \
-        if (actual_ != expected_)                                              \
-            test_fail(__FILE__, __LINE__,                                      \
-                      "%s is %" PRIu64 ", expected %" PRIu64 " (%s)", #actual, \
-                      actual_, expected_, #expected);                          \
+#define CHECK_EQ(actual, expected)                                                \
+    do {                                                                          \
+        uint64_t actual_ = (uint64_t)(actual);                                    \
+        uint64_t expected_ = (uint64_t)(expected);                                \
+        if (actual_ != expected_)                                                 \
+            test_fail_number(__FILE__, __LINE__, #actual, actual_, "", #expected, \
+                             expected_);                                          \
+    } while (0)
+
+// A bound, where the number that was seen says more than that it is too high.
+#define CHECK_AT_MOST(actual, bound)                                                   \
+    do {                                                                               \
+        uint64_t actual_ = (uint64_t)(actual);                                         \
+        uint64_t bound_ = (uint64_t)(bound);                                           \
+        if (actual_ > bound_)                                                          \
+            test_fail_number(__FILE__, __LINE__, #actual, actual_, "at most ", #bound, \
+                             bound_);                                                  \
     } while (0)
 
 #define CHECK_TEXT(actual, expected)                                             \

@@ -176,12 +176,12 @@ def judged(arguments: argparse.Namespace) -> Verdict:
 
 
 def write_reports(verdict: Verdict, folder: pathlib.Path, jobs: int) -> None:
-    """Of each claim that failed; the student's code runs for them, too."""
+    """Of the claims that failed; the student's code runs for them, too."""
     if not verdict.failed:
         return
     os.environ["RAFTLAB_CONFINE"] = str(sandbox.confine(ROOT, ROOT / "build"))
     with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
-        written = [pool.submit(write_report, verdict, claim, folder) for claim in verdict.failed]
+        written = [pool.submit(write_report, verdict, claim, folder) for claim in verdict.reported]
         for one in written:
             one.result()
 

@@ -16,6 +16,7 @@ from raftlab.grading import Claim
 COLUMNS = 79
 TEXT_LINES_MAX = 8
 ALIKE_MAX = 3  # claims that are named before one reason
+STUB = re.compile(r"\S+:\d+: \w+\(\) is still to be written \(.*\)")  # of a claim in C
 COLOURS = {"pass": "32", "FAIL": "31", "head": "1", "hint": "33"}
 
 
@@ -44,6 +45,26 @@ class Verdict:
     def failed(self) -> list[Claim]:
         return [claim for claim in self.claims if not claim.held]
 
+    @property
+    def alike(self) -> list[list[Claim]]:
+        """Those that failed, by reason: the very same one is told of once."""
+        reasons: dict[str, list[Claim]] = {}
+        for claim in self.failed:
+            reasons.setdefault(self.short(claim), []).append(claim)
+        return list(reasons.values())
+
+    @property
+    def reported(self) -> list[Claim]:
+        """Those of which there is a report. A function that is still to be written is the
+        whole story of each claim that reaches it: the first one's serves them all."""
+        return [claim for claim in self.failed if self.teller(claim) is claim]
+
+    def teller(self, claim: Claim) -> Claim:
+        """The claim whose report tells of this one."""
+        if not is_stub(claim):
+            return claim
+        return next(other for other in self.failed if self.short(other) == self.short(claim))
+
     def last_line(self) -> str:
         step = f" step {self.step}" if self.step else ""
         return f"lab {self.lab.number}{step}: {self.earned}/{self.points} points"
@@ -71,6 +92,7 @@ class Verdict:
     def again(self, claim: Claim) -> str:
         """The command that runs a claim again by itself."""
         lab = self.lab.number
+        claim = self.teller(claim)
         if claim.facts.get("command"):
             return f"build/lab{lab}/{claim.facts['command']}"
         if claim.lines:
@@ -79,6 +101,11 @@ class Verdict:
             program = claim.file.removesuffix(".c")
             return f"build/sanitized/lab{lab}/{program} {claim.name}"
         return f"RAFTLAB_LAB={lab} python3 -m pytest {claim.file} -k {claim.name}"
+
+
+def is_stub(claim: Claim) -> bool:
+    """Whether all that it has met is a function that is still to be written."""
+    return claim.facts.get("kind") == "stub" or STUB.fullmatch(claim.text) is not None
 
 
 def in_words(claim: Claim) -> str:
@@ -127,11 +154,8 @@ def table(verdict: Verdict) -> list[str]:
 
 def failures(verdict: Verdict) -> list[str]:
     """Claims that failed for the very same reason are told of together."""
-    reasons: dict[str, list[Claim]] = {}
-    for claim in verdict.failed:
-        reasons.setdefault(verdict.short(claim), []).append(claim)
     lines = []
-    for reason, claims in reasons.items():
+    for claims in verdict.alike:
         lines.append("")
         for claim in claims[:ALIKE_MAX]:
             word = "FAIL" if claim is claims[0] else "    "
@@ -140,7 +164,7 @@ def failures(verdict: Verdict) -> list[str]:
             lines += [paint(part, "FAIL") for part in parts]
         if len(claims) > ALIKE_MAX:
             lines.append(paint(f"      and {len(claims) - ALIKE_MAX} more, all because of", "FAIL"))
-        lines.append(textwrap.indent(reason, "  "))
+        lines.append(textwrap.indent(verdict.short(claims[0]), "  "))
         if verdict.reports:
             lines.append(f"  report: {verdict.reports}/{claims[0].stem}.txt")
     return lines

@@ -109,7 +109,7 @@ def test_the_first_seed_can_be_chosen(tree: pathlib.Path) -> None:
 def test_an_unwritten_lab_says_what_is_to_be_written_and_hints_at_the_first_step(
     tree: pathlib.Path,
 ) -> None:
-    done = grade(tree, text=small_lab.texts()["raft/quorum.c"])
+    done = grade(tree, "--junit", "stubs.xml", text=small_lab.texts()["raft/quorum.c"])
     assert last_line(done) == "lab 1: 0/10 points"
     said = " ".join(done.stdout.split())
     assert "quorum.c:8: quorum_size() is still to be written (lab 1: CAND-2)" in said
@@ -117,6 +117,14 @@ def test_an_unwritten_lab_says_what_is_to_be_written_and_hints_at_the_first_step
     assert "Try even numbers" not in done.stdout
     # Two claims, one reason: it is told once.
     assert done.stdout.count("FAIL  step") == 2
+    # And there is one report of it, which is also how the second is seen again.
+    stems = ["the_latest_term_is_the_highest", "three_of_five_are_a_majority"]
+    reports = tree / "build" / "lab1" / "report"
+    assert sorted(path.stem for path in reports.glob("*.txt")) == stems
+    cases = xml.parse(tree / "stubs.xml").getroot().findall("testsuite/testcase")
+    facts = [{p.get("name"): p.get("value") for p in case.iter("property")} for case in cases]
+    assert facts[2]["replay"] == facts[0]["replay"] != facts[1]["replay"]
+    assert facts[0]["replay"].endswith(" three_of_five_are_a_majority")
 
 
 def test_one_step_can_be_asked_for(tree: pathlib.Path) -> None:

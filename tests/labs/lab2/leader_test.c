@@ -97,7 +97,7 @@ static void check_message(const struct node *node, const struct raft_message *me
     CHECK(raft_term_at(node->raft, request->prev_log_index, &term));
     CHECK_EQ(request->prev_log_term, term);
     CHECK_EQ(message->term, node->view.current_term);
-    CHECK(request->leader_commit <= node->view.commit_index);
+    CHECK_AT_MOST(request->leader_commit, node->view.commit_index);
     for (uint32_t i = 0; i < request->count; i++) {
         CHECK_EQ(request->entries[i].index, request->prev_log_index + 1 + i);
         CHECK(raft_term_at(node->raft, request->entries[i].index, &term));

@@ -109,7 +109,7 @@ static void check_step(uint64_t before)
         check_message(&node.sent[i].message);
     node_forget_sent(&node);
     CHECK(has_stored(&disk[reported], node.view.durable_index));
-    CHECK(node.view.durable_term <= disk[reported].hard_state.current_term);
+    CHECK_AT_MOST(node.view.durable_term, disk[reported].hard_state.current_term);
 }
 
 // ---- what happens -----------------------------------------------------------------

@@ -73,7 +73,7 @@ TEST(one_write_holds_all_that_its_step_has_changed)
 static void propose_all(struct node *node, uint32_t count)
 {
     struct raft_command commands[16];
-    CHECK(count <= 16);
+    CHECK_AT_MOST(count, 16);
     for (uint32_t i = 0; i < count; i++)
         commands[i] = (struct raft_command){"x", 1};
     struct raft_event event = {.type = RAFT_EVENT_PROPOSE};
