@@ -36,8 +36,8 @@ static bool backlog_is_full(const struct raft *raft,
            backlog + bytes_of(commands, count) > raft->config.uncommitted_bytes_max;
 }
 
-// RAFT_OK, or what keeps a leader from taking these commands now. Whether the node leads
-// at all is not looked at here.
+// RAFT_OK, or what keeps a leader from taking these commands now. Whether the node
+// leads at all is not looked at here.
 static enum raft_status room_for(struct raft *raft, const struct raft_command *commands,
                                  uint32_t count)
 {
