@@ -248,6 +248,9 @@ PROGRAM = r"""
 #include <unistd.h>
 TEST(holds) { CHECK_EQ(1, 1); }
 TEST(fails) { CHECK_EQ(1, 2); }
+TEST(is_not_what_it_should_be) { CHECK_EQ(1, 1 + 1); }
+TEST(is_at_its_bound) { CHECK_AT_MOST(2, 1 + 1); }
+TEST(is_above_its_bound) { CHECK_AT_MOST(3, 1 + 1); }
 TEST(exits) { exit(0); }
 TEST(exits_at_once) { _exit(0); }
 TEST(answers_for_the_test) { printf("held answers_for_the_test 0000\n"); fflush(stdout); _exit(0); }
@@ -306,7 +309,10 @@ def graded(fence: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     "claim, reason",
     [
         ("holds", ""),
-        ("fails", "1 is 1, expected 2"),
+        ("fails", "1 is 1, expected 2$"),
+        ("is_not_what_it_should_be", "1 is 1, expected 2 (1 + 1)"),
+        ("is_at_its_bound", ""),
+        ("is_above_its_bound", "3 is 3, expected at most 2 (1 + 1)"),
         ("exits", "the test was left before its end"),
         ("exits_at_once", "the test was left before its end"),
         ("answers_for_the_test", "the test was left before its end"),
@@ -322,7 +328,7 @@ def test_behind_the_fence_only_a_claim_that_held_to_its_end_passes(
     if reason == "":
         assert said == ""
     else:
-        assert any(word in said for word in reason.split("|")), said
+        assert any(word in f"{said}$" for word in reason.split("|")), said
 
 
 def test_a_sanitizers_report_names_functions_and_lines_and_nothing_that_changes(
