@@ -26,7 +26,8 @@ void timer_advance(struct raft *raft, uint64_t now_ms)
         raft->now_ms = now_ms;
 }
 
-// When a timeout from [shortest, shortest + spread) that begins now is over.
+// When a timeout from [shortest, shortest + spread) that begins now is over; the spread
+// is not 0.
 static uint64_t draw_deadline_ms(struct raft *raft, uint32_t shortest_ms,
                                  uint32_t spread_ms)
 {
@@ -46,7 +47,8 @@ void timer_reset_election(struct raft *raft)
     raft->election_deadline_ms = draw_deadline_ms(raft, shortest_ms, spread_ms);
 }
 
-// One that may not campaign has nothing to wait for but the end of its leader.
+// Whether the end of an election timeout means anything here: one that may not campaign
+// has nothing to wait for but the end of its leader. timer_election_is_due() asks this.
 static bool election_concerns(const struct raft *raft)
 {
     return raft->leader_id != 0 || membership_may_campaign(raft);

@@ -109,6 +109,8 @@ static void observe_step(void *context, const struct raft *raft,
     if (checker_violation_count(world->checker) == 0)
         checker_step(world->checker, node->id, &step);
     node_own_step(world->own, node, raft);
+    if (!standstill_step(&world->standstill, world->now_us))
+        standstill_end(world->now_us, raft, event, output);
 }
 
 // ---- life cycle -----------------------------------------------------------------

@@ -26,6 +26,7 @@
 #include "sim/node.h"
 #include "sim/pool.h"
 #include "sim/random.h"
+#include "sim/standstill.h"
 #include "sim/trace.h"
 #include "sim/wire.h"
 
@@ -146,6 +147,7 @@ struct world {
     struct world_watch watch;
     uint64_t now_us;
     uint64_t event_count;
+    struct standstill standstill;
     struct heap heap;
     struct pool pool;
     struct links links;

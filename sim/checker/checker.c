@@ -263,6 +263,26 @@ static void check_term(struct checker *checker, raft_id id,
                         view->current_term, before->voted_for, view->voted_for);
 }
 
+// Says of a vote that leaves what the disk has in its place.
+static void tell_vote_undurable(struct checker *checker, raft_id id, raft_term term,
+                                raft_id to)
+{
+    const struct raft_hard_state *durable = &checker_shadow(checker, id)->durable;
+    char text[60];
+
+    if (durable->current_term < term)
+        snprintf(text, sizeof(text), "term %" PRIu64 " is on disk",
+                 durable->current_term);
+    else if (durable->voted_for == 0)
+        snprintf(text, sizeof(text), "the disk has none");
+    else
+        snprintf(text, sizeof(text), "the disk has one for node %" PRIu32,
+                 durable->voted_for);
+    checker_violate(checker, PROPERTY_VOTE_DURABLE, id, to,
+                    "the vote of term %" PRIu64 " leaves for node %" PRIu32 ", but %s",
+                    term, to, text);
+}
+
 // A vote that others may count: never another one in the same term.
 static void check_grant(struct checker *checker, raft_id id, raft_term term, raft_id to)
 {
@@ -282,10 +302,7 @@ static void check_grant(struct checker *checker, raft_id id, raft_term term, raf
     checker_member_vote(checker, id, term, to);
     if (shadow->durable.current_term < term ||
         (shadow->durable.current_term == term && shadow->durable.voted_for != to))
-        checker_violate(checker, PROPERTY_VOTE_DURABLE, id, to,
-                        "the vote of term %" PRIu64 " leaves, but term %" PRIu64
-                        " is on disk",
-                        term, shadow->durable.current_term);
+        tell_vote_undurable(checker, id, term, to);
 }
 
 static void check_new_leader(struct checker *checker, raft_id id,

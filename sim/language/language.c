@@ -468,6 +468,9 @@ static bool run_command(struct language *language)
     bool violated = world != NULL && world_violated(world);
     const struct command *command;
 
+    if (world != NULL)
+        standstill_reset(&world->standstill);
+
     if (language->count == 0)
         return true;
     command = find(language_word(language, 0));

@@ -161,6 +161,11 @@ PROGRAMS = {
         "raftsim is killed by SIGABRT: raft/a.c:7: a_b: Assertion failed",
     ),
     "exit": ("exit 3", lab_failure.CRASH, "raftsim ends with exit code 3"),
+    "standstill": (
+        'echo "time stands still: 9 steps at 7 ms, the last of node 1: tick" >&2; exit 71',
+        lab_failure.ENDLESS,
+        "time stands still: 9 steps at 7 ms, the last of node 1: tick",
+    ),
     "loop": (
         "while :; do :; done",
         lab_failure.ENDLESS,

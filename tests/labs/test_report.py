@@ -192,6 +192,8 @@ READ of size 8 at 0x602000000018 thread T0
         ("labs/1-election/role.c:8: role_campaign() is still to be written (lab 1: CAND-1a)", 70,
          "role_campaign() is still to be written (lab 1: CAND-1a)", "labs/1-election/role.c:8"),
         ("", -24, "it does not come back: an endless loop", ""),
+        ("my own words\ntime stands still: 9 steps at 7 ms, the last of node 1: tick\n", 71,
+         "time stands still: 9 steps at 7 ms, the last of node 1: tick", ""),
         ("", -11, "killed by SIGSEGV", ""),
     ],
 )  # fmt: skip

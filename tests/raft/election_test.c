@@ -265,7 +265,6 @@ TEST(a_candidate_that_hears_a_leader_of_its_term_follows_it)
 }
 
 // LEAD-1; STATE-6 and STATE-7 begin at one past the log's end, and at 0
-// LAB 1 step 5, 1 point: LEAD-1 STATE-6 STATE-7
 TEST(a_new_leader_tells_everyone_at_once)
 {
     struct node node;
@@ -356,7 +355,6 @@ TEST(election_timeouts_are_spread_as_widely_as_asked)
 }
 
 // Nodes that are given the same seed must not time out together for ever.
-// LAB 1 step 1, 1 point: FOL-2
 TEST(equal_seeds_on_all_nodes_still_elect)
 {
     uint64_t deadlines[3];

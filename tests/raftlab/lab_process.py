@@ -12,11 +12,12 @@ import subprocess
 import time
 from typing import Any
 
-from raftlab import build, confine
+from raftlab import build, confine, lab_failure
 
 CPU_SECONDS_MAX = 5  # of one world; those of the reference take less than one
 WAIT_SECONDS_MAX = 120  # for one answer
 STUB_EXIT = 70  # labs/todo.h
+STANDSTILL_EXIT = 71  # sim/standstill.h
 SAID_MAX = 8000  # characters of stderr that are kept
 ANSWER = '{"ok":'
 ENVIRONMENT = {
@@ -32,16 +33,26 @@ class Died(Exception):
         super().__init__(status, stderr)
         self.status = status
         self.stderr = stderr
-        self.endless = endless
+        self.endless = endless or self.stands_still()
 
     def is_stub(self) -> bool:
         return self.status == STUB_EXIT and "still to be written" in self.stderr
 
+    def stands_still(self) -> bool:
+        return self.status == STANDSTILL_EXIT and "time stands still: " in self.stderr
+
+    def kind(self) -> str:
+        if self.is_stub():
+            return lab_failure.STUB
+        return lab_failure.ENDLESS if self.endless else lab_failure.CRASH
+
     def words(self) -> str:
         """How it ended, in one sentence."""
+        if self.stands_still():
+            return line_with("time stands still: ", self.stderr)
         first = next((line for line in self.stderr.splitlines() if line.strip()), "")
         if self.is_stub():
-            return stub_line(self.stderr)
+            return line_with("still to be written", self.stderr)
         if self.endless:
             return f"raftsim does not come back: an endless loop? {first}".rstrip()
         if self.status < 0:
@@ -58,8 +69,8 @@ def signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def stub_line(text: str) -> str:
-    return next(line for line in text.splitlines() if "still to be written" in line)
+def line_with(words: str, text: str) -> str:
+    return next(line for line in text.splitlines() if words in line)
 
 
 class Process:

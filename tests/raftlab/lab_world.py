@@ -157,11 +157,7 @@ class World:
         )
 
     def died(self, death: Died) -> NoReturn:
-        if death.is_stub():
-            kind = lab_failure.STUB
-        else:
-            kind = lab_failure.ENDLESS if death.endless else lab_failure.CRASH
-        self.fail(f"an answer to: {self.lines[-1]}", death.words(), kind=kind)
+        self.fail(f"an answer to: {self.lines[-1]}", death.words(), kind=death.kind())
 
     # ---- the cluster, and time ---------------------------------------------------
 

@@ -187,8 +187,7 @@ def diagnose(words: list[str]) -> tuple[str, str, str, str]:
             return lab_failure.RULE, first["property"], first["text"], done.stderr
         return lab_failure.CLAIM, "", f"linearizable: {report.get('linearizable')}", done.stderr
     death = Died(done.returncode, done.stderr, False)
-    kind = lab_failure.STUB if death.is_stub() else lab_failure.CRASH
-    return kind, "", death.words(), done.stderr
+    return death.kind(), "", death.words(), done.stderr
 
 
 def shrunk(seed: int, flags: list[str]) -> list[str]:

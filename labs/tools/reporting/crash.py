@@ -11,6 +11,7 @@ UNDEFINED = re.compile(r"([\w./-]+\.[ch]):(\d+)(?::\d+)?: runtime error: (.*)")
 ADDRESS = re.compile(r"(?:ERROR: |^ *)(\w+Sanitizer): (.*)", re.MULTILINE)
 FRAME = re.compile(r"#\d+ (?:.*? in )?(\w+) ([\w./-]+\.[ch]):(\d+)")
 STUB = re.compile(r"([\w./-]+\.c)(?::(\d+))?: (\w+\(\) is still to be written.*)")
+STANDSTILL = re.compile(r"^time stands still: .*", re.MULTILINE)
 FAILED = re.compile(r"^([\w./-]+\.[ch]):(\d+): (.*)", re.MULTILINE | re.DOTALL)
 UNEQUAL = re.compile(r"(.+?) is\s+(.+?)(?:,|\n)\s*expected\s+([^\n]+)", re.DOTALL)
 
@@ -51,6 +52,8 @@ def read(stderr: str, status: int) -> Crash:
     if found := ADDRESS.search(stderr):
         what = re.sub(r" on (unknown )?address.*| at pc .*", "", found[2])
         return Crash(f"{found[1]}: {what}", own_frame(stderr))
+    if found := STANDSTILL.search(stderr):
+        return Crash(found[0], "")
     if status in (-signal.SIGXCPU, -signal.SIGKILL):
         return Crash("it does not come back: an endless loop", "")
     if status < 0:

@@ -50,6 +50,42 @@ TEST(only_the_leader_of_the_own_term_puts_a_campaign_off)
     node_stop(&node);
 }
 
+// Whoever could win it would be kept from asking by whoever asks in ever newer terms.
+// LAB 1 step 2, 1 point: FOL-2 ALL-2
+TEST(a_mere_new_term_puts_nothing_off)
+{
+    struct node node;
+    paper_boot(&node, 1, 3, (struct raft_hard_state){3, 2}, NULL, 0);
+    node_tick(&node, node.config.election_timeout_ms - 1);
+    uint64_t deadline_ms = node.output.deadline_ms;
+    for (raft_term term = 4; term <= 40; term += 4) {
+        node_receive(&node, an_ack(2, 1, term, 0));
+        CHECK_EQ(node.view.current_term, term);
+        CHECK_EQ(node.output.deadline_ms, deadline_ms);
+        node_receive(&node, a_refusal(3, 1, term + 2, 0, 0, 0));
+        CHECK_EQ(node.output.deadline_ms, deadline_ms);
+    }
+    node_stop(&node);
+}
+
+// Only a new term brings a new vote.
+// LAB 1 step 2, 1 point: STATE-2 RV-2a
+TEST(who_follows_a_leader_of_its_own_term_keeps_its_vote)
+{
+    for (raft_id vote = 1; vote <= 3; vote++) {
+        struct node node;
+        paper_boot(&node, 1, 3, (struct raft_hard_state){4, vote}, NULL, 0);
+        for (int i = 0; i < 3; i++) {
+            node_receive(&node, an_append(3, 1, 4, 0, 0, 0, NULL));
+            CHECK_EQ(node.view.leader_id, 3);
+            CHECK_EQ(node.view.current_term, 4);
+            CHECK_EQ(node.view.voted_for, vote);
+            CHECK(!node.output.hard_state_changed);
+        }
+        node_stop(&node);
+    }
+}
+
 static uint64_t random_below(uint64_t *state, uint64_t limit)
 {
     *state = *state * 6364136223846793005u + 1442695040888963407u;

@@ -94,16 +94,23 @@ TEST(a_request_of_a_higher_term_is_granted_in_any_role)
     }
 }
 
-// LAB 1 step 5, 1 point: CAND-1a CAND-2
-TEST(a_cluster_of_one_elects_itself_in_a_new_term)
+// What it knew of the others is of its first term in office, and says nothing now.
+// LAB 1 step 5, 1 point: LEAD-1 CAND-2
+TEST(a_node_that_is_elected_again_tells_everyone_at_once)
 {
     struct node node;
-    paper_boot(&node, 1, 1, (struct raft_hard_state){4, 0}, TERMS(1, 4), 2);
-    CHECK_EQ(node.view.role, RAFT_FOLLOWER);
-    paper_wait(&node);
-    CHECK_EQ(node.view.role, RAFT_LEADER);
-    CHECK_EQ(node.view.current_term, 5);
-    CHECK_EQ(paper_sent_count(&node, RAFT_REQUEST_VOTE), 0);
+    paper_start(&node, 1, 5);
+    for (raft_term term = 1; term <= 9; term += 4) {
+        paper_wait(&node);
+        CHECK_EQ(node.view.current_term, term);
+        node_forget_sent(&node);
+        paper_votes(&node, 3);
+        CHECK_EQ(node.view.role, RAFT_LEADER);
+        for (raft_id to = 2; to <= 5; to++)
+            CHECK_EQ(node_must_send(&node, RAFT_APPEND_ENTRIES, to)->term, term);
+        node_receive(&node, a_vote(5, 1, term + 3, false)); // nobody else has answered
+        CHECK_EQ(node.view.role, RAFT_FOLLOWER);
+    }
     node_stop(&node);
 }
 

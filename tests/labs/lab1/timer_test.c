@@ -4,6 +4,20 @@
 #include "raft/state.h"
 #include "tests/labs/lab1/paper.h"
 
+// One that is no member, as before it is added: election_concerns() knows.
+static void one_that_may_not_campaign_waits_for_none(void)
+{
+    struct node node;
+    node_init(&node, 1, 3);
+    node.config.configuration.members[0].id = 4;
+    node_boot(&node, (struct raft_hard_state){0}, NULL, 0);
+    timer_advance(node.raft, 100000);
+    CHECK(!timer_election_is_due(node.raft));
+    node.raft->leader_id = 2; // but it has to notice that its leader is gone
+    CHECK(timer_election_is_due(node.raft));
+    node_stop(&node);
+}
+
 // LAB 1 step 1, 1 point: FOL-2 CAND-4
 TEST(an_election_is_due_from_its_deadline_on_and_not_before)
 {
@@ -23,6 +37,7 @@ TEST(an_election_is_due_from_its_deadline_on_and_not_before)
         CHECK(timer_election_is_due(node.raft));
         node_stop(&node);
     }
+    one_that_may_not_campaign_waits_for_none();
 }
 
 // How often each of these is drawn by one node at one moment.

@@ -1,0 +1,33 @@
+// standstill.h: whether time still passes.
+//
+// A world jumps from event to event, and a node that always has something to do at once
+// would keep it at one moment for ever, while terms, messages and memory grow. Past a
+// number of steps at one moment that no core needs which ever comes to rest, the
+// process says so and ends.
+#ifndef SIM_STANDSTILL_H
+#define SIM_STANDSTILL_H
+
+#include "raft/raft.h"
+
+enum {
+    STANDSTILL_STEPS_MAX = 100000,
+    STANDSTILL_EXIT = 71, // the exit code
+};
+
+struct standstill {
+    uint64_t time_us;
+    uint32_t steps; // of all nodes at that time
+};
+
+// Counts a step; false where it is one too many.
+bool standstill_step(struct standstill *standstill, uint64_t now_us);
+
+// What comes next does so because somebody wants it: the count begins anew.
+void standstill_reset(struct standstill *standstill);
+
+// Ends the process with one line on stderr, about this last step.
+_Noreturn void standstill_end(uint64_t now_us, const struct raft *raft,
+                              const struct raft_event *event,
+                              const struct raft_output *output);
+
+#endif
