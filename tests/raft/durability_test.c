@@ -15,8 +15,8 @@ TEST(a_vote_does_not_leave_before_it_is_durable)
     CHECK_EQ(node.output.hard_state.voted_for, 2);
     CHECK_EQ(node.sent_count, 0);
     node_persist(&node);
-    CHECK(
-        node_sent(&node, RAFT_REQUEST_VOTE_REPLY, 2)->request_vote_reply.vote_granted);
+    CHECK(node_must_send(&node, RAFT_REQUEST_VOTE_REPLY, 2)
+              ->request_vote_reply.vote_granted);
     node_stop(&node);
 }
 
@@ -30,8 +30,8 @@ TEST(a_restart_before_the_write_ends_forgets_the_vote_and_nobody_heard_of_it)
     node_boot(&node, (struct raft_hard_state){0}, NULL, 0);
     node.auto_persist = true;
     node_receive(&node, a_vote_request(3, 1, 1, 0, 0));
-    CHECK(
-        node_sent(&node, RAFT_REQUEST_VOTE_REPLY, 3)->request_vote_reply.vote_granted);
+    CHECK(node_must_send(&node, RAFT_REQUEST_VOTE_REPLY, 3)
+              ->request_vote_reply.vote_granted);
     node_stop(&node);
 }
 
@@ -41,8 +41,8 @@ TEST(a_restart_after_the_write_remembers_the_vote)
     node_init(&node, 1, 3);
     node_boot(&node, (struct raft_hard_state){1, 2}, NULL, 0);
     node_receive(&node, a_vote_request(3, 1, 1, 0, 0));
-    CHECK(
-        !node_sent(&node, RAFT_REQUEST_VOTE_REPLY, 3)->request_vote_reply.vote_granted);
+    CHECK(!node_must_send(&node, RAFT_REQUEST_VOTE_REPLY, 3)
+               ->request_vote_reply.vote_granted);
     node_stop(&node);
 }
 
@@ -61,8 +61,8 @@ TEST(a_refusal_in_a_new_term_waits_for_that_term_to_be_durable)
     CHECK_EQ(node.sent_count, 0);
     node_persist(&node);
     CHECK_EQ(node.view.durable_term, 4);
-    CHECK(
-        !node_sent(&node, RAFT_REQUEST_VOTE_REPLY, 2)->request_vote_reply.vote_granted);
+    CHECK(!node_must_send(&node, RAFT_REQUEST_VOTE_REPLY, 2)
+               ->request_vote_reply.vote_granted);
     node_stop(&node);
 }
 
@@ -135,7 +135,7 @@ TEST(entries_are_not_acknowledged_before_they_are_durable)
     CHECK_EQ(node.output.entry_count, 2);
     CHECK_EQ(node.sent_count, 0);
     node_persist(&node);
-    CHECK_EQ(node_sent(&node, RAFT_APPEND_ENTRIES_REPLY, 2)
+    CHECK_EQ(node_must_send(&node, RAFT_APPEND_ENTRIES_REPLY, 2)
                  ->append_entries_reply.match_index,
              2);
     node_stop(&node);
@@ -153,7 +153,8 @@ TEST(the_answer_to_a_heartbeat_claims_only_what_is_durable)
     node_receive(&node, an_append(2, 1, 1, 1, 1, 0, TERMS(1, 1)));
     node_forget_sent(&node);
     node_receive(&node, an_append(2, 1, 1, 3, 1, 0, NULL));
-    const struct raft_message *reply = node_sent(&node, RAFT_APPEND_ENTRIES_REPLY, 2);
+    const struct raft_message *reply =
+        node_must_send(&node, RAFT_APPEND_ENTRIES_REPLY, 2);
     CHECK(reply->append_entries_reply.success);
     CHECK_EQ(reply->append_entries_reply.match_index, 1);
     node_stop(&node);
@@ -171,7 +172,7 @@ TEST(a_repeated_message_is_not_acknowledged_before_its_entries_are_durable)
     node_receive(&node, an_append(2, 1, 1, 0, 0, 0, TERMS(1)));
     CHECK_EQ(node.sent_count, 0);
     node_persist(&node);
-    CHECK_EQ(node_sent(&node, RAFT_APPEND_ENTRIES_REPLY, 2)
+    CHECK_EQ(node_must_send(&node, RAFT_APPEND_ENTRIES_REPLY, 2)
                  ->append_entries_reply.match_index,
              1);
     node_stop(&node);
@@ -205,7 +206,7 @@ TEST(a_leader_sends_before_its_own_write_is_durable)
     node.auto_persist = false;
     node_forget_sent(&node);
     node_propose(&node, "a");
-    CHECK_EQ(node_sent(&node, RAFT_APPEND_ENTRIES, 2)->append_entries.count, 1);
+    CHECK_EQ(node_must_send(&node, RAFT_APPEND_ENTRIES, 2)->append_entries.count, 1);
     node_receive(&node, an_ack(2, 1, 1, 2));
     CHECK_EQ(node.view.commit_index, 1); // one of three
     node_persist(&node);
@@ -275,8 +276,8 @@ TEST(a_write_that_ends_after_a_change_of_term_acknowledges_nothing_of_the_old_on
     node_receive(&node, a_vote_request(3, 1, 2, 9, 1));
     node_persist(&node);
     CHECK(node_sent(&node, RAFT_APPEND_ENTRIES_REPLY, 2) == NULL);
-    CHECK(
-        node_sent(&node, RAFT_REQUEST_VOTE_REPLY, 3)->request_vote_reply.vote_granted);
+    CHECK(node_must_send(&node, RAFT_REQUEST_VOTE_REPLY, 3)
+              ->request_vote_reply.vote_granted);
     node_stop(&node);
 }
 

@@ -1,31 +1,6 @@
 // Commands that are given at a time of the world, and what they can do to links, disks
 // and majorities.
-#include "sim/language/language.h"
-#include "tests/test.h"
-
-static struct language language;
-static struct buffer answer;
-
-// Gives one command; its answer stays in `answer`.
-static bool give(const char *line)
-{
-    buffer_clear(&answer);
-    bool ok = language_execute(&language, line, strlen(line), &answer);
-    buffer_append(&answer, "", 1);
-    return ok;
-}
-
-#define SAY(line)                                                          \
-    do {                                                                   \
-        if (!give(line))                                                   \
-            test_fail(__FILE__, __LINE__, "%s: %s", line, language.error); \
-    } while (0)
-#define REFUSE(line, reason)                                               \
-    do {                                                                   \
-        CHECK(!give(line));                                                \
-        if (strstr(language.error, reason) == NULL)                        \
-            test_fail(__FILE__, __LINE__, "%s: %s", line, language.error); \
-    } while (0)
+#include "tests/sim/language_fixture.h"
 
 // Node 1 asks at 1 ms; the question arrives at 11 ms, the answer at 21 ms.
 TEST(at_a_time_comes_before_what_happens_then_and_after_it_behind)

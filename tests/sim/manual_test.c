@@ -1,30 +1,6 @@
 // Worlds by hand: what is said happens, and nothing else does.
-#include "sim/language/language.h"
-#include "tests/test.h"
+#include "tests/sim/language_fixture.h"
 
-static struct language language;
-static struct buffer answer;
-
-// Gives one command; its answer stays in `answer`.
-static bool give(const char *line)
-{
-    buffer_clear(&answer);
-    bool ok = language_execute(&language, line, strlen(line), &answer);
-    buffer_append(&answer, "", 1);
-    return ok;
-}
-
-#define SAY(line)                                                          \
-    do {                                                                   \
-        if (!give(line))                                                   \
-            test_fail(__FILE__, __LINE__, "%s: %s", line, language.error); \
-    } while (0)
-#define REFUSE(line, reason)                                               \
-    do {                                                                   \
-        CHECK(!give(line));                                                \
-        if (strstr(language.error, reason) == NULL)                        \
-            test_fail(__FILE__, __LINE__, "%s: %s", line, language.error); \
-    } while (0)
 #define ANSWERS(text)                                                        \
     do {                                                                     \
         if (strstr(answer.data, text) == NULL)                               \
