@@ -1,18 +1,6 @@
 // Snapshots: when the log is compacted (section 7).
 #include "tests/raft/fixture.h"
 
-static struct raft_snapshot_meta meta_of(raft_index index, raft_term term,
-                                         uint32_t voters)
-{
-    struct raft_snapshot_meta meta = {.last_included_index = index,
-                                      .last_included_term = term,
-                                      .configuration_index = 1};
-    for (raft_id id = 1; id <= voters; id++)
-        meta.configuration.members[meta.configuration.count++] =
-            (struct raft_member){id, RAFT_VOTER};
-    return meta;
-}
-
 // Node 1 leads three; entries 1 to 6 are committed and applied.
 static void start_leader(struct node *node)
 {

@@ -357,6 +357,15 @@ node_last_sent(const struct node *node, enum raft_message_type type, raft_id to)
     return found;
 }
 
+static UNUSED uint32_t node_count_sent(const struct node *node,
+                                       enum raft_message_type type)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < node->sent_count; i++)
+        count += node->sent[i].message.type == type;
+    return count;
+}
+
 // ---- roles ------------------------------------------------------------------------
 
 // By timeout and pre-votes of all others.

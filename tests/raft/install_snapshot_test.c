@@ -1,17 +1,5 @@
-// Snapshots: section 7 and Figure 13.
+// A snapshot that arrives at a follower: section 7 and Figure 13.
 #include "tests/raft/fixture.h"
-
-static struct raft_snapshot_meta meta_of(raft_index index, raft_term term,
-                                         uint32_t voters)
-{
-    struct raft_snapshot_meta meta = {.last_included_index = index,
-                                      .last_included_term = term,
-                                      .configuration_index = 1};
-    for (raft_id id = 1; id <= voters; id++)
-        meta.configuration.members[meta.configuration.count++] =
-            (struct raft_member){id, RAFT_VOTER};
-    return meta;
-}
 
 // Node 2 follows node 1 in `term`, with entries of these terms.
 static void start_follower(struct node *node, raft_term term, const raft_term *terms,
@@ -35,16 +23,6 @@ static const struct raft_install_snapshot_reply *last_reply(const struct node *n
     CHECK(reply != NULL);
     return &reply->install_snapshot_reply;
 }
-
-static uint32_t count_sent(const struct node *node, enum raft_message_type type)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < node->sent_count; i++)
-        count += node->sent[i].message.type == type;
-    return count;
-}
-
-// ---- a follower -------------------------------------------------------------------
 
 // LAB 4 step 2, 1 point: IS-1
 TEST(a_chunk_of_an_older_term_is_refused) // IS-1
@@ -105,9 +83,9 @@ TEST(the_last_chunk_is_answered_once_the_snapshot_is_durable)
     start_follower(&node, 2, NULL, 0);
     receive_all(&node, 2);
     CHECK_EQ(node.stored, SNAPSHOT_BYTES);
-    CHECK_EQ(count_sent(&node, RAFT_INSTALL_SNAPSHOT_REPLY), 2);
+    CHECK_EQ(node_count_sent(&node, RAFT_INSTALL_SNAPSHOT_REPLY), 2);
     node_receive(&node, a_chunk(1, 2, 2, 10, 2, 8));
-    CHECK_EQ(count_sent(&node, RAFT_INSTALL_SNAPSHOT_REPLY), 2);
+    CHECK_EQ(node_count_sent(&node, RAFT_INSTALL_SNAPSHOT_REPLY), 2);
     CHECK_EQ(node.store_count, 3);
     struct raft_snapshot_meta meta = meta_of(10, 2, 3);
     node_received(&node, &meta, false);
@@ -425,181 +403,6 @@ TEST(the_configuration_of_a_snapshot_is_the_one_in_use)
     CHECK_EQ(node.view.role, RAFT_PRE_CANDIDATE);
     node_receive(&node, a_prevote(5, 2, 3, true));
     CHECK_EQ(node.view.role, RAFT_CANDIDATE);
-    node_stop(&node);
-}
-
-// ---- a leader ---------------------------------------------------------------------
-
-// Node 1 has entries 4 to 6, behind a snapshot up to 6; peer 3 has nothing.
-static void start_sending(struct node *node)
-{
-    node_start(node, 1, 3);
-    node_lead(node);
-    for (int i = 0; i < 5; i++)
-        node_propose(node, "x");
-    node_receive(node, an_ack(2, 1, 1, 6));
-    node_compact(node, 4);
-    node_forget_sent(node);
-    node_receive(node, a_refusal(3, 1, 1, 6, 0, 0));
-}
-
-// Bug 24: index 3 is the last that is dropped, and 4 the first that is held.
-// LAB 4 step 5, 1 point: LEAD-3 IS-4
-TEST(a_peer_at_the_very_edge_is_sent_what_it_needs)
-{
-    for (raft_index has = 2; has <= 3; has++) {
-        struct node node;
-        node_init(&node, 1, 3);
-        struct raft_snapshot_meta meta = meta_of(3, 1, 3);
-        snapshots[3] = meta;
-        node_boot_behind(&node, (struct raft_hard_state){1, 0}, &meta, TERMS(1, 1, 1),
-                         3);
-        node_become_leader(&node);
-        node_receive(&node, an_ack(2, 1, 2, 7));
-        node_forget_sent(&node);
-        node_receive(&node, a_refusal(3, 1, 2, 6, has, 1));
-        const struct raft_message *append = node_sent(&node, RAFT_APPEND_ENTRIES, 3);
-        const struct raft_message *chunk = node_sent(&node, RAFT_INSTALL_SNAPSHOT, 3);
-        CHECK_EQ(chunk != NULL, has == 2);
-        CHECK_EQ(append->append_entries.count, has == 2 ? 0 : 4);
-        CHECK_EQ(append->append_entries.prev_log_index, has == 2 ? 0 : 3);
-        CHECK_EQ(node_peer(&node, 3)->state, has == 2 ? RAFT_SNAPSHOT : RAFT_PROBE);
-        node_stop(&node);
-    }
-}
-
-// LAB 4 step 5, 1 point: IS-4
-TEST(a_peer_that_needs_what_was_dropped_is_sent_the_newest_snapshot)
-{
-    struct node node;
-    start_sending(&node);
-    CHECK_EQ(node_peer(&node, 3)->state, RAFT_SNAPSHOT);
-    CHECK_EQ(node_peer(&node, 3)->snapshot_index, 6);
-    CHECK_EQ(count_sent(&node, RAFT_INSTALL_SNAPSHOT), 1);
-    const struct raft_install_snapshot *chunk =
-        &node_sent(&node, RAFT_INSTALL_SNAPSHOT, 3)->install_snapshot;
-    CHECK_EQ(chunk->offset, 0);
-    CHECK_EQ(chunk->last_included_index, 6);
-    node_receive(&node, a_chunk_reply(3, 1, 1, 6, 4, false));
-    node_receive(&node, a_chunk_reply(3, 1, 1, 6, 4, false)); // doubled
-    CHECK_EQ(count_sent(&node, RAFT_INSTALL_SNAPSHOT), 2);
-    CHECK_EQ(node_peer(&node, 3)->snapshot_offset, 4);
-    node_receive(&node, a_chunk_reply(3, 1, 1, 5, 8, false)); // of another one
-    CHECK_EQ(node_peer(&node, 3)->snapshot_offset, 4);
-    node_propose(&node, "x");
-    node_receive(&node, a_chunk_reply(3, 1, 1, 6, 0, true));
-    CHECK_EQ(node_peer(&node, 3)->state, RAFT_PROBE);
-    CHECK_EQ(node_peer(&node, 3)->match_index, 6);
-    const struct raft_message *append = node_last_sent(&node, RAFT_APPEND_ENTRIES, 3);
-    CHECK_EQ(append->append_entries.prev_log_index, 6);
-    CHECK_EQ(append->append_entries.count, 1);
-    node_stop(&node);
-}
-
-// Bug 40.
-TEST(a_lost_chunk_is_sent_again_to_a_peer_that_is_heard)
-{
-    struct node node;
-    start_sending(&node);
-    uint32_t timeout_ms = node.config.election_timeout_ms;
-    node_tick(&node, timeout_ms - 1);
-    node_receive(&node, an_ack(3, 1, 1, 0));
-    CHECK_EQ(count_sent(&node, RAFT_INSTALL_SNAPSHOT), 1);
-    node_tick(&node, 1);
-    CHECK_EQ(count_sent(&node, RAFT_INSTALL_SNAPSHOT), 2);
-    node_tick(&node, timeout_ms);
-    CHECK_EQ(count_sent(&node, RAFT_INSTALL_SNAPSHOT), 2); // it is silent
-    node_receive(&node, an_ack(3, 1, 1, 0));
-    CHECK_EQ(count_sent(&node, RAFT_INSTALL_SNAPSHOT), 3);
-    node_stop(&node);
-}
-
-// Bug 40: the peer could not use it, or has lost what it had in a crash. Not at once: a
-// disk that goes on failing would be sent the whole of it again and again.
-TEST(a_peer_that_begins_anew_is_sent_the_first_chunk_after_a_pause)
-{
-    struct node node;
-    start_sending(&node);
-    uint32_t timeout_ms = node.config.election_timeout_ms;
-    node_receive(&node, a_chunk_reply(3, 1, 1, 6, 4, false));
-    node_receive(&node, a_chunk_reply(3, 1, 1, 6, 8, false));
-    node_receive(&node, a_chunk_reply(3, 1, 1, 6, 0, false));
-    node_tick(&node, timeout_ms - 1);
-    node_receive(&node, an_ack(3, 1, 1, 0));
-    CHECK_EQ(count_sent(&node, RAFT_INSTALL_SNAPSHOT), 3);
-    node_tick(&node, 1);
-    CHECK_EQ(node_last_sent(&node, RAFT_INSTALL_SNAPSHOT, 3)->install_snapshot.offset,
-             0);
-    CHECK_EQ(count_sent(&node, RAFT_INSTALL_SNAPSHOT), 4);
-    node_stop(&node);
-}
-
-TEST(a_heartbeat_to_a_peer_that_waits_for_a_snapshot_claims_nothing)
-{
-    struct node node;
-    start_sending(&node);
-    node_forget_sent(&node);
-    node_tick(&node, node.config.heartbeat_ms);
-    const struct raft_message *message = node_sent(&node, RAFT_APPEND_ENTRIES, 3);
-    CHECK_EQ(message->append_entries.prev_log_index, 0);
-    CHECK_EQ(message->append_entries.prev_log_term, 0);
-    CHECK_EQ(message->append_entries.count, 0);
-    node_receive(&node, an_ack(3, 1, 1, 0));
-    CHECK_EQ(node_peer(&node, 3)->state, RAFT_SNAPSHOT);
-    node_stop(&node);
-}
-
-TEST(a_peer_that_gets_there_without_the_snapshot_goes_on_with_the_log)
-{
-    struct node node;
-    start_sending(&node);
-    node_receive(&node, an_ack(3, 1, 1, 3)); // an older message has come through
-    CHECK_EQ(node_peer(&node, 3)->state, RAFT_PROBE);
-    CHECK_EQ(node_peer(&node, 3)->next_index, 4);
-    node_stop(&node);
-}
-
-// Bug 40: the host holds the two newest.
-TEST(a_transfer_outlives_one_newer_snapshot_and_begins_anew_after_two)
-{
-    struct node node;
-    start_sending(&node);
-    node_receive(&node, a_chunk_reply(3, 1, 1, 6, 4, false));
-    for (raft_index index = 7; index <= 8; index++) {
-        node_propose(&node, "x");
-        node_receive(&node, an_ack(2, 1, 1, index));
-        node_compact(&node, 4);
-        CHECK_EQ(node_peer(&node, 3)->snapshot_index, index == 7 ? 6 : 8);
-        CHECK_EQ(node_peer(&node, 3)->snapshot_offset, index == 7 ? 4 : 0);
-    }
-    CHECK_EQ(node_last_sent(&node, RAFT_INSTALL_SNAPSHOT, 3)
-                 ->install_snapshot.last_included_index,
-             8);
-    node_stop(&node);
-}
-
-TEST(an_impossible_answer_moves_nothing)
-{
-    struct node node;
-    start_sending(&node);
-    node_receive(&node, a_chunk_reply(3, 1, 1, 7, 0, true)); // beyond the log
-    CHECK_EQ(node.status, RAFT_INVALID);
-    node_receive(&node, a_chunk_reply(9, 1, 1, 6, 0, true)); // a stranger's
-    CHECK_EQ(node_peer(&node, 3)->state, RAFT_SNAPSHOT);
-    CHECK_EQ(node_peer(&node, 3)->match_index, 1);
-    node_stop(&node);
-}
-
-// LAB 4 step 5, 1 point: LEAD-4
-TEST(what_is_installed_counts_towards_commitment)
-{
-    struct node node;
-    start_sending(&node);
-    node_propose(&node, "x");
-    node_receive(&node, a_chunk_reply(3, 1, 1, 6, 0, true));
-    CHECK_EQ(node.view.commit_index, 6);
-    node_receive(&node, an_ack(3, 1, 1, 7));
-    CHECK_EQ(node.view.commit_index, 7);
     node_stop(&node);
 }
 

@@ -113,6 +113,19 @@ an_append_of(raft_id from, raft_id to, raft_term term, raft_index prev_index,
 
 enum { CHUNK_BYTES = 4, SNAPSHOT_BYTES = 12 }; // three chunks
 
+// What a snapshot tells of itself whose members are the voters 1 to `voters`.
+static UNUSED struct raft_snapshot_meta meta_of(raft_index index, raft_term term,
+                                                uint32_t voters)
+{
+    struct raft_snapshot_meta meta = {.last_included_index = index,
+                                      .last_included_term = term,
+                                      .configuration_index = 1};
+    for (raft_id id = 1; id <= voters; id++)
+        meta.configuration.members[meta.configuration.count++] =
+            (struct raft_member){.id = id, .role = RAFT_VOTER};
+    return meta;
+}
+
 // The chunk at `offset` of a snapshot of this index and term.
 static UNUSED struct raft_message a_chunk(raft_id from, raft_id to, raft_term term,
                                           raft_index index, raft_term index_term,

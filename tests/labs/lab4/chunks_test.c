@@ -1,24 +1,6 @@
 // Lab 4, steps 2 to 5: chunks that race with entries, with each other and with time.
 #include "tests/raft/fixture.h"
 
-static struct raft_snapshot_meta meta_of(raft_index index, raft_term term)
-{
-    struct raft_snapshot_meta meta = {.last_included_index = index,
-                                      .last_included_term = term};
-    for (raft_id id = 1; id <= 3; id++)
-        meta.configuration.members[meta.configuration.count++] =
-            (struct raft_member){id, RAFT_VOTER};
-    return meta;
-}
-
-static uint32_t chunks_sent(const struct node *node)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < node->sent_count; i++)
-        count += node->sent[i].message.type == RAFT_INSTALL_SNAPSHOT;
-    return count;
-}
-
 static const struct raft_install_snapshot_reply *answer(struct node *node,
                                                         struct raft_message message)
 {
@@ -87,7 +69,7 @@ TEST(a_snapshot_that_the_host_checks_is_not_disturbed_by_another)
     uint32_t stored = node.store_count;
     node_receive(&node, a_chunk(3, 2, 3, 12, 3, 0));
     CHECK_EQ(node.store_count, stored);
-    struct raft_snapshot_meta meta = meta_of(10, 2);
+    struct raft_snapshot_meta meta = meta_of(10, 2, 3);
     node_forget_sent(&node);
     node_received(&node, &meta, false);
     CHECK_EQ(node.restored, 10);
@@ -107,7 +89,7 @@ TEST(behind_a_snapshot_the_log_goes_on_with_the_next_entry)
     node_boot(&node, (struct raft_hard_state){3, 0}, TERMS(1, 1, 2), 3);
     for (uint64_t at = 0; at < SNAPSHOT_BYTES; at += CHUNK_BYTES)
         node_receive(&node, a_chunk(1, 2, 3, 10, 3, at));
-    struct raft_snapshot_meta meta = meta_of(10, 3);
+    struct raft_snapshot_meta meta = meta_of(10, 3, 3);
     node_received(&node, &meta, false);
     node_receive(&node,
                  an_append(1, 2, 3, 9, 3, 10, TERMS(3, 3))); // half of it is known
@@ -138,7 +120,7 @@ static void start_sending(struct node *node)
     node_compact(node, 4);
     node_forget_sent(node);
     node_receive(node, a_refusal(3, 1, 1, 6, 0, 0));
-    CHECK_EQ(chunks_sent(node), 1);
+    CHECK_EQ(node_count_sent(node, RAFT_INSTALL_SNAPSHOT), 1);
 }
 
 // Lets time pass in which peer 3 answers each heartbeat.
@@ -157,13 +139,13 @@ TEST(a_lost_chunk_goes_out_again_to_a_peer_that_answers_heartbeats)
     start_sending(&node);
     uint32_t timeout_ms = node.config.election_timeout_ms;
     hear_for(&node, 2 * timeout_ms);
-    uint32_t count = chunks_sent(&node);
+    uint32_t count = node_count_sent(&node, RAFT_INSTALL_SNAPSHOT);
     CHECK(count >= 2);
     CHECK_AT_MOST(count, 1 + 2 * timeout_ms / node.config.heartbeat_ms);
     CHECK_EQ(node_last_sent(&node, RAFT_INSTALL_SNAPSHOT, 3)->install_snapshot.offset,
              0);
     node_receive(&node, a_chunk_reply(3, 1, 1, 6, 4, false));
-    CHECK_EQ(chunks_sent(&node), count + 1);
+    CHECK_EQ(node_count_sent(&node, RAFT_INSTALL_SNAPSHOT), count + 1);
     CHECK_EQ(node_last_sent(&node, RAFT_INSTALL_SNAPSHOT, 3)->install_snapshot.offset,
              4);
     node_stop(&node);
@@ -176,20 +158,21 @@ TEST(a_peer_that_begins_anew_is_sent_all_of_it_again_but_not_at_once)
     start_sending(&node);
     node_receive(&node, a_chunk_reply(3, 1, 1, 6, 4, false));
     node_receive(&node, a_chunk_reply(3, 1, 1, 6, 8, false));
-    CHECK_EQ(chunks_sent(&node), 3);
+    CHECK_EQ(node_count_sent(&node, RAFT_INSTALL_SNAPSHOT), 3);
     node_receive(&node, a_chunk_reply(3, 1, 1, 6, 0, false));
-    CHECK_EQ(chunks_sent(&node), 3); // a disk that goes on failing costs little
+    CHECK_EQ(node_count_sent(&node, RAFT_INSTALL_SNAPSHOT),
+             3); // a disk that goes on failing costs little
     hear_for(&node, 2 * node.config.election_timeout_ms);
-    CHECK(chunks_sent(&node) >= 4);
+    CHECK(node_count_sent(&node, RAFT_INSTALL_SNAPSHOT) >= 4);
     CHECK_EQ(node_last_sent(&node, RAFT_INSTALL_SNAPSHOT, 3)->install_snapshot.offset,
              0);
     // A crash, and then a first chunk that came twice: it has 4 bytes, and no 8.
     node_receive(&node, a_chunk_reply(3, 1, 1, 6, 4, false));
     node_receive(&node, a_chunk_reply(3, 1, 1, 6, 8, false));
-    uint32_t count = chunks_sent(&node);
+    uint32_t count = node_count_sent(&node, RAFT_INSTALL_SNAPSHOT);
     node_receive(&node, a_chunk_reply(3, 1, 1, 6, 4, false));
     hear_for(&node, 2 * node.config.election_timeout_ms);
-    CHECK(chunks_sent(&node) > count);
+    CHECK(node_count_sent(&node, RAFT_INSTALL_SNAPSHOT) > count);
     CHECK_EQ(node_last_sent(&node, RAFT_INSTALL_SNAPSHOT, 3)->install_snapshot.offset,
              4);
     node_stop(&node);
