@@ -29,7 +29,7 @@ static inline void note_sync(void *context, uint64_t sync, uint64_t bytes)
 static inline void setup(struct bench *bench, uint64_t seed)
 {
     *bench = (struct bench){0};
-    struct sim_disk_hooks hooks = {bench, note_sync};
+    struct sim_disk_hooks hooks = {.context = bench, .sync_started = note_sync};
     bench->disk = sim_disk_new(&hooks);
     sim_disk_door(bench->disk, &bench->door);
     random_seed(&bench->random, seed, 3);
