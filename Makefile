@@ -288,6 +288,9 @@ sanitized: ## the same programs under ASan and UBSan, in build/sanitized
 
 determinism: ## the same seeds with gcc and clang, -O0 and -O2: the same runs (SEEDS=1..1000)
 	@$(PYTHON) tests/determinism.py --seeds $(SEEDS) --out $(OUT)/determinism
+soak: ## the suite of a lab many times with other seeds (LAB=2 RUNS=1000; all labs)
+	@$(PYTHON) tests/soak.py $(if $(LAB),--labs $(LAB)) --runs $(RUNS)
+RUNS ?= 1000
 SEEDS ?= 1..1000
 
 # For campaigns of many hours: half as long again to build, the same hashes.
@@ -399,7 +402,7 @@ help: ## list what can be asked for
 	    awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
 .PHONY: labs $(LABS) bugs grade handout all lib install uninstall demo demo-run cluster cluster-stop test test-build \
-        test-run sanitized fast counted bench fuzz fuzz-keep mutants determinism coverage lint format clean help test-programs \
+        test-run sanitized fast counted bench fuzz fuzz-keep mutants determinism soak coverage lint format clean help test-programs \
         bench-programs FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

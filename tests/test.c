@@ -71,6 +71,26 @@ static void sign(const char *name)
     printf("held %s %s\n", name, word);
 }
 
+// Those that are named, each in a child; all of them where none is.
+static int run_children(int count, char **names)
+{
+    int failures = 0;
+    int found = 0;
+
+    for (struct test_case *test = test_first; test != NULL; test = test->next) {
+        bool named = count == 0;
+        for (int i = 0; i < count && !named; i++)
+            named = strcmp(names[i], test->name) == 0;
+        found += named;
+        failures += named ? run_in_child(test) : 0;
+    }
+    if (found < count) {
+        fprintf(stderr, "%d of these %d tests are there\n", found, count);
+        return 2;
+    }
+    return failures != 0;
+}
+
 int test_main(int argc, char **argv)
 {
     const bool signs = argc == 3 && strcmp(argv[1], "--sign") == 0;
@@ -83,20 +103,16 @@ int test_main(int argc, char **argv)
             puts(test->name);
         return 0;
     }
-    int failures = 0;
+    if (argc != 2)
+        return run_children(argc - 1, argv + 1);
     for (struct test_case *test = test_first; test != NULL; test = test->next) {
-        if (argc < 2) {
-            failures += run_in_child(test);
-        } else if (strcmp(argv[1], test->name) == 0) {
-            test->run();
-            if (signs)
-                sign(test->name);
-            return 0;
-        }
+        if (strcmp(argv[1], test->name) != 0)
+            continue;
+        test->run();
+        if (signs)
+            sign(test->name);
+        return 0;
     }
-    if (argc >= 2) {
-        fprintf(stderr, "%s: no test is named %s\n", argv[0], argv[1]);
-        return 2;
-    }
-    return failures != 0;
+    fprintf(stderr, "%s: no test is named %s\n", argv[0], argv[1]);
+    return 2;
 }

@@ -4,9 +4,9 @@
 //     TEST_MAIN
 //
 // `x_test --list` prints the names, `x_test NAME` runs one (exit code 0: it holds), and
-// `x_test` alone runs all, one after another, in child processes. `x_test --sign NAME`
-// ends in `held NAME WORD`, with a word from stdin, where the claim has held to its
-// end.
+// `x_test NAME NAME...` some, `x_test` alone all, one after another, in child processes.
+// `x_test --sign NAME` ends in `held NAME WORD`, with a word from stdin, where the claim
+// has held to its end.
 #ifndef TESTS_TEST_H
 #define TESTS_TEST_H
 

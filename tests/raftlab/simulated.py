@@ -61,9 +61,12 @@ class Simulator:
         self.child.stdout.close()
 
 
+PLAIN = re.compile(rb"[\w.:=|><@/*+-]+")
+
+
 def quoted(word: Word) -> str:
     text = word if isinstance(word, bytes) else str(word).encode()
-    if re.fullmatch(rb"[\w.:=|><@/*+-]+", text):
+    if PLAIN.fullmatch(text):
         return text.decode()
     plain = (chr(b) if 32 <= b < 127 and b not in b'"\\' else f"\\x{b:02x}" for b in text)
     return '"' + "".join(plain) + '"'
