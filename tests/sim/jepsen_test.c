@@ -90,6 +90,17 @@ TEST(the_log_may_stand_without_its_head_as_in_a_store_of_jepsens)
         "\"call\":1,\"return\":2,\"from\":0,\"to\":1}\n");
 }
 
+TEST(columns_may_be_padded_with_spaces)
+{
+    check_reads_as(LOG "14  :invoke :write  3\n" LOG "0   :invoke :read   nil\n" LOG
+                       "14  :ok     :write  3\n" LOG "0   :fail   :read   :timed-out\n",
+                   "{\"client\":14,\"kind\":\"write\",\"key\":\"register\","
+                   "\"value\":\"3\",\"call\":1,\"return\":3,\"from\":0,\"to\":2}\n"
+                   "{\"client\":0,\"kind\":\"read\",\"key\":\"register\","
+                   "\"call\":2,\"return\":4,\"outcome\":\"failed\",\"from\":1,"
+                   "\"to\":3}\n");
+}
+
 TEST(what_ends_in_info_or_not_at_all_stays_pending)
 {
     check_reads_as(

@@ -25,7 +25,8 @@ MESSAGES = {
 }
 ROLES = {"StateFollower", "StateCandidate", "StateLeader"}
 # What the specification can follow: it has no pre-vote, and ignores no RequestVote.
-CLUSTER = "cluster {nodes} pre_vote=off check_quorum=off clients=3 delay=200us..8ms seed={seed}"
+# With one delay for all nothing overtakes anything, which it takes amiss (etcd_spec.py).
+CLUSTER = "cluster {nodes} pre_vote=off check_quorum=off clients=3 delay=5ms seed={seed}"
 SCRIPTS = {
     "quiet": ["run 600ms"],
     "loss": ["loss 5%", "run 900ms"],
@@ -120,9 +121,20 @@ def test_writing_it_changes_no_run(tmp_path: pathlib.Path) -> None:
 def test_the_specification_can_follow(what: str, seed: int, tmp_path: pathlib.Path) -> None:
     cluster = CLUSTER.format(nodes=3 if seed < 3 else 5, seed=seed)
     events = scripted(tmp_path / "trace", cluster, SCRIPTS[what])
-    spec = etcd_spec.follow(events)
+    # What is sent again, after a loss or a cut, may be an old append.
+    spec = etcd_spec.follow(events, exact=what == "quiet")
     assert max(node.commit for node in spec.nodes.values()) > 5
     assert len(spec.leaders) >= (2 if what == "cuts" else 1)
+
+
+def test_what_overtakes_is_followed_but_for_two_habits_of_the_specification(
+    tmp_path: pathlib.Path,
+) -> None:
+    cluster = CLUSTER.format(nodes=5, seed=2).replace("5ms", "200us..8ms")
+    events = scripted(tmp_path / "trace", cluster, SCRIPTS["cuts"])
+    assert etcd_spec.follow(events, exact=False).differences > 0
+    with pytest.raises(etcd_spec.NotFollowed):
+        etcd_spec.follow(events)
 
 
 def broken(events: list[dict[str, Any]], how: str) -> list[dict[str, Any]]:
