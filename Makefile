@@ -71,6 +71,9 @@ $(foreach l,$(LAYERS),$(eval $(l) := $(filter-out $(call replaced,$($(l))),$($(l
 OWN_LAYER := $(firstword $(foreach l,$(LAYERS),$(if $(NEW_$(l)),$(l))) CORE_SRC)
 $(OWN_LAYER) += $(filter-out $(foreach l,$(LAYERS),$(NEW_$(l))),$(OVERLAY))
 endif
+# What all objects wait for: see the stamps below.
+DIST := $(wildcard labs/dist/MANIFEST)
+STAMPS := $(OBJ).flags $(if $(DIST),$(OBJ).dist)
 # What an unwritten function calls; in a class archive the tree itself has some.
 ifneq ($(LAB)$(wildcard labs/dist),)
 CORE_SRC += labs/todo.c
@@ -121,9 +124,9 @@ $(OUT)/raftsim: $(call objects,$(TOOL_SRC)) $(OUT)/libsim.a $(OUT)/libservice.a 
 BUG_FILES := $(wildcard labs/[0-9]-*/bugs/*.toml)
 BUGS := $(basename $(notdir $(BUG_FILES)))
 bugs: $(BUGS:%=$(OUT)/bugs/%/raftsim) ## raftsim with each of the bugs of a lab (LAB=8)
-$(OUT)/bugs/%/bug.c: $(BUG_FILES) $(CORE_SRC)
+$(OUT)/bugs/%/bug.c: $(BUG_FILES) $(CORE_SRC) $(STAMPS)
 	@$(PYTHON) labs/tools/bugs.py $(filter %/$*.toml,$(BUG_FILES)) $@
-$(OUT)/bugs/%/bug.o: $(OUT)/bugs/%/bug.c $(OBJ).flags
+$(OUT)/bugs/%/bug.o: $(OUT)/bugs/%/bug.c $(STAMPS)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CFLAGS) $(BASE) -c -o $@ $<
 $(OUT)/bugs/%/raftsim: $(OUT)/bugs/%/bug.o $(OUT)/raftsim
@@ -163,13 +166,14 @@ $(OBJ)/rpc/%.o $(OBJ)/kvserver/%.o $(OBJ)/sim/tool/%.o \
     $(OBJ)/tests/%.o: EXTRA = $(PKG_CFLAGS)
 # Given parameters and functions that a solution has no use for are no mistake of it.
 $(patsubst %,$(OBJ)/%/%.o,$(wildcard labs/[0-9]-*)): EXTRA = -Wno-unused-parameter -Wno-unused-function
-$(OBJ)/%.o: %.c $(OBJ).flags
+$(OBJ)/%.o: %.c $(STAMPS)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CFLAGS) $(BASE) $(EXTRA) -c -o $@ $<
 
-# Two stamps that change only when their content does: objects are rebuilt where the
-# compiler or its flags change, archives also where a source file comes or goes.
+# Stamps that change only when their content does: objects are rebuilt where the compiler
+# or its flags change, or where another class archive was unpacked over this one (its
+# files bear no dates); archives also where a source file comes or goes.
 FLAGS := $(CC) $(CFLAGS) $(BASE) $(LDFLAGS)
 SOURCES := $(CORE_SRC) $(HOST_SRC) $(POSIX_SRC) $(SERVICE_SRC) $(RPC_SRC) $(SERVER_SRC) \
            $(SIM_SRC)
@@ -177,6 +181,8 @@ stamp = mkdir -p $(@D); echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@
 $(OBJ).flags: FORCE
 	@CC='$(CC)' sh tests/bootstrap.sh check build
 	@$(call stamp,$(FLAGS))
+$(OBJ).dist: FORCE
+	@mkdir -p $(@D); cmp -s $(DIST) $@ || cp $(DIST) $@
 $(OUT)/.sources: FORCE
 	@$(call stamp,$(SOURCES))
 
@@ -201,7 +207,7 @@ SO := libraftlab.so
 
 lib: $(OUT)/libraftlab.a $(OUT)/$(SO) ## build libraftlab, static and shared
 
-$(PIC)/%.o: %.c $(OBJ).flags
+$(PIC)/%.o: %.c $(STAMPS)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CFLAGS) $(BASE) -fPIC $(EXTRA) -c -o $@ $<

@@ -5,6 +5,7 @@ import io
 import os
 import pathlib
 import re
+import subprocess
 import sys
 import tarfile
 
@@ -100,3 +101,57 @@ def test_the_archive_knows_what_was_handed_out(handed_out) -> None:
 
 def test_the_same_tree_gives_the_same_archive() -> None:
     assert handout.archive(EVERY[0]) == handout.archive(EVERY[0])
+
+
+# ---- another one, unpacked over it -----------------------------------------------
+
+
+def unpack(lab: labs.Lab, folder: pathlib.Path) -> pathlib.Path:
+    """As `tar xzf` does, with the dates of the archive."""
+    with tarfile.open(fileobj=io.BytesIO(handout.archive(lab))) as tar:
+        tar.extractall(folder)
+    return folder / f"raftlab-lab{lab.number}"
+
+
+def make(tree: pathlib.Path, *words: str) -> str:
+    done = subprocess.run(
+        ["make", "--no-print-directory", "OUT=build", *words],
+        cwd=tree, env=build.environment(), capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_what_another_archive_brings_is_compiled_over_an_old_build(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = labs.numbered(1)
+    parts = ("Makefile", "raft/", "tests/bootstrap.sh", "labs/todo.")
+    few = [name for name in handout.project_files() if name.startswith(parts)]
+    monkeypatch.setattr(handout, "project_files", lambda: few)
+    objects = ("build/obj/raft/log.o", "build/obj/raft/commit.o")
+    tree = unpack(lab, tmp_path)
+    assert make(tree, *objects).count("CC") == 2
+    assert unpack(lab, tmp_path) == tree
+    assert make(tree, *objects).count("CC") == 0, "the same archive again"
+    first = handout.as_handed_out
+    mended = {"raft/log.c": "static_assert(MENDED == 1);\n", "raft/log.h": "#define MENDED 1\n"}
+    monkeypatch.setattr(
+        handout, "as_handed_out", lambda file, number: first(file, number) + mended.get(file, "")
+    )
+    unpack(lab, tmp_path)
+    assert (tree / "raft/log.c").stat().st_mtime < (tree / objects[0]).stat().st_mtime
+    assert make(tree, *objects).count("CC") == 2
+    assert make(tree, *objects).count("CC") == 0
+
+
+def test_the_tours_programs_are_those_of_the_last_archive(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for text in (b"#!/bin/true\n", b"#!/bin/false\n"):
+        programs = {f"bin/{name}": (text, True) for name in handout.TOUR_PROGRAMS}
+        monkeypatch.setattr(handout, "programs", lambda programs=programs: programs)
+        tree = unpack(labs.numbered(0), tmp_path)
+        make(tree, "all", "build/lab0/raftsim")
+        for built in ("build/raftsim", "build/raftkv", "build/lab0/raftsim"):
+            assert (tree / built).read_bytes() == text

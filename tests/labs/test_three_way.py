@@ -33,6 +33,8 @@ def share_objects(tree: pathlib.Path) -> None:
         ignore=shutil.ignore_patterns("[0-9]-*"),  # a student's, of another day
     )  # fmt: skip
     shutil.copy2(build.OUT / "obj.flags", tree / "build" / "obj.flags")
+    if (tree / "labs/dist/MANIFEST").exists():
+        shutil.copy2(tree / "labs/dist/MANIFEST", tree / "build" / "obj.dist")
     for path in tree.rglob("*"):
         original = build.ROOT / path.relative_to(tree)
         if path.is_file() and path.suffix in (".c", ".h") and original.is_file():

@@ -15,6 +15,7 @@ enum {
     SENT_BYTES_MAX = 192,
     GROUP_MAX = 7,
     SNAPSHOTS_MAX = 256, // by their last index
+    STEPS_DEEP_MAX = 64, // from one event, by what is reported at once
 };
 
 struct sent {
@@ -31,6 +32,7 @@ struct node {
     uint64_t write; // the newest given out
     bool auto_persist;
     bool auto_apply;
+    uint32_t steps_deep;     // within each other now
     enum raft_status status; // of the last step
     struct raft_output output;
     struct raft_view view;
@@ -111,8 +113,27 @@ static UNUSED void node_store(struct node *node, raft_index *received)
         *received = chunk->last_included_index;
 }
 
+// Reports that are answered by what is to be reported again would go on for ever.
+static UNUSED void node_enter(struct node *node, enum raft_event_type type)
+{
+    if (node->steps_deep++ < STEPS_DEEP_MAX)
+        return;
+    const char *what = type == RAFT_EVENT_PERSISTED ? "another write (output.write)"
+                       : type == RAFT_EVENT_APPLIED ? "more to apply (output.apply)"
+                                                    : "another snapshot";
+    const char *report = type == RAFT_EVENT_PERSISTED ? "PERSISTED"
+                         : type == RAFT_EVENT_APPLIED ? "APPLIED"
+                                                      : "SNAPSHOT_RECEIVED";
+    test_fail(
+        __FILE__, __LINE__,
+        "node %u answers RAFT_EVENT_%s with %s, %d times without an end: a report "
+        "that changes nothing asks for nothing",
+        node->config.id, report, what, STEPS_DEEP_MAX);
+}
+
 static void node_step(struct node *node, struct raft_event event)
 {
+    node_enter(node, event.type);
     event.now_ms = node->now_ms;
     enum raft_status status = raft_step(node->raft, &event, &node->output);
     uint64_t write = node->output.write;
@@ -156,6 +177,7 @@ static void node_step(struct node *node, struct raft_event event)
     node->told_count = told_count;
     memcpy(node->told, told, sizeof told);
     node->output = own;
+    node->steps_deep--;
 }
 
 static UNUSED void node_init(struct node *node, raft_id id, uint32_t voters)

@@ -194,6 +194,27 @@ TEST(who_is_removed_is_sent_nothing_more_and_is_heard_no_more)
     node_stop(&node);
 }
 
+// A majority of those who stay has it, which was none of those before.
+TEST(who_is_removed_is_not_waited_for_by_what_came_before)
+{
+    for (raft_id gone = 3; gone <= 4; gone++) { // one that is silent, one that answers
+        struct node node;
+        start_leader(&node, 4);
+        node_propose(&node, "a");
+        node_receive(&node, an_ack(2, 1, 1, 2));
+        CHECK_EQ(node.view.commit_index, 1); // two of four
+        node_change(&node, gone, RAFT_REMOVED);
+        CHECK_EQ(node.status, RAFT_OK);
+        CHECK_EQ(node.view.last_index, 3);
+        CHECK_EQ(node.view.commit_index, 2); // two of three, and nobody has said more
+        CHECK_EQ(node.applied, 2);
+        CHECK_EQ(node_role_of(&node, gone), RAFT_REMOVED);
+        node_receive(&node, an_ack(2, 1, 1, 3));
+        CHECK_EQ(node.view.commit_index, 3);
+        node_stop(&node);
+    }
+}
+
 TEST(who_comes_back_is_a_stranger)
 {
     struct node node;

@@ -44,6 +44,36 @@ TEST(a_target_that_lags_is_brought_up_to_date_first)
     node_stop(&node);
 }
 
+TEST(a_target_that_lacks_what_was_dropped_gets_the_snapshot_first)
+{
+    struct group group;
+    group_start(&group, 3);
+    group_elect(&group, 1);
+    struct node *leader = group_node(&group, 1);
+    struct node *target = group_node(&group, 3);
+    group_isolate(&group, 3, true);
+    for (int i = 0; i < 5; i++) {
+        node_propose(leader, "a");
+        group_deliver(&group);
+    }
+    CHECK_EQ(leader->view.commit_index, 6);
+    node_compact(leader, 7);
+    CHECK_EQ(leader->view.first_index, 7);
+    group_isolate(&group, 3, false);
+    node_transfer(leader, 3);
+    CHECK_EQ(leader->status, RAFT_OK);
+    CHECK(node_sent(leader, RAFT_TIMEOUT_NOW, 0) == NULL);
+    group_tick(&group, leader->config.heartbeat_ms);
+    CHECK_EQ(target->restored, 6);
+    CHECK_EQ(target->view.role, RAFT_LEADER);
+    CHECK_EQ(target->view.current_term, leader->view.current_term);
+    CHECK_EQ(leader->view.role, RAFT_FOLLOWER);
+    node_propose(target, "b");
+    group_deliver(&group);
+    CHECK_EQ(target->view.commit_index, 8); // behind the no-op of its term
+    group_stop(&group);
+}
+
 TEST(nothing_is_taken_while_leadership_is_handed_over)
 {
     struct node node;
