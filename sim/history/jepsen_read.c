@@ -436,9 +436,11 @@ static void finish_failed(struct jepsen_reader *reader,
     bool saw = kind == HISTORY_CAS &&
                (event->error == NULL ? asked && reader->failed_saw
                                      : edn_is(event->error, ":mismatch"));
+    bool untold =
+        kind == HISTORY_READ && event->error != NULL && edn_is(event->error, ":untold");
     history_return(reader->history, process->operation,
-                   saw ? HISTORY_OK : HISTORY_FAILED, saw ? 0 : HISTORY_UNTOLD,
-                   reader->last_us);
+                   saw || untold ? HISTORY_OK : HISTORY_FAILED,
+                   saw ? 0 : HISTORY_UNTOLD, reader->last_us);
 }
 
 static bool complete(struct jepsen_reader *reader, struct jepsen_process *process,

@@ -184,13 +184,22 @@ static void write_value(struct writer *writer,
 
 // ---- events -----------------------------------------------------------------------
 
+static bool is_untold_read(const struct history_operation *operation)
+{
+    return operation->kind == HISTORY_READ && operation->result == HISTORY_UNTOLD;
+}
+
 // Why a cas or another operation failed; the log's form of a cas that saw another value
-// has no word for it.
+// has no word for it. A read whose answer nobody knows says as much as one that failed,
+// and no judge takes a word in the place of its answer for a value then.
 static const char *reason(const struct writer *writer,
                           const struct history_operation *operation)
 {
     if (operation->outcome == HISTORY_FAILED) {
         return ":refused";
+    }
+    if (operation->kind == HISTORY_READ) {
+        return ":untold";
     }
     return writer->form == JEPSEN_EDN ? ":mismatch" : NULL;
 }
@@ -243,7 +252,8 @@ static void write_return(struct writer *writer, uint32_t number)
 {
     const struct history_operation *operation = &writer->history->operations[number];
     bool failed = operation->outcome == HISTORY_FAILED ||
-                  (operation->kind == HISTORY_CAS && operation->result == 0);
+                  (operation->kind == HISTORY_CAS && operation->result == 0) ||
+                  is_untold_read(operation);
     writer->open[operation->client] = 0;
     write_event(writer, number, failed ? FAIL : OK, operation->return_us);
 }

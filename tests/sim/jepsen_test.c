@@ -358,6 +358,28 @@ TEST(every_history_comes_back_from_each_form)
     }
 }
 
+TEST(a_read_whose_answer_is_not_known_shows_no_value_to_other_judges)
+{
+    struct history history = {0};
+    char error[128] = "";
+    struct history_operation read = {.client = 1};
+    read.key = history_intern(&history, "register", 8);
+    history_return(&history, history_call(&history, &read, 1), HISTORY_OK,
+                   HISTORY_UNTOLD, 2);
+    char *edn = text_of(&history, FORM_EDN, error);
+    CHECK_TEXT(edn, "{:index 0, :time 1000, :process 1, :type :invoke, :f :read, "
+                    ":value nil}\n"
+                    "{:index 1, :time 2000, :process 1, :type :fail, :f :read, "
+                    ":value nil, :error :untold}\n");
+    char *log = text_of(&history, FORM_JEPSEN, error);
+    CHECK_TEXT(log,
+               LOG "1\t:invoke\t:read\tnil\n" LOG "1\t:fail\t:read\tnil\t:untold\n");
+    check_round_trip(&history, FORM_EDN);
+    free(edn);
+    free(log);
+    history_release(&history);
+}
+
 TEST(a_client_with_two_operations_open_at_once_is_no_process)
 {
     struct history history = {0};

@@ -3,6 +3,7 @@
 import json
 import pathlib
 import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -169,3 +170,27 @@ def test_a_sweep_counts_what_is_unknown_as_a_failure() -> None:
     done = raftsim("sweep", *flags)
     assert done.returncode == 1
     assert json.loads(done.stdout.splitlines()[-1])["unknown"] == 3
+
+
+@pytest.mark.parametrize("always_yes", [False, True])
+def test_the_comparison_with_another_judge_tells_where_they_differ(
+    always_yes: bool, tmp_path: pathlib.Path
+) -> None:
+    """A judge that is ours in another's place, or one that finds nothing wrong."""
+    judge = tmp_path / "judge"
+    word = "yes" if always_yes else "$(cut -d '\"' -f 4)"
+    program = build.program("raftsim")
+    judge.write_text(f'#!/bin/sh\n{program} linearize "$1" 2>/dev/null | echo "{word}"\n')
+    judge.chmod(0o755)
+    compare = build.ROOT / "docs/examples/porcupine/compare.py"
+    command = [sys.executable, compare, "--judge", judge, "--raftsim", program]
+    done = subprocess.run(
+        [*map(str, command), "--histories", "30"],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_MAX,
+    )
+    assert done.returncode == int(always_yes), done.stdout
+    assert f"raftsim yes, {judge} yes: " in done.stdout
+    assert (f"raftsim no, {judge} yes: " in done.stdout) == always_yes
+    assert (f"raftsim no, {judge} no: " in done.stdout) != always_yes
