@@ -1,5 +1,5 @@
 // porcupine judges histories that raftsim wrote, with the checker of
-// https://github.com/anishathalye/porcupine (Go 1.18 or newer):
+// https://github.com/anishathalye/porcupine:
 //
 //	go mod init judge && go get github.com/anishathalye/porcupine@latest
 //	go run . [-timeout 60s] FILE...
