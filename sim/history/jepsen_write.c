@@ -222,7 +222,13 @@ static void write_event(struct writer *writer, uint32_t number, enum stage stage
             log ? "%" PRIu32 "\t%s\t:%s\t" : "%" PRIu32 ", :type %s, :f :%s, :value ",
             writer->callers[number], names[stage],
             history_kind_text((enum history_kind)operation->kind));
-    write_value(writer, operation, stage == OK);
+    if (log && why != NULL && operation->kind == HISTORY_READ &&
+        operation->outcome == HISTORY_FAILED) {
+        fputs(":timed-out", file); // porcupine knows no other failed read
+        why = NULL;
+    } else {
+        write_value(writer, operation, stage == OK);
+    }
     if (why != NULL) {
         fprintf(file, log ? "\t%s" : ", :error %s", why);
     }

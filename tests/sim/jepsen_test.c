@@ -380,6 +380,21 @@ TEST(a_read_whose_answer_is_not_known_shows_no_value_to_other_judges)
     history_release(&history);
 }
 
+TEST(a_refused_read_is_written_into_the_log_as_one_that_timed_out)
+{
+    struct history history = {0};
+    char error[128] = "";
+    struct history_operation read = {.client = 1};
+    read.key = history_intern(&history, "register", 8);
+    history_return(&history, history_call(&history, &read, 1), HISTORY_FAILED,
+                   HISTORY_UNTOLD, 2);
+    char *log = text_of(&history, FORM_JEPSEN, error);
+    CHECK_TEXT(log, LOG "1\t:invoke\t:read\tnil\n" LOG "1\t:fail\t:read\t:timed-out\n");
+    check_round_trip(&history, FORM_JEPSEN);
+    free(log);
+    history_release(&history);
+}
+
 TEST(a_client_with_two_operations_open_at_once_is_no_process)
 {
     struct history history = {0};
