@@ -49,14 +49,15 @@ SIM_SRC := $(filter-out sim/tool/%,$(wildcard sim/*.c sim/*/*.c))
 TOOL_SRC := $(wildcard sim/tool/*.c)
 MAELSTROM_SRC := $(wildcard kvserver/maelstrom/*.c)
 
-# A lab (LAB=1; OWN=1: the labs before it, too) puts a student's files in the place of
-# the reference's of the same name, and adds what has other names. Programs go into a
-# directory of their own, objects of the rest are shared.
+# A lab (LAB=1; OWN=1: the labs before it, too; OWN_LABS='1 2': these) puts a student's
+# files in the place of the reference's of the same name, and adds what has other names.
+# Programs go into a directory of their own, objects of the rest are shared.
 LAB ?=
 OWN ?=
 OBJ := $(OUT)/obj
 ifneq ($(LAB),)
-LAB_DIRS := $(foreach n,$(if $(OWN),$(shell seq 0 $(LAB)),$(LAB)),$(wildcard labs/$(n)-*))
+OWN_LABS ?= $(if $(OWN),$(shell seq 0 $(LAB)))
+LAB_DIRS := $(foreach n,$(sort $(OWN_LABS) $(LAB)),$(wildcard labs/$(n)-*))
 OVERLAY := $(foreach d,$(LAB_DIRS),$(wildcard $(d)/*.c))
 ifeq ($(LAB_DIRS),)
 $(error there is no lab $(LAB): see labs/README.md)
@@ -349,7 +350,7 @@ labs: ## list the labs; `make lab1` writes the files of the first, for you to co
 $(LABS):
 	@$(PYTHON) labs/tools/skeleton.py $(@:lab%=%)
 grade: ## judge your lab (LAB=1; STEP=2: a part; OWN=1: on top of your earlier ones)
-	@CC='$(CC)' sh tests/bootstrap.sh check test
+	@CC='$(CC)' sh tests/bootstrap.sh check grade
 	@$(PYTHON) labs/tools/grade.py $(LAB) $(if $(OWN),--own) $(if $(STEP),--step $(STEP)) $(GRADE_ARGS)
 handout: ## the archive for a class: labs before LAB solved, the others not
 	@$(PYTHON) labs/tools/handout.py $(LAB) $(HANDOUT_ARGS)

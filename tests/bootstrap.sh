@@ -4,7 +4,7 @@
 #     sh tests/bootstrap.sh check build      say in one line what is missing, and fail
 #     sh tests/bootstrap.sh install test     install it, or say what to install, and fail
 #
-# The sets are build, demo, lint, coverage, fuzz and test. What is there is asked of the
+# The sets are build, demo, grade, lint, coverage, fuzz and test. What is there is asked of the
 # tools and not of the package manager, so that a system without apt works as well.
 set -u
 
@@ -55,11 +55,13 @@ packages_of() {
     coverage) echo "$build gcovr" ;;
     fuzz) echo "$build clang libclang-rt-14-dev" ;;
     lint) echo "python3 clang clang-format clang-tidy" ;;
-    test)
+    grade)
         echo "$build gcc python3 python3-pytest python3-pytest-xdist" \
-            "python3-pytest-timeout python3-hypothesis python3-redis redis-tools" \
-            "redis-server clang libclang-rt-14-dev clang-format clang-tidy g++" \
-            "netcat-openbsd python3-distributed"
+            "python3-pytest-timeout clang libclang-rt-14-dev"
+        ;;
+    test)
+        echo "$(packages_of grade) python3-hypothesis python3-redis redis-tools" \
+            "redis-server clang-format clang-tidy g++ netcat-openbsd python3-distributed"
         ;;
     esac
 }
@@ -102,10 +104,10 @@ install_missing() {
 }
 
 case "$*" in
-"check build" | "check demo" | "check lint" | "check coverage" | "check fuzz" | "check test") ;;
-"install build" | "install demo" | "install lint" | "install coverage" | "install fuzz" | "install test") ;;
+"check build" | "check demo" | "check grade" | "check lint" | "check coverage" | "check fuzz" | "check test") ;;
+"install build" | "install demo" | "install grade" | "install lint" | "install coverage" | "install fuzz" | "install test") ;;
 *)
-    echo "usage: bootstrap.sh check|install build|demo|lint|coverage|fuzz|test" >&2
+    echo "usage: bootstrap.sh check|install build|demo|grade|lint|coverage|fuzz|test" >&2
     exit 2
     ;;
 esac
@@ -113,8 +115,7 @@ find_missing "$2"
 [ -n "$missing" ] || exit 0
 case $1 in
 check)
-    echo "raftlab: missing: $missing" \
-        "(make demo and make test install what they need; or: apt-get install)" >&2
+    echo "raftlab: missing: $missing (to install it: sh tests/bootstrap.sh install $2)" >&2
     exit 1
     ;;
 install)

@@ -17,8 +17,10 @@ def whole(verdict: Verdict, claim: Claim) -> str:
     """Why a claim failed, all of it, and how to see it again."""
     if claim.held and not verdict.problem:
         return ""
-    told = verdict.problem or claim.text
-    return f"{told}\nagain: {verdict.again(claim)}" if not verdict.problem else told
+    if verdict.problem:
+        return verdict.problem
+    facts = {"whose": verdict.blame(claim), "again": verdict.again(claim)}
+    return "\n".join([claim.text, *(f"{name}: {told}" for name, told in facts.items() if told)])
 
 
 def held(verdict: Verdict, claim: Claim) -> bool:

@@ -64,11 +64,10 @@ def test_files(number: int) -> list[str]:
     return sorted(names)
 
 
-def judged_labs(arguments: argparse.Namespace) -> list[labs.Lab]:
-    """Those whose files are the student's."""
-    lab = labs.numbered(arguments.lab)
-    earlier = [other for other in labs.every() if other.number < lab.number]
-    return [*(e for e in earlier if arguments.own and e.written()), lab]
+def own_labs(arguments: argparse.Namespace) -> list[labs.Lab]:
+    """Those before this one whose files are the student's, too."""
+    earlier = [lab for lab in labs.every() if lab.number < arguments.lab]
+    return [lab for lab in earlier if arguments.own and lab.files and lab.written()]
 
 
 # ---- building --------------------------------------------------------------------
@@ -84,15 +83,15 @@ def make(*words: str) -> str:
     return "" if done.returncode == 0 else done.stdout
 
 
-def build(arguments: argparse.Namespace, files: list[str]) -> str:
-    number = arguments.lab
-    own = ["OWN=1"] if arguments.own else []
+def build(number: int, files: list[str], own: list[labs.Lab]) -> str:
+    """Nothing, or what the compiler said: the lab, on top of the student's own ones."""
+    numbers = f"OWN_LABS={' '.join(str(lab.number) for lab in own)}"
     programs = [name.removesuffix(".c") for name in files if name.endswith(".c")]
     bugs = sorted((labs.numbered(number).folder / "bugs").glob("*.toml"))
     wanted = ["raftsim", *(f"bugs/{path.stem}/raftsim" for path in bugs)]
-    said = make(f"LAB={number}", *own, *(f"build/lab{number}/{name}" for name in wanted))
+    said = make(f"LAB={number}", numbers, *(f"build/lab{number}/{name}" for name in wanted))
     if not said and programs:
-        said = make(f"LAB={number}", *own, f"SANITIZED={' '.join(programs)}", "sanitized")
+        said = make(f"LAB={number}", numbers, f"SANITIZED={' '.join(programs)}", "sanitized")
     return said
 
 
@@ -110,8 +109,11 @@ def compile_problem(said: str) -> str:
 # ---- running ---------------------------------------------------------------------
 
 
-def pytest(arguments: argparse.Namespace, files: list[str], *more: str) -> list[grading.Claim]:
-    out = arguments.out / "grade.json"
+def pytest(
+    arguments: argparse.Namespace, files: list[str], *more: str, name: str = "grade", **extra: str
+) -> list[grading.Claim]:
+    """The claims of these files, judged; `name` is that of the file that tells of them."""
+    out = arguments.out / f"{name}.json"
     out.unlink(missing_ok=True)
     words = [
         *(sys.executable, "-m", "pytest", "-q", "-p", "raftlab.grading", "-p", "no:cacheprovider"),
@@ -130,11 +132,11 @@ def pytest(arguments: argparse.Namespace, files: list[str], *more: str) -> list[
         "RAFTLAB_CONFINE": str(sandbox.confine(ROOT, ROOT / "build")),
     }
     done = subprocess.run(
-        words, cwd=ROOT, env=environment() | settings, stdin=subprocess.DEVNULL, text=True,
+        words, cwd=ROOT, env=environment() | settings | extra, stdin=subprocess.DEVNULL, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",
         timeout=TESTS_SECONDS_MAX,
     )  # fmt: skip
-    (arguments.out / "pytest.txt").write_text(done.stdout, encoding="utf-8")
+    (arguments.out / f"{name}.pytest.txt").write_text(done.stdout, encoding="utf-8")
     claims = grading.load(out) if out.exists() else []
     if done.returncode not in (0, 1) or not claims:
         raise Unable(f"the tests cannot be run:\n{done.stdout}")
@@ -143,11 +145,12 @@ def pytest(arguments: argparse.Namespace, files: list[str], *more: str) -> list[
 
 def problem_of(arguments: argparse.Namespace, files: list[str]) -> str:
     """Why nothing of it is run, if there is a reason."""
-    chosen = judged_labs(arguments)
+    own = own_labs(arguments)
+    chosen = [*own, labs.numbered(arguments.lab)]
     try:
         for lab in chosen:
             sandbox.before_the_build(lab, ROOT)
-        if said := build(arguments, files):
+        if said := build(arguments.lab, files, own):
             return compile_problem(said)
         for lab in chosen:
             sandbox.before_it_runs(lab, ROOT, ROOT / "build")
@@ -158,6 +161,7 @@ def problem_of(arguments: argparse.Namespace, files: list[str]) -> str:
 
 def judged(arguments: argparse.Namespace) -> Verdict:
     verdict = Verdict(labs.numbered(arguments.lab), [], step=arguments.step or 0)
+    verdict.own = own_labs(arguments)
     files = test_files(arguments.lab)
     if problem := sandbox.fence_problem(sandbox.confine(ROOT, ROOT / "build")):
         raise Unable(f"programs cannot be confined on this machine: {problem}")
@@ -165,14 +169,36 @@ def judged(arguments: argparse.Namespace) -> Verdict:
     if verdict.problem:
         verdict.claims = pytest(arguments, files, "--collect-only", "-p", "no:xdist")
         return verdict
-    workers = ("-n", str(arguments.jobs)) if arguments.jobs > 1 else ("-p", "no:xdist")
-    verdict.claims = pytest(arguments, files, *workers)
+    verdict.claims = pytest(arguments, files, *workers(arguments))
     reports = arguments.out / "report"
     shutil.rmtree(reports, ignore_errors=True)
     reports.mkdir(parents=True)
     verdict.reports = str(reports.relative_to(ROOT) if reports.is_relative_to(ROOT) else reports)
     write_reports(verdict, reports, arguments.jobs)
+    if verdict.own and verdict.failed:
+        find_whose(arguments, verdict, files)
     return verdict
+
+
+def workers(arguments: argparse.Namespace) -> tuple[str, str]:
+    return ("-n", str(arguments.jobs)) if arguments.jobs > 1 else ("-p", "no:xdist")
+
+
+def find_whose(arguments: argparse.Namespace, verdict: Verdict, files: list[str]) -> None:
+    """Which lab's files each claim fails by: it is run again on the reference's earlier
+    labs, and where it holds there, on those of the student's one at a time."""
+    left = verdict.failed
+    for own in [[], *([lab] for lab in verdict.own)]:
+        places = sorted({claim.file for claim in left})
+        if not left or build(arguments.lab, places, own):
+            continue  # some files may need each other to be built
+        ids = [claim.id for claim in left]
+        again = pytest(arguments, ids, *workers(arguments), name="whose", RAFTLAB_SHRINK="0")
+        for claim in (claim for claim in again if not claim.held):
+            verdict.whose.setdefault(claim.id, []).extend(own or [verdict.lab])
+        if not own:
+            left = [claim for claim in left if claim.id not in verdict.whose]
+    build(arguments.lab, files, verdict.own)  # as it was judged, for who runs it again
 
 
 def write_reports(verdict: Verdict, folder: pathlib.Path, jobs: int) -> None:

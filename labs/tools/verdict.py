@@ -28,6 +28,8 @@ class Verdict:
     restored: list[str] = dataclasses.field(default_factory=list)
     reports: str = ""  # the folder of the reports, as it is told
     step: int = 0  # where only one was asked for
+    own: list[labs.Lab] = dataclasses.field(default_factory=list)  # the student's, below it
+    whose: dict[str, list[labs.Lab]] = dataclasses.field(default_factory=dict)  # claim's id
 
     @property
     def earned(self) -> int:
@@ -73,12 +75,33 @@ class Verdict:
         """For the first step that fails, and for no other."""
         if not self.failed or self.problem:
             return ""
+        if earlier := self.by_earlier(self.failed[0]):
+            first = earlier[0].number
+            return f"Hint: mend lab {first} first, `make grade LAB={first}` judges it by itself."
         step = self.failed[0].step
         text = self.lab.hints.get(str(step), "")
         return f"Hint for step {step}: {text}" if text else ""
 
+    def by_earlier(self, claim: Claim) -> list[labs.Lab]:
+        """The student's own labs before this one that a claim fails by, if it is not this."""
+        if not self.own:
+            return []
+        found = self.whose.get(claim.id, self.own)
+        return [] if self.lab in found else found
+
+    def blame(self, claim: Claim) -> str:
+        """What by_earlier() says, in words."""
+        names = [f"lab {lab.number} ({own_names(lab)})" for lab in self.by_earlier(claim)]
+        if not names:
+            return ""
+        return f"your {' and '.join(names)}: with the reference's files in their place it holds"
+
     def short(self, claim: Claim) -> str:
-        """The beginning of why a claim failed, and where the rest is."""
+        """The beginning of why a claim failed, and whose files are to blame."""
+        blame = self.blame(claim)
+        return "\n".join([self.reason(claim), *([fact("whose", blame)] if blame else [])])
+
+    def reason(self, claim: Claim) -> str:
         lines = claim.text.splitlines() or ["it failed"]
         if claim.facts.get("kind") == "stub":
             lines = [claim.facts["seen"]]
@@ -114,13 +137,16 @@ def in_words(claim: Claim) -> str:
     told = {"broken": claim.facts["rule"], "expected": claim.facts["expected"], "seen": seen}
     if claim.seed is not None:
         told["seed"] = str(claim.seed)
-    lines = []
-    for name, fact in told.items():
-        head = f"{name + ':':<10}"
-        lines += textwrap.wrap(
-            head + fact, COLUMNS - 2, subsequent_indent=" " * len(head)
-        ) if fact else []
-    return "\n".join(lines)
+    return "\n".join(fact(name, words) for name, words in told.items() if words)
+
+
+def fact(name: str, words: str) -> str:
+    head = f"{name + ':':<10}"
+    return "\n".join(textwrap.wrap(head + words, COLUMNS - 2, subsequent_indent=" " * len(head)))
+
+
+def own_names(lab: labs.Lab) -> str:
+    return ", ".join(path.name for path in lab.written())
 
 
 def folded(line: str) -> list[str]:
@@ -173,6 +199,9 @@ def failures(verdict: Verdict) -> list[str]:
 def text(verdict: Verdict) -> str:
     """All that is told of a lab."""
     lines = [paint(f"Lab {verdict.lab.number}: {verdict.lab.title}", "head")]
+    if verdict.own:
+        lines += ["", "On your own files, not the reference's (OWN=1):"]
+        lines += [f"  lab {lab.number}: {own_names(lab)}" for lab in verdict.own]
     if verdict.restored:
         lines += ["", "These files are not yours, and are judged as they were handed out:"]
         lines += [f"  {name}" for name in verdict.restored]

@@ -14,7 +14,7 @@ python=${PYTHON:-/usr/bin/python3}
 out=${RUNNER_TEMP:-/tmp}/raftlab-lab$lab
 
 cd "$distribution"
-sh tests/bootstrap.sh install test
+sh tests/bootstrap.sh install grade
 mkdir -p "$out"
 status=0
 "$python" labs/tools/grade.py "$lab" --submission "$submission" --stage "$out/stage" \

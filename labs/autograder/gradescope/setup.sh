@@ -20,7 +20,7 @@ mkdir -p "$root/raftlab"
 tar -xzf "$source/raftlab-lab$lab.tar.gz" -C "$root/raftlab" --strip-components=1
 cd "$root/raftlab"
 [ -n "${AUTOGRADER_ROOT:-}" ] || apt-get update
-sh tests/bootstrap.sh install test
+sh tests/bootstrap.sh install grade
 
 # One run with the skeleton: it gets no points, and leaves everything built.
 make --no-print-directory "lab$lab" >/dev/null
