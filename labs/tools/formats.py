@@ -12,11 +12,17 @@ from typing import Any
 from raftlab.grading import Claim
 from verdict import Verdict
 
+# A step of a workflow gets it as a variable, and Linux takes none of 128 KiB and more.
+PACKED_BYTES_MAX = 120_000
+TEXT_LENGTHS = (1_000_000, 4000, 1000, 250, 0)
+
 
 def whole(verdict: Verdict, claim: Claim) -> str:
     """Why a claim failed, all of it, and how to see it again."""
     if claim.held and not verdict.problem:
         return ""
+    if verdict.problem and claim is not verdict.claims[0]:
+        return f"{verdict.problem.splitlines()[0].rstrip(':')}: the first claim says why."
     if verdict.problem:
         return verdict.problem
     facts = {"whose": verdict.blame(claim), "again": verdict.again(claim)}
@@ -98,6 +104,15 @@ def told(verdict: Verdict) -> str:
 
 
 def classroom(verdict: Verdict) -> dict[str, Any]:
+    """Texts are cut where they are too long to be handed on."""
+    for most in TEXT_LENGTHS:
+        result = classroom_with(verdict, most)
+        if len(packed(result)) <= PACKED_BYTES_MAX:
+            break
+    return result
+
+
+def classroom_with(verdict: Verdict, most: int) -> dict[str, Any]:
     tests = []
     for claim in verdict.claims:
         good = held(verdict, claim)
@@ -105,7 +120,7 @@ def classroom(verdict: Verdict) -> dict[str, Any]:
             "name": f"step {claim.step}: {claim.words}",
             "status": "pass" if good else "fail",
             "score": claim.points if good else 0,
-            "message": whole(verdict, claim),
+            "message": cut(whole(verdict, claim), most),
             "test_code": verdict.again(claim),
             "filename": claim.file,
             "line_no": claim.line,
@@ -113,6 +128,10 @@ def classroom(verdict: Verdict) -> dict[str, Any]:
         })  # fmt: skip
     status = "pass" if verdict.full else "error" if verdict.problem else "fail"
     return {"version": 1, "status": status, "max_score": verdict.points, "tests": tests}
+
+
+def cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[:most] + "\n... (the report has it all)"
 
 
 def packed(result: dict[str, Any]) -> str:

@@ -32,7 +32,11 @@ from raftlab import grading  # noqa: E402
 from verdict import Verdict, text  # noqa: E402
 
 BUILD_SECONDS_MAX = 1800
-BUILD_BYTES_MAX = 1 << 30  # of one file that the compilers write
+BUILD_LIMITS = {  # of each of the compilers
+    "fsize": 1 << 30,
+    "as": 8 << 30,
+    "cpu": 120,
+}
 TESTS_SECONDS_MAX = 1800
 LINES_MAX = 40
 OUTER = ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "PYTHONPATH", "PYTEST_ADDOPTS")
@@ -75,8 +79,9 @@ def own_labs(arguments: argparse.Namespace) -> list[labs.Lab]:
 
 def make(*words: str) -> str:
     """Nothing, or what the compiler said."""
+    limits = [f"--{name}={value}" for name, value in BUILD_LIMITS.items()]
     done = subprocess.run(
-        ["prlimit", f"--fsize={BUILD_BYTES_MAX}", "make", "--no-print-directory", *words],
+        ["prlimit", *limits, "make", "--no-print-directory", *words],
         cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, text=True, errors="replace",
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=BUILD_SECONDS_MAX,
     )  # fmt: skip
@@ -99,7 +104,9 @@ def compile_problem(said: str) -> str:
     """What a compiler says of the student's files, without what make adds."""
     of_make = re.compile(r"  (CC|AR|LINK) |make(\[|:)")
     lines = [line for line in said.splitlines() if not of_make.match(line)]
-    if not any(re.match(r"labs/\d-", line) or "undefined reference" in line for line in lines):
+    of_student = re.compile(r"labs/\d-|.*undefined reference")
+    failed = re.search(r"build/\S*obj/labs/\d-\S+\.o\] Error", said)
+    if not failed and not any(map(of_student.match, lines)):
         raise Unable(f"the lab cannot be built:\n{said}")
     if len(lines) > LINES_MAX:
         lines = [*lines[:LINES_MAX], "..."]

@@ -13,13 +13,17 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
+import threading
 from collections.abc import Iterator
+from typing import Optional
 
 import lab as labs
 
 SIZE_MAX = 512 * 1024
-COMPILE_SECONDS_MAX = 60
+PREPROCESS_SECONDS_MAX = 60
+PREPROCESS_BYTES_MAX = 32 << 20
 STANDARD = {
     *("assert.h", "errno.h", "inttypes.h", "limits.h", "stdalign.h", "stdarg.h"),
     *("stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "stdnoreturn.h"),
@@ -166,13 +170,37 @@ def judge_sources(lab: labs.Lab, root: pathlib.Path) -> Iterator[str]:
         for compiler in compilers():
             name = path.relative_to(root).as_posix()
             words = [*compiler, "-std=c11", "-D_GNU_SOURCE", "-I.", "-E", name]
-            done = subprocess.run(
-                words, cwd=root, stdin=subprocess.DEVNULL, capture_output=True,
-                text=True, errors="replace", timeout=COMPILE_SECONDS_MAX,
-            )  # fmt: skip
-            if done.returncode == 0:  # what does not compile is told by the compiler
-                found |= dict.fromkeys(judge_text(done.stdout, lab, root))
+            text = preprocessed(words, root)
+            if text is None:
+                yield f"{path.name}: its macros and includes come to no end"
+                return
+            found |= dict.fromkeys(judge_text(text, lab, root))
         yield from found
+
+
+def preprocessed(words: list[str], root: pathlib.Path) -> Optional[str]:
+    """What a compiler makes of a file at first: nothing where it finds fault with it, which
+    it will tell when it builds; None where that is too long, or takes too long."""
+    process = subprocess.Popen(
+        words, cwd=root, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        os.killpg(process.pid, signal.SIGKILL)  # also what the compiler has started
+
+    timer = threading.Timer(PREPROCESS_SECONDS_MAX, end)
+    timer.start()
+    with process:
+        text = process.stdout.read(PREPROCESS_BYTES_MAX + 1)
+        if len(text) > PREPROCESS_BYTES_MAX:
+            end()
+    timer.cancel()
+    if late.is_set():
+        return None
+    return text.decode(errors="replace") if process.returncode == 0 else ""
 
 
 def judge_text(text: str, lab: labs.Lab, root: pathlib.Path) -> Iterator[str]:

@@ -122,7 +122,9 @@ def hand_in(lab: labs.Lab, submission: pathlib.Path, folder: pathlib.Path) -> No
     this one. Links are left where they are."""
     name = lab.folder.name
     places = [submission / "labs" / name, submission / name, submission]
-    found = next((p for p in places if p.is_dir() and any(handed_in(lab, p))), None)
+    real = submission.resolve()
+    places = [p for p in places if p.is_dir() and p.resolve() == real / p.relative_to(submission)]
+    found = next((place for place in places if any(handed_in(lab, place))), None)
     to = folder / "labs" / name
     wanted = {
         path.name: path.read_bytes()

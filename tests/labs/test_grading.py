@@ -15,11 +15,14 @@ from typing import Optional
 
 import pytest
 
-from raftlab import build
+from raftlab import build, grading
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent), str(build.ROOT / "labs" / "tools")]
 
-import small_lab  # noqa: E402  (the path above comes first)
+import formats  # noqa: E402  (the paths above come first)
+import lab as labs  # noqa: E402
+import small_lab  # noqa: E402
+import verdict  # noqa: E402
 
 FULL = 10
 WRONG_FOR_EVEN = small_lab.SOLUTION.replace("voters / 2 + 1", "(voters + 1) / 2")
@@ -311,6 +314,38 @@ def test_github_classroom_gets_its_result_from_a_distribution_that_students_cann
     result = json.loads(base64.b64decode(output.read_text().removeprefix("result=")))
     assert [test["score"] for test in result["tests"]] == [2, 3, 0]
     assert "lab 1: 5/10 points" in done.stdout
+
+
+def test_what_goes_to_classrooms_reporter_fits_into_a_variable() -> None:
+    claims = [
+        grading.Claim(
+            id=str(n), file="a.py", line=n, name=f"test_{n}", step=1, points=1, rules="LEAD-1",
+            text="\u2018x\u2019 " * 5000,
+        )
+        for n in range(60)
+    ]  # fmt: skip
+    result = formats.classroom(verdict.Verdict(labs.numbered(1), claims))
+    line = formats.packed(result)
+    subprocess.run(["true"], env={"GRADE_RESULTS": line}, check=True)
+    assert [test["score"] for test in result["tests"]] == [0] * 60
+    assert all(test["message"] for test in result["tests"])
+
+
+def test_the_workflow_is_one_that_classrooms_reporter_finds() -> None:
+    text = (AUTOGRADER / "github-classroom" / "workflow.yml").read_text()
+    assert re.search(r"^jobs:\n(  #.*\n)*  run-autograding-tests:\n", text, re.MULTILINE)
+    assert "id: grade\n" in text and "runners: grade\n" in text
+    assert "GRADE_RESULTS: ${{ steps.grade.outputs.result }}" in text
+
+
+def test_a_folder_that_is_a_link_is_left_where_it_is(tree: pathlib.Path) -> None:
+    elsewhere = tree.parent / "elsewhere"
+    (tree.parent / "linked" / "labs").mkdir(parents=True)
+    small_lab.submit(elsewhere)
+    (tree.parent / "linked" / "labs" / "1-counting").symlink_to(elsewhere)
+    flags = ("--submission", str(tree.parent / "linked"), "--stage", str(tree.parent / "s"))
+    done = grade(tree, *flags)
+    assert last_line(done) == "lab 1: 0/10 points" and "quorum.c is missing" in done.stdout
 
 
 @pytest.mark.parametrize("script", ["gradescope/setup.sh", "gradescope/run_autograder",

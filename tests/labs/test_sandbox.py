@@ -226,6 +226,15 @@ def test_a_header_in_a_folder_below_is_not_taken_for_the_trees(lab: labs.Lab) ->
     assert "that is not for this lab" in verdict(lab)
 
 
+def test_macros_that_double_for_ever_are_told_as_that(
+    lab: labs.Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "PREPROCESS_SECONDS_MAX", 2)
+    doubled = [f"#define X{n} X{n - 1} X{n - 1}" for n in range(1, 60)]
+    (lab.folder / "quorum.c").write_text("\n".join(["#define X0 ;", *doubled, "X59", ""]))
+    assert verdict(lab) == "quorum.c: its macros and includes come to no end"
+
+
 def test_a_link_is_no_file(lab: labs.Lab, tmp_path: pathlib.Path) -> None:
     (lab.folder / "more.c").symlink_to(tmp_path / "raft" / "quorum.c")
     assert "more.c is a link" in verdict(lab)
