@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import queue
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from raftlab.maelstrom import (
     NO_KEY,
     NOT_SUPPORTED,
     OTHER_VALUE,
+    TIMEOUT,
     UNAVAILABLE,
     Clients,
     Network,
@@ -100,6 +102,20 @@ def test_what_is_no_message_is_passed_over(tmp_path: pathlib.Path) -> None:
             (3, UNAVAILABLE),
             (4, MALFORMED),
         ]
+
+
+def test_a_write_of_which_nobody_can_tell_what_became_ends_in_the_indefinite_error(
+    network: Network,
+) -> None:
+    write = {"type": "write", "key": 1, "value": 1}
+    until_answered(network, "n1", write)
+    inbox = network.inboxes["c"] = queue.Queue()
+    for name, process in network.processes.items():
+        line = {"src": "c", "dest": name, "body": write | {"value": 2, "msg_id": 1}}
+        process.stdin.write(json.dumps(line) + "\n")
+        process.stdin.close()  # whoever leads hears from no other after it
+    answer = inbox.get(timeout=SECONDS_MAX)
+    assert (answer["type"], answer["code"], answer["in_reply_to"]) == ("error", TIMEOUT, 1)
 
 
 # ---- clients at work -----------------------------------------------------------------

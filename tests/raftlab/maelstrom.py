@@ -19,7 +19,7 @@ from typing import Any
 
 from raftlab import build
 
-NOT_SUPPORTED, UNAVAILABLE, MALFORMED, NO_KEY, OTHER_VALUE = 10, 11, 12, 20, 22
+TIMEOUT, NOT_SUPPORTED, UNAVAILABLE, MALFORMED, NO_KEY, OTHER_VALUE = 0, 10, 11, 12, 20, 22
 INIT_SECONDS_MAX = 20
 END_SECONDS_MAX = 10
 
@@ -201,7 +201,7 @@ class Clients:
 
     def note(self, record: dict[str, Any], answer: dict[str, Any] | None) -> None:
         code = (answer or {}).get("code")
-        if answer is None or code == 0:
+        if answer is None or code == TIMEOUT:
             record["outcome"] = "pending"
             return
         record |= {"return": time.monotonic_ns() // 1000, "to": next(self.order)}
