@@ -355,9 +355,9 @@ grade: ## judge your lab (LAB=1; STEP=2: a part; OWN=1: on top of your earlier o
 handout: ## the archive for a class: labs before LAB solved, the others not
 	@$(PYTHON) labs/tools/handout.py $(LAB) $(HANDOUT_ARGS)
 
-mutants: ## put known bugs into a copy of the sources: do the tests notice?
+mutants: ## put known bugs into a copy of the sources: do the tests notice? (REPEAT=20: with other seeds)
 	@CC='$(CC)' sh tests/bootstrap.sh check test
-	@$(PYTHON) labs/mutants/run.py $(NAMES)
+	@$(PYTHON) labs/mutants/run.py $(if $(REPEAT),--repeat $(REPEAT)) $(NAMES)
 
 hunt: ## let the simulator find known bugs (BUG=figure8, a name or a number; an hour for all)
 	@CC='$(CC)' sh tests/bootstrap.sh check build

@@ -16,121 +16,76 @@ from __future__ import annotations
 import argparse
 import collections
 import functools
-import importlib.util
 import json
 import multiprocessing
 import os
 import pathlib
-import resource
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "labs" / "tools")]
 
 import grade  # noqa: E402
 import sandbox  # noqa: E402
-from raftlab import build, labs  # noqa: E402
+from raftlab import build, repeated  # noqa: E402
 
 LABS = (0, 1, 2, 3, 4, 5, 6, 8)
-STRIDE = 1000  # more than any claim has seeds
 SANITIZED_EVERY = 10
-C_SECONDS_MAX = 600  # a program with all its claims
-TEXT_MAX = 2000
 Run = tuple[int, int]  # lab, number
-
-
-# ---- the claims ------------------------------------------------------------------
-
-
-@functools.cache
-def python_claims(lab: int) -> list[tuple[str, Callable[[], None]]]:
-    """path::claim, and the function that runs it with all its seeds."""
-    found = []
-    for file in grade.test_files(lab):
-        if not file.endswith(".py"):
-            continue
-        spec = importlib.util.spec_from_file_location(f"lab{lab}_{pathlib.Path(file).stem}", file)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        for name, value in vars(module).items():
-            if name.startswith("test_") and value.lab_claim.lab == lab:
-                found.append((f"{file}::{name}", value))
-    return found
-
-
-@functools.cache
-def c_claims(lab: int) -> dict[str, list[str]]:
-    """program -> its claims in that lab."""
-    from conftest import c_claims as claims_of
-
-    found = {}
-    for file in grade.test_files(lab):
-        if file.endswith(".c"):
-            claims = [name for name, claim in claims_of(ROOT / file) if claim and claim.lab == lab]
-            found[file.removesuffix(".c")] = claims
-    return found
-
-
-def failures_in_python(lab: int) -> Iterator[tuple[str, str]]:
-    for name, run in python_claims(lab):
-        try:
-            run()
-        except Exception as failure:  # whatever it is, it is the claim's
-            yield name, str(failure) or repr(failure)
-
-
-def failures_in_c(lab: int, sanitized: bool) -> Iterator[tuple[str, str]]:
-    for name, claims in c_claims(lab).items():
-        words = [str(build.program(name, sanitized=sanitized)), *claims]
-        done = subprocess.run(
-            words, cwd=ROOT, env=grade.environment() | OPTIONS, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=C_SECONDS_MAX,
-        )  # fmt: skip
-        text = done.stdout.decode(errors="replace")
-        for claim in claims if done.returncode != 0 else ():
-            if f"ok   {claim}\n" not in text:
-                yield f"{name}.c::{claim}[{'sanitized' if sanitized else 'plain'}]", text
-
-
-OPTIONS = {
-    "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=1",
-    "UBSAN_OPTIONS": "halt_on_error=1",
-}
 
 
 # ---- a run -----------------------------------------------------------------------
 
 
-def seconds_used() -> float:
-    """Of the processor, by this worker and all that it has started."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
+@functools.cache
+def tests_of(lab: int) -> tuple[list[str], dict[str, list[str]]]:
+    """Those in Python, and programs in C with their claims."""
+    python = []
+    programs = collections.defaultdict(list)
+    for test in repeated.in_lab(lab):
+        file, _, claim = test.partition("::")
+        if file.endswith(".c"):
+            programs[file.removesuffix(".c")].append(claim)
+        else:
+            python.append(test)
+    return python, programs
 
 
-def again(claim: str, base: int) -> str:
-    return f"RAFTLAB_SEED_BASE={base} python3 -m pytest '{claim}'"
+def failures(lab: int, number: int) -> Iterator[tuple[str, repeated.Failure]]:
+    """Each with the name that pytest has for the test."""
+    python, programs = tests_of(lab)
+    for test in python:
+        if failure := repeated.in_python(test, repeated.base(number)):
+            yield test, failure
+    sanitized = number % SANITIZED_EVERY == 0
+    for program, claims in programs.items():
+        for failure in repeated.in_c(program, claims, sanitized=sanitized):
+            yield f"{failure.test}[{'sanitized' if sanitized else 'plain'}]", failure
 
 
 def run_once(run: Run) -> dict:
     lab, number = run
-    base = STRIDE * number + 1
-    os.environ["RAFTLAB_SEED_BASE"] = str(base)
-    began, used = time.monotonic(), seconds_used()
-    failed = [*failures_in_python(lab), *failures_in_c(lab, number % SANITIZED_EVERY == 0)]
+    base = repeated.base(number)
+    began, used = time.monotonic(), repeated.seconds_used()
+    failed = [*failures(lab, number)]
+    python, programs = tests_of(lab)
     return {
         "lab": lab,
         "run": number,
         "seed_base": base,
-        "claims": len(python_claims(lab)) + sum(map(len, c_claims(lab).values())),
+        "claims": len(python) + sum(map(len, programs.values())),
         "failed": [
-            {"claim": claim, "again": again(claim, base), "text": text[-TEXT_MAX:]}
-            for claim, text in failed
+            {
+                "claim": name,
+                "again": f"RAFTLAB_SEED_BASE={base} python3 -m pytest '{name}'",
+                "text": failure.text[-repeated.TEXT_MAX :],
+            }
+            for name, failure in failed
         ],
         "seconds": round(time.monotonic() - began, 3),
-        "processor_seconds": round(seconds_used() - used, 3),
+        "processor_seconds": round(repeated.seconds_used() - used, 3),
         "load": round(os.getloadavg()[0], 2),
         "at": int(time.time()),
     }
@@ -138,7 +93,7 @@ def run_once(run: Run) -> dict:
 
 def make_ready(chosen: list[int]) -> None:
     """Builds what is run, and the fence."""
-    programs = sorted({name for lab in chosen for name in c_claims(lab)})
+    programs = sorted({name for lab in chosen for name in tests_of(lab)[1]})
     if not build.BUILT:
         said = grade.make("LAB=", "build/raftsim", "bugs", *(f"build/{name}" for name in programs))
         said = said or grade.make("LAB=", "sanitized", f"SANITIZED={' '.join(programs)}")

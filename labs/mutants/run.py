@@ -1,7 +1,7 @@
 """Put a known bug into a copy of the sources, and see whether the tests notice.
 
 Each .toml file here is a mutant: a small textual change that re-creates a bug which a
-real system has shipped.
+real system has shipped, or which students of Raft write.
 
     bug        number in the catalogue of such bugs (docs/bugs.md)
     rule       the rule of docs/figure2.md that it breaks
@@ -13,31 +13,43 @@ real system has shipped.
     story      who shipped it, and what it did
 
 A mutant is *killed* if it compiles and every test it names fails, all of which pass
-without it; otherwise it has *survived*, and the exit code is not 0.
+without it, and if it has a lab, one of them carries points there. Otherwise it has
+*survived*, and the exit code is not 0. A test in Python runs with seeds: how many it took
+is told. With --repeat 20 each test runs twenty times, each time with other seeds, and has
+to fail in all of them.
 
-    labs/mutants/run.py                 all
-    labs/mutants/run.py NAME [NAME...]  some
-    labs/mutants/run.py --table         the rows of docs/bugs.md
+    labs/mutants/run.py [--repeat N]                 all
+    labs/mutants/run.py [--repeat N] NAME [NAME...]  some
+    labs/mutants/run.py --repeat 20 --write          all, and docs/mutants.md
+    labs/mutants/run.py --table                      the rows of docs/bugs.md
+
+With --file F what comes of each mutant is kept there, and is not asked again.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import os
 import pathlib
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
-import time
 import tomllib
-from typing import Optional
+from typing import Any, Optional
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "labs" / "tools")]
+
+import lab as labs  # noqa: E402
+from raftlab import repeated  # noqa: E402
+
+DOCUMENT = ROOT / "docs" / "mutants.md"
 SOURCES = ["Makefile", "raft", "rpc", "kvserver", "sim", "labs", "tests"]
-TEST_SECONDS_MAX = 120
 SHIPPED_MAX = 62  # bugs beyond are not systems' but those of courses
 
 
@@ -96,14 +108,34 @@ def apply(mutant: Mutant, tree: pathlib.Path) -> None:
     path.write_text(text.replace(mutant.find, mutant.replace))
 
 
-def program_of(test: str) -> tuple[str, str]:
-    """What a test runs, below build/, and its claim."""
-    path, claim = test.split("::")
-    return "raftsim" if path.endswith(".py") else path.removesuffix(".c"), claim
+def lab_of(mutant: Mutant) -> int:
+    """0: none."""
+    if mutant.lab is not None:
+        return mutant.lab
+    judges = (lab.number for lab in labs.every() if mutant.file in lab.judged_by())
+    return next(judges, 0)
+
+
+def check_points(mutant: Mutant) -> None:
+    """Who has this bug loses points in its lab."""
+    lab = lab_of(mutant)
+    if lab != 0 and not set(mutant.killed_by) & set(repeated.in_lab(lab)):
+        raise Broken(f"none of its tests carries points in lab {lab}")
+
+
+# ---- building and asking ---------------------------------------------------------
+
+
+def program_of(test: str) -> str:
+    """What a test runs, below build/."""
+    path = test.partition("::")[0]
+    return "raftsim" if path.endswith(".py") else path.removesuffix(".c")
 
 
 def build(tree: pathlib.Path, tests: list[str]) -> None:
-    targets = sorted({f"build/{program_of(test)[0]}" for test in tests})
+    targets = sorted({f"build/{program_of(test)}" for test in tests})
+    if any("/lab8/" in test for test in tests):
+        targets.append("bugs")
     made = subprocess.run(
         ["make", "--no-print-directory", "-j2", "OPT=-O1", *targets],
         cwd=tree, capture_output=True, text=True,
@@ -112,75 +144,155 @@ def build(tree: pathlib.Path, tests: list[str]) -> None:
         raise Broken("it does not compile:\n" + made.stderr[-2000:])
 
 
-def fails_in_python(tree: pathlib.Path, test: str) -> bool:
+def ask(tree: pathlib.Path, tests: list[str], repeat: int) -> list[dict[str, Any]]:
+    """What raftlab.repeated tells of each test and run."""
+    settings = {"RAFTLAB_BUILT": "1", "RAFTLAB_OUT": "build", "PYTHONPATH": str(tree / "tests")}
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test],
-        cwd=tree, env=os.environ | {"RAFTLAB_BUILT": "1", "RAFTLAB_OUT": "build"},
-        capture_output=True, text=True, timeout=TEST_SECONDS_MAX,
+        [sys.executable, "-m", "raftlab.repeated", "--runs", str(repeat), *tests],
+        cwd=tree, env=os.environ | settings, capture_output=True, text=True,
     )
-    if run.returncode not in (0, 1):
-        raise Broken(f"no test is named {test}:\n{run.stdout[-2000:]}")
-    return run.returncode == 1
+    if run.returncode != 0:
+        raise Broken(run.stderr[-2000:])
+    return [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
 
 
-def fails(tree: pathlib.Path, test: str) -> bool:
-    if test.partition("::")[0].endswith(".py"):
-        return fails_in_python(tree, test)
-    program, claim = program_of(test)
-    command = [tree / "build" / program]
-    listed = subprocess.run([*command, "--list"], capture_output=True, text=True)
-    if claim not in listed.stdout.split():
-        raise Broken(f"no test is named {test}")
-    try:
-        run = subprocess.run(
-            [*command, claim], cwd=tree, capture_output=True, timeout=TEST_SECONDS_MAX
-        )
-    except subprocess.TimeoutExpired:
-        return True
-    return run.returncode != 0
-
-
-def check_reference(mutants: list[Mutant], tree: pathlib.Path) -> None:
+def check_reference(mutants: list[Mutant], tree: pathlib.Path, repeat: int) -> None:
     """A test that fails anyway cannot kill."""
     tests = sorted({test for mutant in mutants for test in mutant.killed_by})
     build(tree, tests)
-    broken = [test for test in tests if fails(tree, test)]
+    broken = {told["test"] for told in ask(tree, tests, repeat) if told["failed"]}
     if broken:
-        raise Broken("without any mutant these fail: " + ", ".join(broken))
+        raise Broken("without any mutant these fail: " + ", ".join(sorted(broken)))
 
 
-def survivors(mutant: Mutant, tree: pathlib.Path) -> list[str]:
-    """The tests that pass although the bug is there."""
+# ---- what came of it -------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class Judged:
+    """What one test said of one mutant."""
+
+    test: str
+    runs: int
+    failed: int
+    seeds: list[int]  # that it took, in each run that failed; none where it has no seeds
+    ms: list[int]  # of the processor, in each run
+
+    def took(self) -> str:
+        if not self.seeds:
+            return ""
+        most, usual = max(self.seeds), round(statistics.median(self.seeds))
+        return str(most) if most == usual else f"{usual}, at most {most}"
+
+
+def judged(told: list[dict[str, Any]]) -> list[Judged]:
+    tests = dict.fromkeys(one["test"] for one in told)
+    by_test = {test: [one for one in told if one["test"] == test] for test in tests}
+    return [
+        Judged(
+            test=test,
+            runs=len(ones),
+            failed=sum(one["failed"] for one in ones),
+            seeds=[one["seed"] - one["seed_base"] + 1 for one in ones if one.get("seed")],
+            ms=[one["ms"] for one in ones],
+        )
+        for test, ones in by_test.items()
+    ]
+
+
+def judge(mutant: Mutant, tree: pathlib.Path, repeat: int) -> list[Judged]:
     original = (tree / mutant.file).read_text()
+    check_points(mutant)
     apply(mutant, tree)
     try:
         build(tree, mutant.killed_by)
-        return [test for test in mutant.killed_by if not fails(tree, test)]
+        return judged(ask(tree, mutant.killed_by, repeat))
     finally:
         (tree / mutant.file).write_text(original)
 
 
-def judge(mutant: Mutant, tree: pathlib.Path) -> bool:
-    began = time.monotonic()
-    try:
-        passing = survivors(mutant, tree)
-    except Broken as problem:
-        print(f"BROKEN    {mutant.name}: {problem}", flush=True)
-        return False
-    verdict = "survived" if passing else "killed"
-    print(
-        f"{verdict:9} bug {mutant.bug:2} {mutant.rule:8} {mutant.name}"
-        f" ({len(mutant.killed_by)} tests, {time.monotonic() - began:.1f} s)",
-        flush=True,
-    )
-    for test in passing:
-        print(f"          passes all the same: {test}")
-    return not passing
+def is_killed(found: list[Judged]) -> bool:
+    return bool(found) and all(one.failed == one.runs for one in found)
+
+
+def show(mutant: Mutant, found: list[Judged]) -> None:
+    """A line for the mutant, and one for each of its tests."""
+    verdict = "killed" if is_killed(found) else "survived"
+    print(f"{verdict:9} bug {mutant.bug:3} {mutant.rule:9} {mutant.name}")
+    for one in found:
+        runs = "" if one.runs == 1 and one.failed else f"{one.failed} of {one.runs} runs, "
+        seeds = f"seed {one.took()}, " if one.seeds else ""
+        print(f"{'':10}{runs}{seeds}{statistics.median(one.ms):.0f} ms: {one.test}")
+    sys.stdout.flush()
+
+
+# ---- all of them -----------------------------------------------------------------
+
+
+class Results:
+    """name -> what came of it; also in a file, where one is given."""
+
+    def __init__(self, file: Optional[pathlib.Path]) -> None:
+        self.file = file
+        self.found: dict[str, list[Judged]] = {}
+        for line in file.read_text().splitlines() if file and file.exists() else ():
+            name, ones = json.loads(line)
+            self.found[name] = [Judged(**one) for one in ones]
+
+    def add(self, name: str, found: list[Judged]) -> None:
+        self.found[name] = found
+        if self.file:
+            with open(self.file, "a", encoding="utf-8") as file:
+                file.write(json.dumps([name, [dataclasses.asdict(one) for one in found]]) + "\n")
+
+
+def row(mutant: Mutant, found: list[Judged]) -> str:
+    """Of docs/mutants.md: its tests, with seeds and time of the slowest to tell."""
+    tests = "<br>".join(f"`{one.test.partition('::')[2].removeprefix('test_')}`" for one in found)
+    seeds = "<br>".join(one.took() or "-" for one in found)
+    ms = "<br>".join(f"{statistics.median(one.ms):.0f}" for one in found)
+    runs = "<br>".join(f"{one.failed}/{one.runs}" for one in found)
+    return f"| `{mutant.name}` | {lab_of(mutant) or '-'} | {tests} | {runs} | {seeds} | {ms} |"
+
+
+def write(mutants: list[Mutant], results: Results) -> None:
+    """The table at the end of docs/mutants.md."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    head = "| Mutant | Lab | Tests that fail | In runs | Seeds | ms |\n|---|---|---|---|---|---|\n"
+    above = text[: text.index(head)]
+    order = sorted(mutants, key=lambda mutant: (lab_of(mutant), mutant.name))
+    rows = "".join(row(mutant, results.found[mutant.name]) + "\n" for mutant in order)
+    DOCUMENT.write_text(above + head + rows, encoding="utf-8")
+
+
+def judge_all(mutants: list[Mutant], repeat: int, results: Results) -> int:
+    """How many are killed."""
+    killed = 0
+    left = [mutant for mutant in mutants if mutant.name not in results.found]
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        tree = pathlib.Path(folder)
+        copy_sources(tree)
+        # One copy for all: a mutant's file is put back, and make rebuilds only that.
+        if left:
+            check_reference(left, tree, repeat)
+        for mutant in mutants:
+            try:
+                if mutant in left:
+                    results.add(mutant.name, judge(mutant, tree, repeat))
+            except Broken as problem:
+                print(f"BROKEN    {mutant.name}: {problem}", flush=True)
+                continue
+            show(mutant, results.found[mutant.name])
+            killed += is_killed(results.found[mutant.name])
+    return killed
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="judge the tests by known bugs")
     parser.add_argument("names", nargs="*", metavar="NAME", help="all, unless given")
+    parser.add_argument("--repeat", type=int, default=1, metavar="N", help="with other seeds (1)")
+    parser.add_argument("--file", type=pathlib.Path, help="keep what comes of each here")
+    parser.add_argument("--write", action="store_true", help="and write docs/mutants.md")
     parser.add_argument("--table", action="store_true", help="print the rows of docs/bugs.md")
     arguments = parser.parse_args()
     if arguments.table:
@@ -190,15 +302,13 @@ def main() -> int:
     unknown = set(chosen) - set(names())
     if unknown:
         parser.error(f"there is no mutant {', '.join(sorted(unknown))}")
-    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        tree = pathlib.Path(folder)
-        copy_sources(tree)
-        # One copy for all: a mutant's file is put back, and make rebuilds only that.
-        mutants = [load(HERE / f"{name}.toml") for name in chosen]
-        check_reference(mutants, tree)
-        verdicts = [judge(mutant, tree) for mutant in mutants]
-    print(f"{sum(verdicts)} of {len(verdicts)} killed")
-    return 0 if all(verdicts) else 1
+    mutants = [load(HERE / f"{name}.toml") for name in chosen]
+    results = Results(arguments.file)
+    killed = judge_all(mutants, arguments.repeat, results)
+    print(f"{killed} of {len(mutants)} killed")
+    if arguments.write and killed == len(names()):
+        write(mutants, results)
+    return 0 if killed == len(mutants) else 1
 
 
 if __name__ == "__main__":

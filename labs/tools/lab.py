@@ -52,6 +52,10 @@ class Lab:
         """That file of `start` as the project itself would hand it in."""
         return self.folder / "solution" / name
 
+    def judged_by(self) -> list[str]:
+        """From the project's root, the files whose mistakes cost points here."""
+        return [*self.files, *(str(self.solution(n).relative_to(ROOT)) for n in self.start)]
+
     def written(self) -> list[pathlib.Path]:
         """The student's own files, as they are now."""
         return sorted(p for s in ("*.c", "*.h") for p in self.folder.glob(s))

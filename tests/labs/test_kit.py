@@ -42,6 +42,11 @@ def a_value_that_too_few_hold(world: World) -> None:
     world.agree("a", nodes=3, within="100ms")
 
 
+def a_value_that_is_there_from_an_older_entry(world: World) -> None:
+    world.agree("a", key="x")
+    world.agree("a", key="x", within="1ms")
+
+
 def a_leader_without_a_majority(world: World) -> None:
     leader = world.leader()
     for node in world.nodes:
@@ -70,6 +75,7 @@ def a_time_that_is_too_short(world: World) -> None:
     [
         an_expectation,
         a_value_that_too_few_hold,
+        a_value_that_is_there_from_an_older_entry,
         a_leader_without_a_majority,
         a_refusal_that_was_not_expected,
         a_command_that_was_to_be_refused,

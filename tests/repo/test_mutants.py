@@ -8,7 +8,10 @@ import sys
 
 import pytest
 
-from raftlab import tree
+from raftlab import build, tree
+
+sys.path.insert(0, str(build.ROOT / "labs" / "mutants"))
+import run as mutants  # noqa: E402
 
 # All of the list, but for what a client concludes (docs/bugs.md tells of those).
 CATALOGUE = set(range(1, 63)) - {56, 57}
@@ -30,6 +33,11 @@ def test_every_mutant_is_killed_by_the_tests_it_names(part: int) -> None:
         cwd=tree.ROOT, capture_output=True, text=True,
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("name", mutants.names())
+def test_who_has_the_bug_loses_points_in_its_lab(name: str) -> None:
+    mutants.check_points(mutants.load(mutants.HERE / f"{name}.toml"))
 
 
 def test_there_is_a_mutant_for_every_bug_of_the_catalogue() -> None:
