@@ -363,6 +363,10 @@ hunt: ## let the simulator find known bugs (BUG=figure8, a name or a number; an 
 	@CC='$(CC)' sh tests/bootstrap.sh check build
 	@$(PYTHON) labs/mutants/hunt.py $(BUG)
 
+zoo: ## play the schedules that show known bugs, each with its bug built in (BUG=1: one, told)
+	@CC='$(CC)' sh tests/bootstrap.sh check build
+	@$(PYTHON) labs/mutants/zoo.py $(BUG)
+
 bench: all bench-programs ## measure: the core, the simulator, a cluster beside etcd and Redis
 	@for program in $(BENCH_BIN); do $$program || exit 1; done
 	@$(PYTHON) tests/bench/sim_bench.py --program $(OUT)/raftsim
@@ -409,7 +413,7 @@ help: ## list what can be asked for
 	    awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
 .PHONY: labs $(LABS) bugs grade handout all lib install uninstall demo demo-run cluster cluster-stop test test-build \
-        test-run sanitized fast counted bench fuzz fuzz-keep mutants determinism soak coverage lint format clean help test-programs \
+        test-run sanitized fast counted bench fuzz fuzz-keep mutants hunt zoo determinism soak coverage lint format clean help test-programs \
         bench-programs FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -9,6 +9,7 @@ schedule. A bug that is not found stands there as such.
     labs/mutants/hunt.py BUG [BUG...]     some, each told at length: a mutant's name, a
                                           bug's number, or figure8
     labs/mutants/hunt.py --write          all, and docs/hunt.md is written anew
+    labs/mutants/hunt.py --keep BUG...    some, and their schedules are kept (zoo.py)
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import argparse
 import dataclasses
 import json
 import pathlib
+import re
 import resource
 import shlex
 import shutil
@@ -30,6 +32,7 @@ from typing import Any, Optional
 
 import run as mutants
 
+KEPT = mutants.HERE / "scenarios"
 DOCUMENT = mutants.ROOT / "docs" / "hunt.md"
 ALIASES = {"figure8": "commits-an-older-term-by-counting"}
 SECONDS_MAX = 60  # of one core, for one bug
@@ -183,6 +186,14 @@ def shrink(raftsim: Raftsim, catch: Catch) -> None:
         catch.scenario = path.read_text()
 
 
+def keep(name: str, catch: Catch) -> None:
+    """In the place of the schedule that shows this bug so far; without numbers of lines,
+    which move with the sources."""
+    if catch.scenario:
+        text = re.sub(r"raftsim: (\S+?):\d+: ", r"\1: ", catch.scenario)
+        (KEPT / f"{name}.scenario").write_text(text)
+
+
 def hunt(
     name: str, raftsim: Raftsim, mixes: tuple[str, ...], seconds: int
 ) -> dict[str, Catch]:
@@ -282,6 +293,7 @@ def main() -> int:
     parser.add_argument("bugs", nargs="*", metavar="BUG")
     parser.add_argument("--write", action="store_true", help="write docs/hunt.md")
     parser.add_argument("--seconds", type=int, default=SECONDS_MAX, help="for one bug")
+    parser.add_argument("--keep", action="store_true", help="keep the shrunk schedules")
     parser.add_argument("--mix", choices=MIXES, help="only this one")
     arguments = parser.parse_args()
     names = chosen(arguments.bugs)
@@ -303,6 +315,8 @@ def main() -> int:
         for name in names:
             found[name] = hunt(name, raftsim, mixes, arguments.seconds)
             rows.append(row(name, found[name]))
+            if arguments.keep:
+                keep(name, found[name]["swarm"])
             if at_length:
                 tell(name, found[name])
             else:

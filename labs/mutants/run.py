@@ -11,12 +11,14 @@ real system has shipped, or which students of Raft write.
     killed_by  the tests that must fail, as path::claim; C or Python
     lab        the lab that judges it (0: none), where it is not that of its file
     story      who shipped it, and what it did
+    unscheduled  why no schedule of the simulator shows it, where none does (zoo.py)
 
 A mutant is *killed* if it compiles and every test it names fails, all of which pass
 without it, and if it has a lab, one of them carries points there. Otherwise it has
 *survived*, and the exit code is not 0. A test in Python runs with seeds: how many it took
 is told. With --repeat 20 each test runs twenty times, each time with other seeds, and has
-to fail in all of them.
+to fail in all of them. A schedule that is kept for it (scenarios/, see zoo.py) has to
+break its rule.
 
     labs/mutants/run.py [--repeat N]                 all
     labs/mutants/run.py [--repeat N] NAME [NAME...]  some
@@ -68,6 +70,7 @@ class Mutant:
     killed_by: list[str]
     story: str
     lab: Optional[int] = None
+    unscheduled: str = ""
 
 
 def load(path: pathlib.Path) -> Mutant:
@@ -132,8 +135,10 @@ def program_of(test: str) -> str:
     return "raftsim" if path.endswith(".py") else path.removesuffix(".c")
 
 
-def build(tree: pathlib.Path, tests: list[str]) -> None:
+def build(tree: pathlib.Path, tests: list[str], raftsim: bool = False) -> None:
     targets = sorted({f"build/{program_of(test)}" for test in tests})
+    if raftsim:
+        targets.append("build/raftsim")
     if any("/lab8/" in test for test in tests):
         targets.append("bugs")
     made = subprocess.run(
@@ -200,12 +205,23 @@ def judged(told: list[dict[str, Any]]) -> list[Judged]:
     ]
 
 
+def check_schedule(path: pathlib.Path, tree: pathlib.Path) -> None:
+    """Who has this bug breaks the rule that the schedule names."""
+    import zoo  # which imports this
+
+    if problem := zoo.objection(str(tree / "build" / "raftsim"), zoo.load(path)):
+        raise Broken(f"{path.name}: {problem}")
+
+
 def judge(mutant: Mutant, tree: pathlib.Path, repeat: int) -> list[Judged]:
+    schedule = HERE / "scenarios" / f"{mutant.name}.scenario"
     original = (tree / mutant.file).read_text()
     check_points(mutant)
     apply(mutant, tree)
     try:
-        build(tree, mutant.killed_by)
+        build(tree, mutant.killed_by, raftsim=schedule.exists())
+        if schedule.exists():
+            check_schedule(schedule, tree)
         return judged(ask(tree, mutant.killed_by, repeat))
     finally:
         (tree / mutant.file).write_text(original)

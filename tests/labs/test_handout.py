@@ -73,6 +73,18 @@ def test_nothing_that_gives_solutions_away_is_in_the_archive(handed_out) -> None
             assert b"SOLUTION" not in data, name
 
 
+def test_no_page_and_no_schedule_of_a_known_bug_is_in_the_archive(handed_out) -> None:
+    _, files = handed_out
+    mutants = {path.stem for path in (build.ROOT / "labs/mutants").glob("*.toml")}
+    schedules = (build.ROOT / "labs/mutants/scenarios").glob("*.scenario")
+    kept = {path.read_bytes() for path in schedules}
+    assert len(mutants) >= 80 and len(kept) >= 80
+    for name, data in files.items():
+        assert "bug-zoo" not in name and pathlib.PurePath(name).stem not in mutants, name
+        assert data not in kept, name
+        assert b"bug-zoo" not in data or not name.endswith(".md"), name
+
+
 def test_what_a_lab_begins_with_is_in_the_archive(handed_out) -> None:
     lab, files = handed_out
     folder = lab.folder.relative_to(labs.ROOT)
