@@ -159,7 +159,10 @@ def relative(path: pathlib.Path) -> str:
 
 
 def listing() -> str:
-    lines = [f"lab {lab.number}  {lab.title:30} {relative(lab.folder)}/" for lab in labs.every()]
+    width = max(len(lab.title) for lab in labs.every())
+    lines = [
+        f"lab {lab.number}  {lab.title:{width}}  {relative(lab.folder)}/" for lab in labs.every()
+    ]
     return "\n".join([*lines, "", "`make lab1` writes the files that are yours to complete."])
 
 

@@ -16,6 +16,8 @@ from raftlab.grading import Claim
 COLUMNS = 79
 TEXT_LINES_MAX = 8
 ALIKE_MAX = 3  # claims that are named before one reason
+# Where it failed says it all, whichever claims have come there.
+ASSERTION = re.compile(r"\b((?:labs|raft|kvserver|sim)/[\w./-]+:\d+): .*?Assertion `(.*)' failed")
 STUB = re.compile(r"\S+:\d+: \w+\(\) is still to be written \(.*\)")  # of a claim in C
 COLOURS = {"pass": "32", "FAIL": "31", "head": "1", "hint": "33"}
 
@@ -102,6 +104,8 @@ class Verdict:
         return "\n".join([self.reason(claim), *([fact("whose", blame)] if blame else [])])
 
     def reason(self, claim: Claim) -> str:
+        if crash := ASSERTION.search(" ".join(claim.text.split())):
+            return "\n".join(folded(f"{crash[1]}: an assertion failed: {crash[2]}"))
         lines = claim.text.splitlines() or ["it failed"]
         if claim.facts.get("kind") == "stub":
             lines = [claim.facts["seen"]]
@@ -134,7 +138,11 @@ def is_stub(claim: Claim) -> bool:
 def in_words(claim: Claim) -> str:
     """What a simulated claim found, without its scenario, which is in the report."""
     seen = re.sub(r"^violation of .+? at \d+ us: ", "", claim.facts["seen"])
-    told = {"broken": claim.facts["rule"], "expected": claim.facts["expected"], "seen": seen}
+    if claim.facts["kind"] in ("crash", "endless"):
+        return fact("seen", seen)  # that is all, whatever it was asked
+    broken = claim.facts["rule"]
+    told = {"broken": "" if broken == claim.rules else broken}  # those stand above
+    told |= {"expected": claim.facts["expected"], "seen": seen}
     if claim.seed is not None:
         told["seed"] = str(claim.seed)
     return "\n".join(fact(name, words) for name, words in told.items() if words)

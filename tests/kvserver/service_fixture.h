@@ -84,6 +84,13 @@ static inline const char *apply(struct fixture *f, const char *text)
     return apply_in(f, 0, 0, text);
 }
 
+// With session 1.
+static inline void setup_session(struct fixture *f)
+{
+    setup(f);
+    CHECK_TEXT(apply(f, "RAFT.REGISTER"), ":1\r\n");
+}
+
 static inline void tick(struct fixture *f, uint64_t time_ms)
 {
     f->time_ms = time_ms;

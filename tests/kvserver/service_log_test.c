@@ -22,8 +22,7 @@ TEST(a_command_that_is_sent_twice_runs_once)
 TEST(an_error_is_a_reply_that_is_kept_as_well)
 {
     struct fixture f;
-    setup(&f);
-    apply(&f, "RAFT.REGISTER");
+    setup_session(&f);
     apply(&f, "SET n x");
     const char *error = "-ERR value is not an integer or out of range\r\n";
     CHECK_TEXT(apply_in(&f, 1, 1, "INCR n"), error);
@@ -37,8 +36,7 @@ TEST(an_error_is_a_reply_that_is_kept_as_well)
 TEST(a_session_refuses_what_is_out_of_turn)
 {
     struct fixture f;
-    setup(&f);
-    apply(&f, "RAFT.REGISTER");
+    setup_session(&f);
     apply_in(&f, 1, 1, "INCR n");
     apply_in(&f, 1, 2, "INCR n");
     uint64_t hash = service_hash(f.service);
@@ -111,8 +109,7 @@ TEST(a_session_idle_for_too_long_is_dropped_in_log_time)
 TEST(flushing_the_keys_leaves_the_sessions)
 {
     struct fixture f;
-    setup(&f);
-    apply(&f, "RAFT.REGISTER");
+    setup_session(&f);
     CHECK_TEXT(apply_in(&f, 1, 1, "INCR n"), ":1\r\n");
     apply(&f, "FLUSHALL");
     CHECK_TEXT(apply_in(&f, 1, 1, "INCR n"), ":1\r\n");
@@ -140,8 +137,7 @@ TEST(an_index_is_applied_once)
 TEST(a_damaged_entry_changes_nothing_but_the_index)
 {
     struct fixture f;
-    setup(&f);
-    apply(&f, "RAFT.REGISTER");
+    setup_session(&f);
     struct bytes words[] = {{"SET", 3}, {"key", 3}, {"value", 5}};
     struct buffer good = {0};
     service_encode(&good, START_MS, 1, 1, words, 3);

@@ -19,8 +19,7 @@ static void check_refused(struct fixture *f, const struct buffer *bytes,
 static struct buffer take_small(void)
 {
     struct fixture f;
-    setup(&f);
-    apply(&f, "RAFT.REGISTER");
+    setup_session(&f);
     apply(&f, "RAFT.REGISTER");
     apply(&f, "SET k value");
     apply(&f, "SET l value PX 700");

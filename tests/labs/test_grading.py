@@ -125,6 +125,8 @@ def test_an_unwritten_lab_says_what_is_to_be_written_and_hints_at_the_first_step
     reports = tree / "build" / "lab1" / "report"
     assert sorted(path.stem for path in reports.glob("*.txt")) == stems
     cases = xml.parse(tree / "stubs.xml").getroot().findall("testsuite/testcase")
+    lines = small_lab.PYTHON_CLAIMS[: small_lab.PYTHON_CLAIMS.index("@lab")].count("\n")
+    assert cases[2].get("line") == str(lines + 1)
     facts = [{p.get("name"): p.get("value") for p in case.iter("property")} for case in cases]
     assert facts[2]["replay"] == facts[0]["replay"] != facts[1]["replay"]
     assert facts[0]["replay"].endswith(" three_of_five_are_a_majority")

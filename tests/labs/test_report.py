@@ -157,6 +157,11 @@ def test_what_a_claim_waits_for_stays_in_its_schedule(raftsim):
     assert lines == [LATE[0], "run 400ms", "run 100ms", "run 200ms", "set x 1", LATE[-1]]
 
 
+def test_worlds_before_the_last_one_have_no_part_in_a_schedule(raftsim):
+    lines = ["cluster 1", "run 100ms", "cluster 3 seed=1", "run 400ms", "expect term 1 == 99"]
+    assert shorten.shorten(raftsim, play.try_out(raftsim, lines)) == (lines[2:], True)
+
+
 def test_a_crash_is_told_first_with_file_and_line_and_the_schedule_to_it(raftsim, tmp_path):
     fake = tmp_path / "raftsim"
     fake.write_text(ASSERTING.format(python=sys.executable, raftsim=str(raftsim)))
@@ -191,6 +196,8 @@ READ of size 8 at 0x602000000018 thread T0
          "undefined behaviour: index 9 out of bounds", "raft/log.c:12"),
         ("labs/1-election/role.c:8: role_campaign() is still to be written (lab 1: CAND-1a)", 70,
          "role_campaign() is still to be written (lab 1: CAND-1a)", "labs/1-election/role.c:8"),
+        ("x_test: labs/1-election/role.c:8: void role_go(struct raft *): Assertion `a: b' failed.",
+         -6, "an assertion failed: a: b", "labs/1-election/role.c:8, in role_go()"),
         ("", -24, "it does not come back: an endless loop", ""),
         ("my own words\ntime stands still: 9 steps at 7 ms, the last of node 1: tick\n", 71,
          "time stands still: 9 steps at 7 ms, the last of node 1: tick", ""),

@@ -116,6 +116,9 @@ class Judge:
     def claim(self, item: pytest.Item) -> Claim:
         mark = item.get_closest_marker(f"lab{self.lab}")
         path, line, _ = item.reportinfo()
+        # The claim itself, and not what makes it one (raftlab.labs).
+        if body := getattr(getattr(item, "function", None), "lab_function", None):
+            line = body.__code__.co_firstlineno - 1
         path = getattr(item, "path", pathlib.Path(path))
         return Claim(
             id=item.nodeid,

@@ -30,9 +30,11 @@ from raftlab.lab_failure import LabFailure
 from raftlab.lab_process import Died
 from raftlab.lab_world import World, lab_settings
 
-__all__ = ["Claim", "LabFailure", "World", "campaign", "lab", "parse_claim"]
+__all__ = ["FEW_CLIENTS", "Claim", "LabFailure", "World", "campaign", "lab", "parse_claim"]
 
 NUMBERS = range(9)
+# Without retries each answer that is lost is a question that stays open.
+FEW_CLIENTS = "--clients 3 --keys 8 --duration 5s"
 SEED_SECONDS = 20  # of the processor, for one run of a campaign
 SHRINK_SECONDS = 20
 SHRINK = os.environ.get("RAFTLAB_SHRINK") != "0"  # who asks only whether it fails

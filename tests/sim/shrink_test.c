@@ -197,17 +197,25 @@ static bool holds(const struct tape *tape, const uint32_t *needed, uint32_t coun
     return found == count;
 }
 
-// Shrinks acts 1 to 400; returns how many tests it took.
+// A tape of acts 1 to `count`.
+static struct tape *numbered_tape(uint32_t count)
+{
+    struct tape *tape = new_tape();
+    struct world_config config;
+
+    world_config_default(&config);
+    tape_begin(tape, &config, NULL);
+    for (uint32_t i = 1; i <= count; i++)
+        tape_add(tape, &(struct act){.kind = ACT_TIMEOUT, .node = 1, .client = i});
+    return tape;
+}
+
+// Shrinks it; returns how many tests it took.
 static uint64_t shrink(const uint32_t *needed, uint32_t count, struct tape *best)
 {
     struct tape *candidate = new_tape();
-    struct world_config config;
     struct shrink shrink;
 
-    world_config_default(&config);
-    tape_begin(best, &config, NULL);
-    for (uint32_t i = 1; i <= 400; i++)
-        tape_add(best, &(struct act){.kind = ACT_TIMEOUT, .node = 1, .client = i});
     shrink_begin(&shrink, best, candidate, 0);
     while (shrink_next(&shrink))
         shrink_take(&shrink, holds(candidate, needed, count) ? candidate : NULL);
@@ -218,7 +226,7 @@ static uint64_t shrink(const uint32_t *needed, uint32_t count, struct tape *best
 TEST(what_is_needed_is_what_is_left)
 {
     static const uint32_t needed[] = {3, 77, 78, 201, 399};
-    struct tape *best = new_tape();
+    struct tape *best = numbered_tape(400);
 
     shrink(needed, 5, best);
     CHECK_EQ(best->count, 5);
@@ -230,7 +238,7 @@ TEST(what_is_needed_is_what_is_left)
 TEST(the_same_tape_shrinks_to_the_same_in_as_many_tests)
 {
     static const uint32_t needed[] = {10, 300};
-    struct tape *one = new_tape(), *two = new_tape();
+    struct tape *one = numbered_tape(400), *two = numbered_tape(400);
 
     CHECK_EQ(shrink(needed, 2, one), shrink(needed, 2, two));
     CHECK(memcmp(one->acts, two->acts, one->count * sizeof(one->acts[0])) == 0);
@@ -241,14 +249,9 @@ TEST(the_same_tape_shrinks_to_the_same_in_as_many_tests)
 // Two acts of which neither can go without the other.
 TEST(a_pair_goes_together)
 {
-    struct tape *best = new_tape(), *candidate = new_tape();
-    struct world_config config;
+    struct tape *best = numbered_tape(20), *candidate = new_tape();
     struct shrink shrink;
 
-    world_config_default(&config);
-    tape_begin(best, &config, NULL);
-    for (uint32_t i = 1; i <= 20; i++)
-        tape_add(best, &(struct act){.kind = ACT_TIMEOUT, .node = 1, .client = i});
     shrink_begin(&shrink, best, candidate, 0);
     while (shrink_next(&shrink)) {
         static const uint32_t seven[] = {7}, four[] = {4}, nine[] = {9};
@@ -266,14 +269,9 @@ TEST(a_pair_goes_together)
 TEST(work_has_a_bound)
 {
     static const uint32_t needed[] = {1, 400};
-    struct tape *best = new_tape(), *candidate = new_tape();
-    struct world_config config;
+    struct tape *best = numbered_tape(400), *candidate = new_tape();
     struct shrink shrink;
 
-    world_config_default(&config);
-    tape_begin(best, &config, NULL);
-    for (uint32_t i = 1; i <= 400; i++)
-        tape_add(best, &(struct act){.kind = ACT_TIMEOUT, .node = 1, .client = i});
     shrink_begin(&shrink, best, candidate, 2000);
     while (shrink_next(&shrink))
         shrink_take(&shrink, holds(candidate, needed, 2) ? candidate : NULL);

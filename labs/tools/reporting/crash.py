@@ -6,7 +6,10 @@ import dataclasses
 import re
 import signal
 
-ASSERTION = re.compile(r"([\w./-]+\.[ch]):(\d+): (\w+): Assertion `(.*)' failed")
+# A compiler may tell the whole of the function's header.
+ASSERTION = re.compile(
+    r"([\w./-]+\.[ch]):(\d+): (?:[^\n:(]*?\b)?(\w+)(?:\([^\n]*?\))?: Assertion `(.*)' failed"
+)
 UNDEFINED = re.compile(r"([\w./-]+\.[ch]):(\d+)(?::\d+)?: runtime error: (.*)")
 ADDRESS = re.compile(r"(?:ERROR: |^ *)(\w+Sanitizer): (.*)", re.MULTILINE)
 FRAME = re.compile(r"#\d+ (?:.*? in )?(\w+) ([\w./-]+\.[ch]):(\d+)")

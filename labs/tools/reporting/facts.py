@@ -173,9 +173,9 @@ def add_play(facts: Facts, told: list[str], program: pathlib.Path, kind: str) ->
 
 def written(facts: Facts) -> str:
     """The file, which says what it shows."""
-    head = [
-        f"# {facts.title}.",
-        f"# expected: {facts.expected}",
-        f"# seen: {facts.seen}",
-    ]
+    head = [f"# {facts.title}."]
+    if facts.crash is not None:
+        head.append(f"# {facts.crash.name.lower()}: {facts.crash.what} ({facts.crash.where})")
+    else:
+        head += [f"# expected: {facts.expected}", f"# seen: {facts.seen}"]
     return "\n".join([*(line.replace("\n", " ") for line in head), *facts.lines, ""])

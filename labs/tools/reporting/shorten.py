@@ -74,6 +74,12 @@ class Shortener:
     def without(self, gone: set[int]) -> bool:
         return self.fails([line for at, line in enumerate(self.lines) if at not in gone])
 
+    def last_world(self) -> None:
+        """Each `cluster` begins a world of its own: the last one is what fails."""
+        begun = [at for at, line in enumerate(self.lines) if line.startswith("cluster ")]
+        if len(begun) > 1:
+            self.fails(self.lines[begun[-1] :])
+
     def delta(self) -> None:
         """Halves, quarters and so on, down to single lines."""
         size = max(1, len(self.lines) // 2)
@@ -159,6 +165,7 @@ def shorten(program: pathlib.Path, first: play.Play) -> tuple[list[str], bool]:
     if not first.failure() or len(first.lines) < 2:
         return first.lines, True
     short = Shortener(program, first)
+    short.last_world()
     if first.died() or first.rule():
         short.delta()
         short.simplify_cluster()

@@ -117,7 +117,11 @@ def said(facts: Facts) -> list[str]:
     lines = facts.stderr.splitlines()
     if facts.where and len(lines) == 1:
         return []  # that is told above
-    shown = [line if len(line) <= COLUMNS - 2 else line[: COLUMNS - 3] + "…" for line in lines[:12]]
+    shown = [
+        part
+        for line in lines[:12]
+        for part in textwrap.wrap(line, COLUMNS - 2, subsequent_indent="  ") or [""]
+    ]
     more = [f"... {len(lines) - 12} more lines"] if len(lines) > 12 else []
     return [*heading("What the program said"), *(f"  {line}" for line in [*shown, *more])]
 

@@ -4,25 +4,22 @@ The checkers of the simulator look on after every event: the properties of Figur
 what a leader believes to match is there, and that indices never go down. At the end all
 is healed, and the cluster has to come to rest with equal states."""
 
-from raftlab.labs import World, campaign, lab
-
-# Few clients: without retries each answer that is lost is a question that stays open.
-LOAD = "--clients 3 --keys 8 --duration 5s"
+from raftlab.labs import FEW_CLIENTS, World, campaign, lab
 
 
 @lab(2, step=10, points=2, rules="AE-2 AE-3 AE-4 AE-5 LEAD-3a LEAD-3b")
 def test_messages_may_be_lost_doubled_late_and_in_any_order(world: World) -> None:
-    campaign(2, f"--faults loss,duplicate,delay,reorder {LOAD}", 80)
+    campaign(2, f"--faults loss,duplicate,delay,reorder {FEW_CLIENTS}", 80)
 
 
 @lab(2, step=10, points=2, rules="AE-3 LEAD-3b LEAD-4")
 def test_networks_may_fall_apart_in_every_way(world: World) -> None:
-    campaign(2, f"--faults partition,oneway,partial,flap,swizzle,loss {LOAD}", 80)
+    campaign(2, f"--faults partition,oneway,partial,flap,swizzle,loss {FEW_CLIENTS}", 80)
 
 
 @lab(2, step=10, points=1, rules="AE-3 LEAD-3b LEAD-4")
 def test_servers_may_stop_and_come_back(world: World) -> None:
-    campaign(2, f"--nodes 7 --faults crash,pause,delay,duplicate {LOAD}", 40)
+    campaign(2, f"--nodes 7 --faults crash,pause,delay,duplicate {FEW_CLIENTS}", 40)
 
 
 @lab(2, step=10, points=1, rules="LEAD-3 LEAD-4", seeds=10)

@@ -3,19 +3,23 @@
 #include "tests/kvserver/service_fixture.h"
 #include "tests/kvserver/service_snapshot_fixture.h"
 
+// The next entry of session 1, its first, before it is applied.
+static void encode_first(struct fixture *f, const char *text)
+{
+    struct bytes words[WORDS_MAX];
+    uint32_t count = split(text, words);
+    buffer_clear(&f->entry);
+    service_encode(&f->entry, f->time_ms, 1, 1, words, count);
+}
+
 // Most replicas have nobody to answer: service_apply() is then given no buffer. The
 // next leader is one of them.
 // LAB 5 step 1, 1 point: sessions
 TEST(a_reply_is_kept_where_nobody_waits_for_it)
 {
     struct fixture f;
-    setup(&f);
-    apply(&f, "RAFT.REGISTER");
-    struct bytes words[WORDS_MAX];
-    uint32_t count = split("APPEND k abc", words);
-    service_encode(&f.entry, f.time_ms, 1, 1, words, count);
-    f.entry.size = 0;
-    service_encode(&f.entry, f.time_ms, 1, 1, words, count);
+    setup_session(&f);
+    encode_first(&f, "APPEND k abc");
     service_apply(f.service, ++f.index, f.entry.data, f.entry.size, NULL);
     CHECK_TEXT(apply_in(&f, 1, 1, "APPEND k abc"), ":3\r\n");
     CHECK_TEXT(read(&f, "GET k"), "$3\r\nabc\r\n");
@@ -27,13 +31,9 @@ TEST(a_reply_is_kept_where_nobody_waits_for_it)
 TEST(the_reply_that_is_kept_is_that_of_the_command_alone)
 {
     struct fixture f;
-    setup(&f);
-    apply(&f, "RAFT.REGISTER");
-    struct bytes words[WORDS_MAX];
-    uint32_t count = split("INCR n", words);
-    buffer_clear(&f.entry);
+    setup_session(&f);
+    encode_first(&f, "INCR n");
     buffer_clear(&f.reply);
-    service_encode(&f.entry, f.time_ms, 1, 1, words, count);
     buffer_append(&f.reply, "before", 6);
     service_apply(f.service, ++f.index, f.entry.data, f.entry.size, &f.reply);
     CHECK_TEXT(text_of(&f.reply), "before:1\r\n");
@@ -71,8 +71,7 @@ static size_t state_size(struct fixture *f)
 TEST(a_client_costs_one_reply_however_much_it_has_written)
 {
     struct fixture f;
-    setup(&f);
-    apply(&f, "RAFT.REGISTER");
+    setup_session(&f);
     char text[600];
     memset(text, 'x', sizeof text);
     memcpy(text, "SET k ", 6);
