@@ -360,11 +360,11 @@ mutants: ## put known bugs into a copy of the sources: do the tests notice? (REP
 	@$(PYTHON) labs/mutants/run.py $(if $(REPEAT),--repeat $(REPEAT)) $(NAMES)
 
 hunt: ## let the simulator find known bugs (BUG=figure8, a name or a number; an hour for all)
-	@CC='$(CC)' sh tests/bootstrap.sh check build
+	@CC='$(CC)' sh tests/bootstrap.sh check test
 	@$(PYTHON) labs/mutants/hunt.py $(BUG)
 
 zoo: ## play the schedules that show known bugs, each with its bug built in (BUG=1: one, told)
-	@CC='$(CC)' sh tests/bootstrap.sh check build
+	@CC='$(CC)' sh tests/bootstrap.sh check test
 	@$(PYTHON) labs/mutants/zoo.py $(BUG)
 
 bench: all bench-programs ## measure: the core, the simulator, a cluster beside etcd and Redis

@@ -86,8 +86,12 @@ def commands(number: int, ours: list[mutants.Mutant]) -> list[str]:
     return lines
 
 
-def bug_block(number: int) -> str:
-    ours = [mutant for mutant in every() if mutant.bug == number]
+def bug_block(number: int, order: list[str]) -> str:
+    """In the order of the page, since one story may go on where another ends."""
+    ours = sorted(
+        (mutant for mutant in every() if mutant.bug == number),
+        key=lambda mutant: order.index(mutant.name),
+    )
     if len(ours) == 1:
         told = [words(ours[0].story)]
     else:
@@ -142,7 +146,7 @@ def schedule_lines(mutant: mutants.Mutant, reference: str) -> list[str]:
     else:
         other = f"`{course.refused}` is refused ({course.why}), and no rule is broken"
     return [
-        f"The schedule, [{mutant.name}.scenario](../../{name}):",
+        f"The schedule ([{mutant.name}.scenario](../../{name}), `make zoo BUG={mutant.name}`):",
         "",
         "```text",
         *schedule.text.rstrip("\n").splitlines(),
@@ -237,7 +241,7 @@ def rendered(path: pathlib.Path, reference: str) -> str:
     def block(match: re.Match) -> str:
         kind, _, name = match[1].partition(" ")
         if kind == "bug":
-            text = bug_block(int(name))
+            text = bug_block(int(name), mutants_on(path))
         elif kind == "mutant":
             text = mutant_block(name, reference, number_of(path) > 0)
         elif kind == "test":

@@ -18,7 +18,7 @@ import run as mutants  # noqa: E402
 import zoo  # noqa: E402
 
 CATALOGUE = range(1, mutants.SHIPPED_MAX + 1)
-COMMANDS_MAX = 30  # a schedule is to be read
+COMMANDS_MAX = 40  # a schedule is to be read
 WHY = re.compile(r"^## (?:Why|Bug \d+:)[^\n]*\n\n(.*?)(?=^## |^<!-- |\Z)", re.M | re.S)
 
 
