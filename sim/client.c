@@ -123,6 +123,18 @@ static void send_request(struct world *world, struct client *client,
         push_request(world, node, head, words);
 }
 
+// At each attempt and at the end, so that who is never answered counts as well.
+static void note_wait(struct world *world, const struct client *client)
+{
+    uint64_t since_us = client->begun_us;
+
+    if (client->id == 0) // for which somebody waits, as long as they like
+        return;
+    if (since_us < world->counters.since_us)
+        since_us = world->counters.since_us;
+    counters_waited(&world->counters, world->now_us - since_us);
+}
+
 static void attempt(struct world *world, struct client *client)
 {
     struct clients *clients = &world->clients;
@@ -131,6 +143,7 @@ static void attempt(struct world *world, struct client *client)
 
     if (client->attempts++ > 0)
         clients->retries++;
+    note_wait(world, client);
     client->answered = false;
     head.client = client->id;
     if (!head.read && client->session == 0 && !world->config.no_retries) {
@@ -170,6 +183,7 @@ static void begin(struct world *world, struct client *client, const struct bytes
     assert(client->words == 0);
     client->words = request_make(&world->pool, &head, words);
     client->attempts = 0;
+    client->begun_us = world->now_us;
     client->sent = false;
     client->state = CLIENT_IDLE;
     client->number++;
@@ -260,6 +274,7 @@ void clients_stop(struct world *world)
 
 static void finish(struct world *world, struct client *client)
 {
+    note_wait(world, client);
     pool_give(&world->pool, client->words);
     client->words = 0;
     client->number++; // late answers are for nobody

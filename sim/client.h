@@ -41,6 +41,7 @@ struct client {
     uint64_t words; // the operation under way: a request with its words; 0: none
     bool sent;      // the operation itself has left at least once
     uint32_t attempts;
+    uint64_t begun_us; // the operation
     uint64_t patient_until_us;
     raft_id leader;     // as it believes; 0: no idea
     bool roams;         // reads at any node, and waits for none for long

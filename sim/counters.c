@@ -26,6 +26,7 @@ static const char *const names[COUNTER_COUNT] = {
     [COUNTER_ENTRIES_APPENDED] = "entries_appended",
     [COUNTER_ENTRIES_SENT] = "entries_sent",
     [COUNTER_ENTRIES_WRITTEN] = "entries_written",
+    [COUNTER_WAIT_US_MAX] = "wait_us_max",
 };
 
 void counters_reset(struct counters *counters, uint64_t now_us)
@@ -79,6 +80,14 @@ void counters_sent(struct counters *counters, const struct raft_message *message
     }
     counters->messages[kind]++;
     counters->bytes[kind] += bytes;
+}
+
+void counters_waited(struct counters *counters, uint64_t wait_us)
+{
+    uint64_t *longest = &counters->values[COUNTER_WAIT_US_MAX];
+
+    if (wait_us > *longest)
+        *longest = wait_us;
 }
 
 void counters_step(struct counters *counters, const struct counters_before *before,

@@ -44,6 +44,7 @@ enum counter {
     COUNTER_ENTRIES_APPENDED, // new ones, by leaders to their own logs
     COUNTER_ENTRIES_SENT,     // in messages
     COUNTER_ENTRIES_WRITTEN,  // given to disks
+    COUNTER_WAIT_US_MAX,      // of a client, for what it has asked for
     COUNTER_COUNT,
 };
 
@@ -61,6 +62,9 @@ struct counters {
 void counters_reset(struct counters *counters, uint64_t now_us);
 
 void counters_sent(struct counters *counters, const struct raft_message *message);
+
+// A client has waited for so long, whether it has its answer now or not.
+void counters_waited(struct counters *counters, uint64_t wait_us);
 
 // A node has taken a step; it was in this role, term and log before.
 struct counters_before {

@@ -192,6 +192,18 @@ def test_the_data_of_entries_counts() -> None:
     )
 
 
+def test_the_longest_wait_of_a_client_is_told_while_it_waits_and_after_it() -> None:
+    begin = ("cluster 3 delay=1ms..1ms sync=1ms..1ms check_quorum=off", "run until leader",
+             "clients start 4", "run 1s", "counters reset")  # fmt: skip
+    quiet = counters(*begin, "run 1s")["wait_us_max"]
+    assert 4000 <= quiet <= 50000  # to the leader, to another, and both ways back
+    nobody = ("pause 1", "pause 2", "pause 3", "run 3s")
+    assert 2400000 <= counters(*begin, *nobody)["wait_us_max"] <= 3000000
+    after = (*nobody, "resume 1", "resume 2", "resume 3", "clients stop", "run until quiet")
+    assert 3000000 <= counters(*begin, *after)["wait_us_max"] <= 5000000
+    assert counters(*begin, *after, "counters reset", "run 1s")["wait_us_max"] == 0
+
+
 def test_counters_begin_anew() -> None:
     lines = ("cluster 3 clients=2", "run 2s", "counters reset")
     seen = counters(*lines)

@@ -3,6 +3,8 @@
 Each message takes 10 ms where costs are counted: a request, a round trip between nodes
 and the reply take 40."""
 
+import random
+
 from raftlab.lab_by_hand import ByHand
 from raftlab.labs import World, campaign, lab
 
@@ -49,7 +51,7 @@ def test_a_minority_answers_nobody_and_all_are_answered_once_it_is_healed(world:
 
 @lab(5, step=8, points=1, rules="reads LEAD-2", seeds=5)
 def test_a_read_costs_one_round_trip_and_neither_an_entry_nor_a_write(world: World) -> None:
-    world.cluster(3, delay=DELAY, sync="1ms..1ms")
+    world.cluster(3, delay=DELAY, sync="1ms..1ms", snapshot_entries=20, snapshot_tail=5)
     world.check_one_leader()
     world.tell("set", "x", 1)
     world.run("200ms")
@@ -62,9 +64,12 @@ def test_a_read_costs_one_round_trip_and_neither_an_entry_nor_a_write(world: Wor
         of="20 reads, one after the other",
     )  # fmt: skip
     world.reset_counters()
-    for number in range(20):
+    for number in range(200):
         world.tell("set", "x", number)
-    world.budget(entries_appended=20, time_us=20 * 45000, of="20 writes, one after the other")
+    world.budget(entries_appended=200, time_us=200 * 45000, of="200 writes, one after the other")
+    world.run("200ms")
+    for node in world.nodes:
+        world.expect("snapshots_taken", node, ">=", 5, why="meanwhile logs were cut short")
     follower = next(node for node in world.nodes if node != world.leader())
     world.reset_counters()
     for _ in range(20):
@@ -99,15 +104,44 @@ def test_reads_that_come_together_share_their_rounds(world: World) -> None:
     world.budget(messages=16, entries_appended=0, of="40 reads at a follower: two questions")
 
 
+@lab(5, step=8, points=1, rules="reads sessions LEAD-2", seeds=5)
+def test_no_client_waits_for_long_while_a_majority_is_together(world: World) -> None:
+    world.cluster(5)
+    world.check_one_leader()
+    world.tell("clients", "start", 8, "keys=8")
+    world.run("1s")
+    world.reset_counters()
+    choice = random.Random(world.seed)
+    for turn in range(10):
+        leader = world.check_one_leader()
+        away = choice.sample([node for node in world.nodes if node != leader], 2)
+        if turn % 2 == 0:  # the leader is one of two
+            away[0] = leader
+        rest = [node for node in world.nodes if node not in away]
+        world.tell("partition", *away, "|", *rest)
+        world.run("2s")
+        world.tell("heal")
+        world.run("200ms")
+    world.tell("clients", "stop")
+    world.until("quiet")
+    # They ask elsewhere after at most 600 ms of silence, or 40 after a refusal.
+    world.budget(wait_us_max=2000000, of="clients of a cluster that falls apart every two seconds")
+
+
 @lab(5, step=8, points=1, rules="reads sessions")
 def test_what_clients_see_is_linearizable_on_unreliable_links(world: World) -> None:
     explains = "some order of all requests explains what the clients were told"
     for faults in ("loss,duplicate,delay,reorder", "partition,oneway,partial,loss"):
         campaign(5, f"--faults {faults} --clients 8 {FAULTS}", 20, expected=explains)
+    campaign(5, f"--nodes 7 --faults partition,loss,delay --clients 15 {FAULTS}", 10,
+             expected=explains)  # fmt: skip
 
 
 @lab(5, step=8, points=1, rules="reads sessions snapshots STATE-3")
 def test_what_clients_see_is_linearizable_through_crashes_and_partitions(world: World) -> None:
     explains = "some order of all requests explains what the clients were told"
-    for faults in ("crash,inside,snapshot", "partition,crash,loss,duplicate,snapshot,pause"):
+    together = "partition,crash,loss,duplicate,snapshot,pause"
+    for faults in ("crash,inside,snapshot", together):
         campaign(5, f"--faults {faults} --clients 8 {FAULTS}", 20, expected=explains)
+    campaign(5, f"--nodes 7 --faults {together} --clients 15 {FAULTS}", 10, expected=explains)
+    campaign(5, f"--faults crash,snapshot --clients 20 {FAULTS}", 10, expected=explains)
