@@ -98,6 +98,20 @@ def test_a_program_without_the_bug_is_objected_to() -> None:
     assert "no rule is broken" in zoo.objection(reference(), figure_8)
 
 
+def test_a_mutant_that_its_schedule_does_not_show_is_broken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    mutant = every()["commits-an-older-term-by-counting"]
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "raftsim").symlink_to(reference())
+    (tmp_path / mutant.file).parent.mkdir(parents=True)
+    (tmp_path / mutant.file).write_text((build.ROOT / mutant.file).read_text())
+    monkeypatch.setattr(mutants, "build", lambda *_, raftsim: None)
+    monkeypatch.setattr(mutants, "ask", lambda *_: [])
+    with pytest.raises(mutants.Broken, match="no rule is broken"):
+        mutants.judge(mutant, tmp_path, repeat=1)
+
+
 def test_a_bug_is_chosen_by_name_by_number_or_as_figure8() -> None:
     names = [schedule.name for schedule in zoo.chosen(["figure8"])]
     assert names == ["commits-an-older-term-by-counting"]
