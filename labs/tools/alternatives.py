@@ -79,14 +79,9 @@ def without_marks(text: str) -> str:
 
 def copy_tree(to: pathlib.Path) -> None:
     """What git knows, as it is now, and no file of a student's."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=labs.ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    for name in listed.stdout.splitlines():
-        if (labs.ROOT / name).is_file():
-            (to / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(labs.ROOT / name, to / name)
+    for name in labs.project_files():
+        (to / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(labs.ROOT / name, to / name)
 
 
 def share_objects(to: pathlib.Path) -> None:

@@ -48,7 +48,7 @@ about is not there yet.
     make grade LAB={number}   judges them
 
 Begin with [{folder}/README.md]({folder}/README.md). It wants Debian 12 or the like: gcc or
-clang, make, python3, and what `sh tests/bootstrap.sh install test` installs.
+clang, make, python3, and what `sh tests/bootstrap.sh install grade` installs.
 """
 
 TOUR_README = """# raftlab, lab 0: a tour
@@ -86,15 +86,6 @@ FORCE:
 
 class Missing(Exception):
     """The archive cannot be made; the text says what it lacks."""
-
-
-def project_files() -> list[str]:
-    """What belongs to the project, as git knows it, with what is not committed yet."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=labs.ROOT, capture_output=True, text=True, check=True,
-    )
-    return sorted(name for name in listed.stdout.splitlines() if (labs.ROOT / name).is_file())
 
 
 def claims_of(text: str) -> set[int]:
@@ -179,7 +170,7 @@ def programs() -> dict[str, tuple[bytes, bool]]:
 def tour(lab: labs.Lab) -> dict[str, tuple[bytes, bool]]:
     found = {
         name: ((labs.ROOT / name).read_bytes(), False)
-        for name in project_files()
+        for name in labs.project_files()
         if is_of_the_tour(name)
     }
     folder = str(lab.folder.relative_to(labs.ROOT))
@@ -193,7 +184,7 @@ def content(lab: labs.Lab) -> dict[str, tuple[bytes, bool]]:
     if lab.number == 0:
         return tour(lab)
     found: dict[str, tuple[bytes, bool]] = {}
-    for name in project_files():
+    for name in labs.project_files():
         if not is_wanted(name, lab.number):
             continue
         path = labs.ROOT / name

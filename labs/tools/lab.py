@@ -14,11 +14,22 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import subprocess
 import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 LABS = ROOT / "labs"
 START_SUFFIXES = (".txt", ".scenario")  # which nothing compiles or imports
+
+
+def project_files(root: pathlib.Path = ROOT) -> list[str]:
+    """What belongs to the project, as git knows it, with what is not committed yet; nothing
+    where git knows of none."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=root, capture_output=True, text=True,
+    )  # fmt: skip
+    return sorted(name for name in listed.stdout.splitlines() if (root / name).is_file())
 
 
 class Unknown(Exception):

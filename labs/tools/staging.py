@@ -78,11 +78,7 @@ def distribution(root: pathlib.Path) -> dict[str, tuple[bytes, int]]:
                 member.name.partition("/")[2]: (tar.extractfile(member).read(), member.mode)
                 for member in members
             }
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=root, capture_output=True, text=True,
-    )  # fmt: skip
-    names = [name for name in listed.stdout.splitlines() if (root / name).is_file()]
+    names = labs.project_files(root)
     if not names:
         raise Unable(f"{archive} is missing: there is nothing to restore from")
     return {name: ((root / name).read_bytes(), (root / name).stat().st_mode) for name in names}

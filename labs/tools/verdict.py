@@ -12,6 +12,7 @@ import textwrap
 
 import lab as labs
 from raftlab.grading import Claim
+from raftlab.lab_failure import fact_of
 
 COLUMNS = 79
 TEXT_LINES_MAX = 8
@@ -137,7 +138,7 @@ def is_stub(claim: Claim) -> bool:
 
 def in_words(claim: Claim) -> str:
     """What a simulated claim found, without its scenario, which is in the report."""
-    seen = re.sub(r"^violation of .+? at \d+ us: ", "", claim.facts["seen"])
+    seen = fact_of(claim.facts["seen"])
     if claim.facts["kind"] in ("crash", "endless"):
         return fact("seen", seen)  # that is all, whatever it was asked
     broken = claim.facts["rule"]

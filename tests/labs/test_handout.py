@@ -139,8 +139,8 @@ def test_what_another_archive_brings_is_compiled_over_an_old_build(
 ) -> None:
     lab = labs.numbered(1)
     parts = ("Makefile", "raft/", "tests/bootstrap.sh", "labs/todo.")
-    few = [name for name in handout.project_files() if name.startswith(parts)]
-    monkeypatch.setattr(handout, "project_files", lambda: few)
+    few = [name for name in handout.labs.project_files() if name.startswith(parts)]
+    monkeypatch.setattr(handout.labs, "project_files", lambda: few)
     objects = ("build/obj/raft/log.o", "build/obj/raft/commit.o")
     tree = unpack(lab, tmp_path)
     assert make(tree, *objects).count("CC") == 2

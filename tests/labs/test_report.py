@@ -25,7 +25,8 @@ LATE = ["cluster 3 seed=1", "run 400ms", "expect one leader", "crash 2 lose all"
 ASSERTING = """\
 #!{python}
 import subprocess, sys
-real = subprocess.Popen([{raftsim!r}, "repl"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+real = subprocess.Popen([{raftsim!r}, "repl"], **pipes)
 campaigns = 0
 for line in sys.stdin:
     campaigns += line.startswith("timeout")
@@ -343,7 +344,8 @@ def test_a_json_trace_leaves_the_run_as_it_is(raftsim, tmp_path):
     assert plain.answers == traced.answers[1:] == filed.answers[1:]
     events = [play.read(line) for line in (tmp_path / "trace").read_text().splitlines()]
     assert events == traced.others
-    assert {event["kind"] for event in events} == {"send", "receive", "lose", "step", "command", "note"}
+    kinds = {"send", "receive", "lose", "step", "command", "note"}
+    assert {event["kind"] for event in events} == kinds
 
 
 DRIFT = ["--seed", "2", "--nodes", "3", "--clients", "12", "--keys", "2", "--duration", "5s",

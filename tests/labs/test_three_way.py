@@ -68,7 +68,7 @@ def outcomes(tree: pathlib.Path, number: int) -> dict[str, str]:
 
 
 def copy_of_the_project(to: pathlib.Path) -> None:
-    for name in handout.project_files():
+    for name in labs.project_files():
         if not name.startswith((".git", "docs/experiments/", "tests/fuzz/corpus")):
             (to / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(labs.ROOT / name, to / name)

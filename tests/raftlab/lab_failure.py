@@ -1,5 +1,6 @@
 """What a lab's test says when it fails: one exception, and its text for 80 columns."""
 
+import re
 import textwrap
 from typing import Iterable, Optional
 
@@ -12,6 +13,11 @@ BUDGET = "budget"  # it worked, but it cost more than it may
 STUB = "stub"  # a function was reached that is still to be written
 CRASH = "crash"  # an assertion, a sanitizer's report, a signal
 ENDLESS = "endless"  # it did not come back
+
+
+def fact_of(seen: str) -> str:
+    """Without what raftsim says before it: which rule, and when."""
+    return re.sub(r"^violation of .+? at \d+ us: ", "", seen)
 
 
 class LabFailure(AssertionError):

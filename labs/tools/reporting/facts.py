@@ -8,6 +8,8 @@ import re
 import shlex
 from typing import Any, Optional
 
+from raftlab.lab_failure import fact_of
+
 from reporting import crash, flow, play, rules, shorten, tables
 
 ROOT = rules.ROOT
@@ -85,7 +87,7 @@ def gather(failure: Any, lab: int, program: pathlib.Path) -> Facts:
         claim=failure.claim,
         title=title_of(failure.claim),
         expected=failure.expected,
-        seen=re.sub(r"^violation of .+? at \d+ us: ", "", failure.seen),
+        seen=fact_of(failure.seen),
         rule=failure.rule,
         seed=failure.seed,
         command=failure.command,

@@ -17,6 +17,7 @@ import subprocess
 from typing import Any
 
 from raftlab import confine
+from raftlab.lab_world import broken_rule
 
 CPU_SECONDS_MAX = 5  # the worlds of the labs take less than one
 LOOP_SECONDS_MAX = 1  # where it is known that it never ends
@@ -59,13 +60,6 @@ class Play:
         if self.answers and not self.answers[-1]["ok"]:
             return f"line {self.lines[-1]}: {unnumbered(self.answers[-1]['error'])}"
         return ""
-
-
-def broken_rule(answer: dict[str, Any]) -> str:
-    if answer.get("violations"):
-        return answer["violations"][0]["property"]
-    found = re.match(r"violation of (.+?) at \d", answer.get("error", ""))
-    return found[1] if found else ""
 
 
 def last_words(stderr: str) -> str:

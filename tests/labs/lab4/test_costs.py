@@ -57,8 +57,9 @@ def test_each_chunk_takes_one_round_trip(world: World) -> None:
     write(world, 60)
     chunks = -(-newest_bytes(world, leader) // CHUNK)
     world.reconnect(away)
+    within = f"{chunks * 20 + 800}ms"
     world.wait(lambda: world.status(away)["snapshot_index"] > 0, f"{chunks} chunks are there",
-               f"{chunks * 20 + 800}ms", line=lambda: f"expect snapshot_index {away} > 0")  # fmt: skip
+               within, line=lambda: f"expect snapshot_index {away} > 0")  # fmt: skip
 
 
 @lab(4, step=8, points=1, rules="IS-5 LEAD-3", seeds=4)
