@@ -253,6 +253,7 @@ void clients_start(struct world *world, uint32_t count, uint32_t keys)
     for (uint32_t i = 1; i < clients->count; i++) {
         clients->list[i].id = i;
         clients->list[i].workload.id = i;
+        clients->list[i].workload.digits = world->config.value_digits;
         if (i >= old)
             clients->list[i].roams = random_chance(&clients->random, ROAMS_PPM);
         if (clients->list[i].state == CLIENT_IDLE)

@@ -64,6 +64,7 @@ struct node {
     uint32_t fill_waits; // so many disk calls and sends behind a chunk that has
     bool fill_counts;    // come (it has) its disk will be full; 0: it will not
     uint64_t fill_room;  // but for so many bytes
+    uint32_t fill_turns; // so often its room changes before all is free again
     uint64_t stutter_us; // it works in bursts, with such pauses; 0: it does not
     uint32_t stutters_left;
     int64_t skew_ms;         // of its wall clock

@@ -13,6 +13,10 @@ enum {
     KEYS = 6,
     CORE_PPM = 250000,
     CORE_CHUNK_BYTES_MIN = 1000,
+    EVEN_PPM = 100000,
+    EVEN_OF_THEMES_PPM = 500000,
+    VALUE_DIGITS_MIN = 5, // enough for all that a client writes
+    VALUE_DIGITS_MAX = 20,
 };
 
 static uint32_t entries_for(const struct run_options *options, uint32_t clients)
@@ -202,6 +206,20 @@ static void draw_theme(const struct run_options *options, struct random *random,
         config->segment_bytes_max = segment_bytes;
 }
 
+// Where all that is written is equally long, what is left of one record or file fits
+// exactly where another one was.
+static void draw_values(const struct run_options *options, struct random *random,
+                        struct world_config *config)
+{
+    bool even = random_chance(
+        random, config->theme != WORLD_NO_THEME ? EVEN_OF_THEMES_PPM : EVEN_PPM);
+    uint32_t digits =
+        (uint32_t)random_between(random, VALUE_DIGITS_MIN, VALUE_DIGITS_MAX);
+
+    if (even && has(options, FAULT_SETTINGS) && !options->fixed_mix)
+        config->value_digits = digits;
+}
+
 void run_settings_draw(struct run_settings *settings, const struct run_options *options)
 {
     struct world_config *config = &settings->world;
@@ -234,6 +252,7 @@ void run_settings_draw(struct run_settings *settings, const struct run_options *
     draw_theme(options, &random, config);
     draw_end(options, &random, settings);
     config->equal_seeds = has(options, FAULT_SETTINGS) && random_chance(&random, 50000);
+    draw_values(options, &random, config);
     config->log_bytes_max =
         LOG_BYTES_MIN + (uint64_t)config->log_entries_max * ENTRY_BYTES;
 }

@@ -19,7 +19,9 @@ static void add_word(struct workload_command *command, const char *format,
 
 static void add_value(struct workload_command *command, struct workload_client *client)
 {
-    add_word(command, "%" PRIu64 ".%" PRIu64 ";", client->id, ++client->values);
+    snprintf(command->text[command->count++], WORKLOAD_WORD_BYTES,
+             "%" PRIu32 ".%0*" PRIu64 ";", client->id, (int)client->digits,
+             ++client->values);
 }
 
 static void draw_counter(struct workload_command *command, struct random *random,
@@ -82,6 +84,16 @@ static void draw_expiring(struct workload_command *command, struct random *rando
     command->recorded = false;
 }
 
+static void draw_even(struct workload_command *command, struct workload_client *client,
+                      uint64_t key, uint64_t dice)
+{
+    command->read = dice < 35;
+    add_word(command, command->read ? "GET" : "SET", 0, 0);
+    add_word(command, "k%" PRIu64, key, 0);
+    if (!command->read)
+        add_value(command, client);
+}
+
 void workload_draw(struct workload_command *command, struct random *random,
                    struct workload_client *client, uint32_t keys)
 {
@@ -92,7 +104,9 @@ void workload_draw(struct workload_command *command, struct random *random,
     uint64_t first = key - key % 3;
 
     *command = (struct workload_command){.recorded = true};
-    if (expiring)
+    if (client->digits > 0)
+        draw_even(command, client, key, dice);
+    else if (expiring)
         draw_expiring(command, random, key);
     else if (pair && first + 1 < keys)
         draw_pair(command, client, first, dice);

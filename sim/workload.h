@@ -4,7 +4,9 @@
 // deleted; counters "c..." are added to. Now and then one command speaks of two
 // registers at once (MSET, MGET, DEL): k0 with k1, k3 with k4, so that only few keys
 // have to be judged together. Every value is unique. Keys "e..." expire and stay out of
-// the history, which knows no time to live.
+// the history, which knows no time to live. Or all that is written are registers, each
+// value as long as any other, so that equally many entries take equally many bytes, as
+// do two states.
 #ifndef SIM_WORKLOAD_H
 #define SIM_WORKLOAD_H
 
@@ -27,6 +29,7 @@ struct workload_command {
 struct workload_client {
     uint32_t id;
     uint64_t values; // written so far
+    uint32_t digits; // of a number in a value; 0: values and commands of all lengths
 };
 
 void workload_draw(struct workload_command *command, struct random *random,

@@ -85,8 +85,9 @@ struct world_config {
     uint64_t delay_us_max;
     uint64_t sync_us_min;
     uint64_t sync_us_max;
-    bool perfect_disks; // a write is durable in the step that gives it out
-    bool no_retries;    // clients send an operation once, and have no sessions
+    bool perfect_disks;    // a write is durable in the step that gives it out
+    uint32_t value_digits; // clients only write values that are equally long; 0: all
+    bool no_retries;       // clients send an operation once, and have no sessions
     uint32_t log_entries_max;
     uint64_t log_bytes_max;
     uint32_t message_entries_max; // 0: the core's default

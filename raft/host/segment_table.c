@@ -48,7 +48,7 @@ uint64_t segment_table_removable(const struct segment_table *table, raft_index i
 {
     const struct segment_span *span = &table->spans[0];
     bool alone = table->count == 1 && span->first == span->last;
-    if (table->count == 0 || alone || span->highest_index > index)
+    if (table->count == 0 || alone || index == 0 || span->highest_index > index)
         return 0;
     return span->first;
 }

@@ -29,7 +29,8 @@ void segment_table_add(struct segment_table *table, uint64_t number);
 void segment_table_note(struct segment_table *table, raft_index index);
 
 // The number of the first segment where nothing above `index` stands in it, and others
-// follow; else 0.
+// follow; else 0. None goes for index 0, not even one that has no entries at all: a log
+// without a snapshot begins with its first segment.
 uint64_t segment_table_removable(const struct segment_table *table, raft_index index);
 
 // The first, or the last, is no more.

@@ -298,7 +298,19 @@ bool sim_disk_damage(struct sim_disk *disk, const char *name, uint64_t offset,
         disk_files_roomy(disk->files.damages, disk->files.damage_count,
                          &disk->files.damage_capacity, sizeof(struct damage));
     disk->files.damages[disk->files.damage_count++] =
-        (struct damage){entry->file, damage, offset, size};
+        (struct damage){entry->file, damage, offset, size, 0};
+    return true;
+}
+
+bool sim_disk_misdirect(struct sim_disk *disk, const char *name, const char *other)
+{
+    const struct entry *there = disk_files_entry(&disk->files.now, other);
+    const struct file *file = file_named(disk, name);
+    if (there == NULL || file == NULL ||
+        !sim_disk_damage(disk, name, 0, file->size, SIM_DISK_ELSEWHERE)) {
+        return false;
+    }
+    disk->files.damages[disk->files.damage_count - 1].other = there->file;
     return true;
 }
 

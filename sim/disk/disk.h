@@ -70,19 +70,27 @@ enum sim_disk_damage {
     SIM_DISK_FLIP = 1,   // bytes read with a bit flipped
     SIM_DISK_ZERO,       // bytes read as zeros
     SIM_DISK_UNREADABLE, // reading fails with -EIO
+    SIM_DISK_ELSEWHERE,  // bytes read are those of another file
 };
 
 // Damages bytes that are there now; false where the file or any byte of it is not. The
 // damage goes with the file when it is renamed and ends where it is cut off.
 bool sim_disk_damage(struct sim_disk *disk, const char *name, uint64_t offset,
                      uint64_t size, enum sim_disk_damage damage);
+
+// All bytes that `name` has now read as those of `other`, and as zeros where that is
+// shorter: the disk goes to the wrong place. False where one of them is not there. It
+// ends once `other` is gone.
+bool sim_disk_misdirect(struct sim_disk *disk, const char *name, const char *other);
+
 // Undoes damage, failing syncs, lies, a full disk.
 void sim_disk_heal(struct sim_disk *disk);
 
 // The next `count` syncs that start will fail with -EIO (UINT64_MAX: all).
 void sim_disk_fail_syncs(struct sim_disk *disk, uint64_t count);
 
-// Syncs end well from now on and make nothing durable: a write cache that is not told of.
+// Syncs end well from now on and make nothing durable: a write cache that is not told
+// of.
 void sim_disk_lie(struct sim_disk *disk);
 
 // Appends fail with -ENOSPC once all files together have so many bytes.

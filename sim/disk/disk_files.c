@@ -158,6 +158,12 @@ static void mark_entries(struct disk_files *files, const struct directory *direc
     }
 }
 
+static bool is_of_use(const struct disk_files *files, const struct damage *damage)
+{
+    return files->files[damage->file].marked &&
+           (damage->kind != SIM_DISK_ELSEWHERE || files->files[damage->other].marked);
+}
+
 // Frees the files that no name, change or sync refers to.
 void disk_files_collect(struct disk_files *files)
 {
@@ -171,7 +177,7 @@ void disk_files_collect(struct disk_files *files)
     }
     uint32_t kept = 0;
     for (uint32_t i = 0; i < files->damage_count; i++) {
-        if (files->files[files->damages[i].file].marked) {
+        if (is_of_use(files, &files->damages[i])) {
             files->damages[kept++] = files->damages[i];
         }
     }
@@ -318,6 +324,20 @@ static void save_old(struct file *file, uint64_t size)
     file->old_end = end;
 }
 
+static uint8_t damaged_byte(const struct disk_files *files, const struct damage *damage,
+                            uint64_t at, uint8_t byte)
+{
+    const struct file *other = &files->files[damage->other];
+    switch (damage->kind) {
+    case SIM_DISK_ZERO:
+        return 0;
+    case SIM_DISK_ELSEWHERE:
+        return at < other->size ? other->data[at] : 0;
+    default:
+        return byte ^ 0x10;
+    }
+}
+
 int disk_files_apply_damage(const struct disk_files *files, uint32_t index,
                             uint64_t offset, uint8_t *data, uint64_t size)
 {
@@ -334,7 +354,7 @@ int disk_files_apply_damage(const struct disk_files *files, uint32_t index,
         }
         for (uint64_t at = from; at < to; at++) {
             uint8_t *byte = &data[at - offset];
-            *byte = damage->kind == SIM_DISK_ZERO ? 0 : *byte ^ 0x10;
+            *byte = damaged_byte(files, damage, at, *byte);
         }
     }
     return 0;

@@ -61,6 +61,7 @@ struct damage {
     enum sim_disk_damage kind;
     uint64_t offset;
     uint64_t size;
+    uint32_t other; // SIM_DISK_ELSEWHERE: the file that is read in its place
 };
 
 struct disk_files {

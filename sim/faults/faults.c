@@ -23,7 +23,10 @@ enum {
     LATE_ORDER_PPM = 300000,
     BUSY_PPM = 500000,
     ALONE_PPM = 500000,
-    REBOOT_PPM = 300000, // so many are switched off soon after there is space again
+    LED_PPM = 500000, // so many of these stay with their leader
+    TURN_US_MEAN = 150000,
+    LED_US_MEAN = 1000000, // longer than the cut
+    REBOOT_PPM = 300000,   // so many are switched off soon after there is space again
 };
 
 static const char *const fault_texts[FAULT_COUNT] = {
@@ -238,24 +241,42 @@ static raft_id draw_busy_disk(struct world *world)
     return id;
 }
 
+// What a node cannot write while it is alone, or with its leader alone, is what the
+// others will replace.
+static void strike_minority(struct world *world, bool led)
+{
+    struct random *random = &world->faults.random;
+    raft_id id = faults_draw_node(world);
+    struct node *leader = world_leader(world);
+
+    if (leader != NULL && !led)
+        id = leader->id;
+    if (led)
+        faults_disks_fill_now(&world->nodes[id], random);
+    else
+        faults_disks_strike(&world->nodes[id], random);
+    faults_linger(world, FAULT_DISK, id, led ? LED_US_MEAN : DISK_US_MEAN);
+    faults_network_isolate(world,
+                           1u << id | (led && leader != NULL ? 1u << leader->id : 0));
+}
+
 static void strike_disk(struct world *world, enum fault fault)
 {
-    bool busy = random_chance(&world->faults.random, BUSY_PPM);
-    raft_id id = busy ? draw_busy_disk(world) : faults_draw_node(world);
-    bool alone = random_chance(&world->faults.random, ALONE_PPM) &&
-                 fault == FAULT_DISK && world->config.theme == WORLD_FULL_DISKS;
     struct random *random = &world->faults.random;
+    bool busy = random_chance(random, BUSY_PPM);
+    bool alone = random_chance(random, ALONE_PPM);
+    bool led = random_chance(random, LED_PPM);
+    raft_id id = busy ? draw_busy_disk(world) : faults_draw_node(world);
 
-    if (alone && world_leader(world) != NULL)
-        id = world_leader(world)->id;
+    if (fault == FAULT_DISK && alone && world->config.theme == WORLD_FULL_DISKS) {
+        strike_minority(world, led);
+        return;
+    }
     if (fault == FAULT_DISK)
         faults_disks_strike(&world->nodes[id], random);
     else
         faults_disks_damage(&world->nodes[id], random);
     faults_linger(world, fault, id, DISK_US_MEAN);
-    // What it cannot write is what others will replace.
-    if (alone)
-        faults_network_isolate(world, id);
 }
 
 // One change, and more before anybody can know what became of it.
@@ -342,7 +363,10 @@ static void heal_disk(struct world *world, struct node *node)
     bool reboots = random_chance(&world->faults.random, REBOOT_PPM);
     bool full = node->disk_full;
 
-    faults_disks_heal(node);
+    if (faults_disks_turn(node, &world->faults.random))
+        faults_linger(world, FAULT_DISK, node->id, TURN_US_MEAN);
+    else
+        faults_disks_heal(node);
     if (full && reboots && node->up)
         node->crash_at_write = true;
 }
@@ -386,9 +410,13 @@ void faults_event(struct world *world, const struct heap_event *event)
 
 void faults_mend(struct world *world)
 {
-    for (raft_id id = 1; id <= world->config.node_count; id++)
-        if (world->nodes[id].stopped[0] != '\0' && world->nodes[id].disk_faulty)
-            faults_disks_heal(&world->nodes[id]);
+    for (raft_id id = 1; id <= world->config.node_count; id++) {
+        struct node *node = &world->nodes[id];
+
+        // Who did not start is down, and may have to stay so.
+        if (node->up && node->stopped[0] != '\0' && node->disk_faulty)
+            faults_disks_heal(node);
+    }
 }
 
 void faults_stop_for(struct world *world, uint32_t nodes)

@@ -11,6 +11,8 @@
 enum {
     ROOM_BYTES_MAX = 6000,
     ROOM_BYTES_LITTLE = 200,
+    ROOM_DOUBLINGS = 5, // of that, where the room changes
+    TURNS_MAX = 6,
     FILL_CALLS_MAX = 12, // a snapshot that comes in one chunk makes few
     SECTORS_MAX = 3,     // damaged at once
     // More than is ever written while one sync is under way: what lies so far in front
@@ -26,6 +28,7 @@ struct shelf {
     uint64_t newest;
     uint64_t second;
     char newest_name[80];
+    char second_name[80];
     uint64_t newest_size;
     uint64_t receiving_size; // of the one that is being received
 };
@@ -42,6 +45,7 @@ static void see_file(void *argument, const char *name, uint64_t size)
     // Names come in order, and are numbers of equal length.
     shelf->count++;
     shelf->second = shelf->newest;
+    memcpy(shelf->second_name, shelf->newest_name, sizeof(shelf->second_name));
     shelf->newest = strtoull(name, NULL, 10);
     shelf->newest_size = size;
     snprintf(shelf->newest_name, sizeof(shelf->newest_name), "%s", name);
@@ -111,26 +115,46 @@ static void damage_snapshot(struct node *node, struct random *random)
     faults_nodes_crash(node->world, node->id);
 }
 
+// Its newest snapshot reads as the one before: whole, if they are equally long, and
+// another one than it was.
+static void misdirect(struct node *node, const struct shelf *shelf)
+{
+    trace_note(&node->world->trace, node->world->now_us, "%s reads as %s at n%" PRIu32,
+               shelf->newest_name, shelf->second_name, node->id);
+    world_tell_command(node->world, node->id, "disk %" PRIu32 " misdirect %s %s",
+                       node->id, shelf->newest_name, shelf->second_name);
+    sim_disk_misdirect(node->disk, shelf->newest_name, shelf->second_name);
+}
+
 // A running node does not know that it cannot read its newest snapshot, or reads what
 // it has not written, until a follower gets it or it starts anew.
 static void hide_damage(struct node *node, struct random *random)
 {
+    static const struct {
+        const char *word, *text;
+        enum sim_disk_damage damage;
+    } kinds[] = {{"flip", "a flipped bit", SIM_DISK_FLIP},
+                 {"unreadable", "a latent read error", SIM_DISK_UNREADABLE}};
     struct shelf shelf = {0};
     uint64_t where = random_u64(random);
-    bool rots = random_chance(random, 500000);
+    uint64_t how = random_below(random, 4);
 
     node->io.disk.list(node->io.disk.context, see_file, &shelf);
     if (shelf.count == 0 || shelf.newest_size == 0)
         return;
-    trace_note(&node->world->trace, node->world->now_us, "%s has %s at n%" PRIu32,
-               shelf.newest_name, rots ? "a flipped bit" : "a latent read error",
-               node->id);
     node->disk_faulty = true;
+    if (how >= 2 && shelf.count > 1) {
+        misdirect(node, &shelf);
+        return;
+    }
+    how %= 2;
+    trace_note(&node->world->trace, node->world->now_us, "%s has %s at n%" PRIu32,
+               shelf.newest_name, kinds[how].text, node->id);
     sim_disk_damage(node->disk, shelf.newest_name, where % shelf.newest_size, 1,
-                    rots ? SIM_DISK_FLIP : SIM_DISK_UNREADABLE);
-    world_tell_command(
-        node->world, node->id, "disk %" PRIu32 " damage %s %" PRIu64 " %s", node->id,
-        shelf.newest_name, where % shelf.newest_size, rots ? "flip" : "unreadable");
+                    kinds[how].damage);
+    world_tell_command(node->world, node->id,
+                       "disk %" PRIu32 " damage %s %" PRIu64 " %s", node->id,
+                       shelf.newest_name, where % shelf.newest_size, kinds[how].word);
 }
 
 // ---- sectors of a log -----------------------------------------------------------
@@ -243,6 +267,7 @@ static void strike_full(struct node *node, struct random *random)
     uint32_t calls = (uint32_t)random_between(random, 1, FILL_CALLS_MAX);
     char after[32] = "";
 
+    node->fill_turns = (uint32_t)random_below(random, TURNS_MAX + 1);
     if (when == 1)
         calls *= 4;
     if (when > 0)
@@ -256,12 +281,38 @@ static void strike_full(struct node *node, struct random *random)
         faults_disks_fill_later(node, room, calls, when == 2);
 }
 
+bool faults_disks_turn(struct node *node, struct random *random)
+{
+    uint64_t most = ROOM_BYTES_LITTLE << random_below(random, ROOM_DOUBLINGS);
+    uint64_t room = random_below(random, most);
+
+    if (!node->disk_full || node->fill_turns == 0)
+        return false;
+    node->fill_turns--;
+    world_tell_command(node->world, node->id, "disk %" PRIu32 " full %" PRIu64,
+                       node->id, room);
+    faults_disks_fill(node, room);
+    return true;
+}
+
 void faults_disks_fill_later(struct node *node, uint64_t room, uint32_t calls,
                              bool received)
 {
     node->fill_room = room;
     node->fill_waits = calls;
     node->fill_counts = !received;
+}
+
+void faults_disks_fill_now(struct node *node, struct random *random)
+{
+    uint64_t room = random_below(random, ROOM_BYTES_LITTLE);
+
+    node->fill_turns = (uint32_t)random_below(random, TURNS_MAX + 1);
+    trace_note(&node->world->trace, node->world->now_us,
+               "the disk of n%" PRIu32 " is full", node->id);
+    world_tell_command(node->world, node->id, "disk %" PRIu32 " full %" PRIu64,
+                       node->id, room);
+    faults_disks_fill(node, room);
 }
 
 void faults_disks_strike(struct node *node, struct random *random)
@@ -289,7 +340,7 @@ void faults_disks_heal(struct node *node)
     node->sync_us_min = node->world->config.sync_us_min;
     node->sync_us_max = node->world->config.sync_us_max;
     node->disk_full = node->damage_waits = node->fill_counts = false;
-    node->fill_waits = 0;
+    node->fill_waits = node->fill_turns = 0;
     world_tell_command(node->world, node->id, "disk %" PRIu32 " ok", node->id);
     sim_disk_heal(node->disk);
     // A host that the fault has stopped needs a new life. One that a write failed but

@@ -17,6 +17,9 @@
 void faults_disks_strike(struct node *node, struct random *random);
 void faults_disks_damage(struct node *node, struct random *random);
 
+// It is full from now on, but for little, whatever else might be drawn.
+void faults_disks_fill_now(struct node *node, struct random *random);
+
 // Whether the node can start without this file: it is the newest snapshot, and the one
 // before does as well.
 bool faults_disks_can_bear(struct node *node, const char *name);
@@ -29,6 +32,9 @@ void faults_disks_damage_received(struct node *node);
 void faults_disks_fill(struct node *node, uint64_t room);
 void faults_disks_fill_later(struct node *node, uint64_t room, uint32_t calls,
                              bool received);
+
+// Somebody else takes or gives back space on a full disk. False where that is over.
+bool faults_disks_turn(struct node *node, struct random *random);
 
 // Told of each call while the disk is to fill up later.
 void faults_disks_fill_received(struct node *node);

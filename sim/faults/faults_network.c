@@ -73,10 +73,10 @@ static void strike_partition(struct world *world)
     faults_linger(world, FAULT_PARTITION, 0, PARTITION_US_MEAN);
 }
 
-void faults_network_isolate(struct world *world, raft_id id)
+void faults_network_isolate(struct world *world, uint32_t group)
 {
-    split(world, 1u << id);
-    trace_note(&world->trace, world->now_us, "n%" PRIu32 " is alone", id);
+    split(world, group);
+    trace_note(&world->trace, world->now_us, "nodes %" PRIx32 " are alone", group);
     faults_linger(world, FAULT_PARTITION, 0, PARTITION_US_MEAN);
 }
 

@@ -24,7 +24,7 @@ void faults_network_strike(struct world *world, enum fault fault);
 void faults_network_undo(struct world *world, enum fault fault);
 
 // Cuts one node off from all others, for as long as a partition stays.
-void faults_network_isolate(struct world *world, raft_id id);
+void faults_network_isolate(struct world *world, uint32_t group);
 void faults_network_heal(struct world *world);
 
 // Cuts all links but those of the shape; order[count - 1] is the leader where there is

@@ -3,6 +3,7 @@
 #include "kvserver/service/resp.h"
 #include "sim/diagram.h"
 #include "sim/json.h"
+#include "sim/language/language_disks.h"
 #include "sim/language/language_expect.h"
 #include "sim/language/language_faults.h"
 #include "sim/language/language_links.h"
@@ -49,7 +50,8 @@ static const struct command commands[] = {
      "[message_entries=N] [checkers=own] "
      "[message_bytes=B] [inflight=N] [inflight_bytes=B] [uncommitted_bytes=B] "
      "[command_bytes=B] "
-     "[clients=C] [keys=K] [lease=PERCENT] [clock=DURATION] [snapshot_entries=N] "
+     "[clients=C] [keys=K] [value_digits=N] [lease=PERCENT] [clock=DURATION] "
+     "[snapshot_entries=N] "
      "[drift=PERCENT] [ahead=DURATION,...] [ordered=on|off] [equal_seeds=on|off] "
      "[snapshot_tail=N] [snapshot_chunk=BYTES] [segment=BYTES] [wire=json]"},
     {"run", language_world_run, TIMED, 2, 8,
@@ -99,10 +101,11 @@ static const struct command commands[] = {
     {"restart", language_faults_restart, 0, 2, 2, "restart N"},
     {"pause", language_faults_pause, 0, 2, 2, "pause N"},
     {"resume", language_faults_resume, 0, 2, 2, "resume N"},
-    {"disk", language_faults_disk, 0, 3, 7,
+    {"disk", language_disks_disk, 0, 3, 7,
      "disk N sync=MIN..MAX|manual | fail sync | lying | full [BYTES] | damage FILE "
      "OFFSET "
-     "[flip|zero|unreadable|bearable] [bytes=N] | lost | ok | files"},
+     "[flip|zero|unreadable|bearable] [bytes=N] | misdirect FILE OTHER | lost | ok | "
+     "files"},
     {"clock", language_faults_clock, 0, 3, 5,
      "clock N [skew=[-]DURATION] [drift=[-]PERCENT] [jump=DURATION]"},
     {"faults", language_faults_random, TIMED, 2, 2, "faults all|LIST|off"},
@@ -289,6 +292,20 @@ const char *language_value(const struct language *language, uint32_t at,
     if (strncmp(word, name, length) != 0 || word[length] != '=')
         return NULL;
     return word + length + 1;
+}
+
+void language_note(struct language *language)
+{
+    struct buffer line = {0};
+
+    for (uint32_t i = 0; i < language->count; i++) {
+        if (i > 0)
+            buffer_append_text(&line, " ");
+        buffer_append_text(&line, language_word(language, i));
+    }
+    trace_note(&language->world->trace, language->world->now_us, "%.*s", (int)line.size,
+               line.data);
+    buffer_free(&line);
 }
 
 bool language_node(struct language *language, uint32_t at, struct node **node)

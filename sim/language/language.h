@@ -53,6 +53,9 @@ bool language_is(const struct language *language, uint32_t at, const char *word)
 const char *language_value(const struct language *language, uint32_t at,
                            const char *name);
 
+// Notes this line in the trace, whose hash it becomes a part of.
+void language_note(struct language *language);
+
 // Reads the node at this place; fails with a reason.
 bool language_node(struct language *language, uint32_t at, struct node **node);
 bool language_number(struct language *language, uint32_t at, uint64_t *number);

@@ -1,28 +1,12 @@
 #include "sim/language/language_faults.h"
 #include "sim/node_crash.h"
 
-#include "sim/faults/faults_disks.h"
 #include "sim/json.h"
 #include "sim/language/language_manual.h"
 #include "sim/language/options.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-// Notes this line in the trace, whose hash it becomes a part of.
-static void note(struct language *language)
-{
-    struct buffer line = {0};
-
-    for (uint32_t i = 0; i < language->count; i++) {
-        if (i > 0)
-            buffer_append_text(&line, " ");
-        buffer_append_text(&line, language_word(language, i));
-    }
-    trace_note(&language->world->trace, language->world->now_us, "%.*s", (int)line.size,
-               line.data);
-    buffer_free(&line);
-}
 
 // ---- links ----------------------------------------------------------------------
 
@@ -61,7 +45,7 @@ bool language_faults_partition(struct language *language)
 
     if (!read_groups(language, groups))
         return false;
-    note(language);
+    language_note(language);
     cut_between(language->world, groups);
     return true;
 }
@@ -81,7 +65,7 @@ bool language_faults_star(struct language *language)
             return false;
         leaves |= 1u << leaf->id;
     }
-    note(language);
+    language_note(language);
     for (raft_id a = 1; a <= world->config.node_count; a++)
         for (raft_id b = 1; b <= world->config.node_count; b++)
             links_cut(&world->links, a, b,
@@ -96,7 +80,7 @@ bool language_faults_isolate(struct language *language)
 
     if (!language_node(language, 1, &node))
         return false;
-    note(language);
+    language_note(language);
     for (raft_id id = 1; id <= language->world->config.node_count; id++) {
         links_cut(&language->world->links, node->id, id, true);
         links_cut(&language->world->links, id, node->id, true);
@@ -135,7 +119,7 @@ static bool set_cut(struct language *language, bool cut)
 
     if (!read_link(language, &link))
         return false;
-    note(language);
+    language_note(language);
     links_cut(links, link.from, link.to, cut);
     if (link.both)
         links_cut(links, link.to, link.from, cut);
@@ -151,7 +135,7 @@ bool language_faults_heal(struct language *language)
 {
     if (language->count > 1)
         return set_cut(language, false);
-    note(language);
+    language_note(language);
     links_heal(language->world);
     return true;
 }
@@ -162,7 +146,7 @@ bool language_faults_hold(struct language *language)
 
     if (!read_link(language, &link))
         return false;
-    note(language);
+    language_note(language);
     links_hold(&language->world->links, link.from, link.to);
     if (link.both)
         links_hold(&language->world->links, link.to, link.from);
@@ -176,7 +160,7 @@ static bool let_go(struct language *language, bool deliver)
 
     if (!read_link(language, &link))
         return false;
-    note(language);
+    language_note(language);
     count = links_let_go(language->world, link.from, link.to, deliver);
     if (link.both)
         count += links_let_go(language->world, link.to, link.from, deliver);
@@ -208,7 +192,7 @@ bool language_faults_loss(struct language *language)
 {
     if (!read_percent(language, 1, &language->world->links.loss_ppm))
         return false;
-    note(language);
+    language_note(language);
     return true;
 }
 
@@ -216,7 +200,7 @@ bool language_faults_duplicate(struct language *language)
 {
     if (!read_percent(language, 1, &language->world->links.duplicate_ppm))
         return false;
-    note(language);
+    language_note(language);
     return true;
 }
 
@@ -229,7 +213,7 @@ bool language_faults_corrupt(struct language *language)
                              "only bytes can be damaged: cluster ... wire=json");
     if (!read_percent(language, 1, &wire->damage_ppm))
         return false;
-    note(language);
+    language_note(language);
     json_number(language->out, "damaged", wire->damaged);
     json_number(language->out, "refused", wire->refused);
     return true;
@@ -251,7 +235,7 @@ bool language_faults_delay(struct language *language)
         if (mean > UINT32_MAX)
             return language_fail(language, "a mean delay is at most one hour");
     }
-    note(language);
+    language_note(language);
     links->delay_us_min = low;
     links->delay_us_max = high;
     links->slow_ppm = slow;
@@ -316,7 +300,7 @@ static bool plan_crash(struct language *language, struct node *node)
     plan.set = language->count > 4;
     if (plan.set && !read_crash_mode(language, 4, &plan.mode, &plan.draw))
         return false;
-    note(language);
+    language_note(language);
     node->crash_plan = plan;
     if (inside)
         node->effects_left = (uint32_t)effects;
@@ -341,7 +325,7 @@ bool language_faults_crash(struct language *language)
     draw = random_u64(&node->disk_random);
     if (!read_crash_mode(language, 2, &mode, &draw))
         return false;
-    note(language);
+    language_note(language);
     sim_disk_count(node->disk, &before);
     node_crash_drawn(node, mode, draw);
     sim_disk_count(node->disk, &after);
@@ -359,7 +343,7 @@ bool language_faults_restart(struct language *language)
     if (node->up && node->stopped[0] == '\0')
         return language_fail(language, "node %u is up; crash it first",
                              (unsigned)node->id);
-    note(language);
+    language_note(language);
     if (node->up) // its host stopped itself: the process is gone, the machine is not
         node_crash(node, SIM_DISK_LOSE_NOTHING);
     if (!node_start(node)) {
@@ -383,7 +367,7 @@ bool language_faults_pause(struct language *language)
         return false;
     if (!node_is_live(node))
         return language_fail(language, "node %u is not running", (unsigned)node->id);
-    note(language);
+    language_note(language);
     node_pause(node);
     return true;
 }
@@ -396,7 +380,7 @@ bool language_faults_resume(struct language *language)
         return false;
     if (!node->paused)
         return language_fail(language, "node %u is not paused", (unsigned)node->id);
-    note(language);
+    language_note(language);
     node_resume(node);
     return true;
 }
@@ -445,137 +429,9 @@ bool language_faults_clock(struct language *language)
     for (uint32_t at = 2; at < language->count; at++)
         if (!set_clock(language, node, at, false))
             return false;
-    note(language);
+    language_note(language);
     for (uint32_t at = 2; at < language->count; at++)
         set_clock(language, node, at, true);
-    return true;
-}
-
-// ---- disks ----------------------------------------------------------------------
-
-static void list_file(void *argument, const char *name, uint64_t size)
-{
-    struct buffer *out = argument;
-
-    json_number(out, name, size);
-}
-
-// The newest snapshot, where the node has to do without it in its next life: that is no
-// excuse for what it cannot do then.
-static bool damage_bearably(struct language *language, struct node *node,
-                            uint64_t offset)
-{
-    const char *name = language_word(language, 3);
-
-    if (!faults_disks_can_bear(node, name))
-        return language_fail(language, "node %u cannot do without %s",
-                             (unsigned)node->id, name);
-    if (!sim_disk_damage(node->disk, name, offset, 1, SIM_DISK_FLIP))
-        return language_fail(language, "there is no byte %" PRIu64 " in a file %s",
-                             offset, name);
-    note(language);
-    node_crash(node, SIM_DISK_LOSE_NOTHING);
-    return true;
-}
-
-static bool damage_disk(struct language *language, struct node *node)
-{
-    const char *bytes = language_value(language, language->count - 1, "bytes");
-    enum sim_disk_damage damage = SIM_DISK_FLIP;
-    uint64_t offset, size = 1;
-
-    if (bytes != NULL && !options_number(bytes, 1, UINT32_MAX, &size))
-        return language_fail(language, "\"%s\" is no number of bytes", bytes);
-    language->count -= bytes != NULL;
-    if (language->count < 5)
-        return language_fail(language, "expected: disk N damage FILE OFFSET "
-                                       "[flip|zero|unreadable|bearable] [bytes=N]");
-    if (!language_number(language, 4, &offset))
-        return false;
-    if (language_is(language, 5, "bearable"))
-        return damage_bearably(language, node, offset);
-    if (language_is(language, 5, "zero"))
-        damage = SIM_DISK_ZERO;
-    else if (language_is(language, 5, "unreadable"))
-        damage = SIM_DISK_UNREADABLE;
-    else if (language->count > 5 && !language_is(language, 5, "flip"))
-        return language_fail(language, "damage is flip, zero or unreadable");
-    if (!sim_disk_damage(node->disk, language_word(language, 3), offset, size, damage))
-        return language_fail(language, "there is no byte %" PRIu64 " in a file %s",
-                             offset, language_word(language, 3));
-    node->disk_faulty = true;
-    note(language);
-    return true;
-}
-
-static bool fill_later(struct language *language, struct node *node, uint64_t room)
-{
-    bool received = language->count == 7 && language_is(language, 6, "received");
-    uint64_t calls;
-
-    if (!language_is(language, 4, "after") || (language->count != 6 && !received) ||
-        !options_number(language_word(language, 5), 1, UINT32_MAX, &calls))
-        return language_fail(language, "expected: full BYTES after CALLS [received]");
-    faults_disks_fill_later(node, room, (uint32_t)calls, received);
-    return true;
-}
-
-bool language_faults_disk(struct language *language)
-{
-    const char *range = language_value(language, 2, "sync");
-    uint64_t room = 0;
-    struct node *node;
-
-    if (!language_node(language, 1, &node))
-        return false;
-    if (language_is(language, 2, "damage") && !language->world->config.perfect_disks)
-        return damage_disk(language, node);
-    if (language_is(language, 2, "files")) {
-        json_key(language->out, "files");
-        json_open(language->out);
-        node->io.disk.list(node->io.disk.context, list_file, language->out);
-        json_close(language->out);
-        return true;
-    }
-    if (language->world->config.perfect_disks && !language_is(language, 2, "lost"))
-        return language_fail(language, "the disks of this world are perfect");
-    if (range != NULL && language->world->manual) {
-        if (strcmp(range, "manual") != 0)
-            return language_fail(language, "in a manual world a sync ends at once, or "
-                                           "by hand: disk N sync=manual");
-        language_manual_disk(node);
-    } else if (range != NULL) {
-        if (!language_range(language, range, &node->sync_us_min, &node->sync_us_max))
-            return false;
-    } else if (language_is(language, 2, "fail") && language_is(language, 3, "sync")) {
-        node->disk_faulty = true;
-        sim_disk_fail_syncs(node->disk, 1);
-    } else if (language_is(language, 2, "lying")) {
-        // No rule of Raft holds on such a disk: what comes of it, the user is to see.
-        sim_disk_lie(node->disk);
-        checker_switch_off(language->world->checker);
-    } else if (language_is(language, 2, "full")) {
-        if (language->count > 3 && !language_number(language, 3, &room))
-            return false;
-        if (language->count <= 4)
-            faults_disks_fill(node, room);
-        else if (!fill_later(language, node, room))
-            return false;
-    } else if (language_is(language, 2, "lost")) {
-        node_lose_disk(node);
-    } else if (language_is(language, 2, "ok")) {
-        sim_disk_heal(node->disk);
-        node->disk_full = node->fill_counts = false;
-        node->fill_waits = 0;
-        node->sync_us_min = language->world->config.sync_us_min;
-        node->sync_us_max = language->world->config.sync_us_max;
-    } else {
-        return language_fail(language,
-                             "usage: disk N sync=MIN..MAX | fail sync | lying "
-                             "| full [BYTES] | damage FILE OFFSET | lost | ok | "
-                             "files");
-    }
-    note(language);
     return true;
 }
 
@@ -586,14 +442,14 @@ bool language_faults_random(struct language *language)
     uint32_t enabled;
 
     if (language_is(language, 1, "off")) {
-        note(language);
+        language_note(language);
         faults_stop(language->world, false);
         return true;
     }
     if (!faults_parse(language_word(language, 1), &enabled))
         return language_fail(language, "expected: all, off or a list such as "
                                        "partition,loss,crash");
-    note(language);
+    language_note(language);
     faults_start(language->world, enabled);
     return true;
 }

@@ -20,7 +20,6 @@ bool language_faults_crash(struct language *language);
 bool language_faults_restart(struct language *language);
 bool language_faults_pause(struct language *language);
 bool language_faults_resume(struct language *language);
-bool language_faults_disk(struct language *language);
 bool language_faults_clock(struct language *language);
 bool language_faults_random(struct language *language);
 

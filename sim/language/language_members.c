@@ -49,17 +49,6 @@ static bool read_at(struct language *language, struct node **node)
     return true;
 }
 
-static void note(struct language *language)
-{
-    struct buffer line = {0};
-
-    for (uint32_t i = 0; i < language->count; i++)
-        buffer_format(&line, "%s%s", i > 0 ? " " : "", language_word(language, i));
-    trace_note(&language->world->trace, language->world->now_us, "%.*s", (int)line.size,
-               line.data);
-    buffer_free(&line);
-}
-
 // Who is to be a member has to run: a spare starts when it is first named.
 static bool start_members(struct language *language,
                           const struct raft_configuration *changes)
@@ -85,7 +74,7 @@ static bool propose(struct language *language, struct node *node,
     enum raft_status status;
     int64_t ticket;
 
-    note(language);
+    language_note(language);
     if (!start_members(language, changes))
         return false;
     ticket = world_change(world, node->id, changes, &status);
@@ -187,7 +176,7 @@ bool language_members_transfer(struct language *language)
         return language_fail(language, "usage: transfer [N] [at LEADER]");
     if (language->count == 2 && !language_node(language, 1, &to))
         return false;
-    note(language);
+    language_note(language);
     status = host_transfer(leader->host, &leader->io, node_now_ms(leader),
                            to == NULL ? 0 : to->id);
     node_settle(leader);
@@ -206,7 +195,7 @@ bool language_members_snapshot(struct language *language)
         return false;
     if (!node_is_live(node))
         return language_fail(language, "node %u is not running", (unsigned)node->id);
-    note(language);
+    language_note(language);
     host_snapshot(node->host, &node->io, node_now_ms(node));
     node_settle(node);
     json_number(language->out, "applied_index", service_applied_index(node->service));

@@ -215,6 +215,8 @@ static bool read_setting(struct language *language, uint32_t at, struct setup *s
     if ((value = language_value(language, at, "keys")) != NULL)
         return options_number(value, 1, 100000, &setup->keys) ||
                language_fail(language, "keys must be a number from 1 to 100000");
+    if ((value = language_value(language, at, "value_digits")) != NULL)
+        return read_count(language, value, 30, &config->value_digits);
     if ((value = language_value(language, at, "log_entries")) != NULL)
         return read_count(language, value, 1 << 22, &config->log_entries_max);
     if ((value = language_value(language, at, "message_entries")) != NULL)

@@ -122,7 +122,7 @@ static uint64_t count_settings(const struct timeline *timeline)
                          usual.sync_us_max);
     for (raft_id id = 1; id < LINKS_NODES; id++)
         count += config->clock_ahead_ms[id] != 0;
-    count += config->ordered_links + config->equal_seeds;
+    count += config->ordered_links + config->equal_seeds + (config->value_digits > 0);
     if (timeline->clients > 0)
         count += 2 + timeline->clients + (timeline->keys > 1);
     return count;
@@ -197,6 +197,8 @@ void timeline_cluster(const struct timeline *timeline, struct buffer *line)
         buffer_append_text(line, " ordered=on");
     if (config->equal_seeds)
         buffer_append_text(line, " equal_seeds=on");
+    if (config->value_digits > 0)
+        buffer_format(line, " value_digits=%" PRIu32, config->value_digits);
     if (config->no_retries)
         buffer_append_text(line, " retries=off");
     if (config->wire != NULL)

@@ -278,8 +278,11 @@ static bool usual_setting(uint32_t which, const struct timeline *from,
     case 10:
         config->ordered_links = config->equal_seeds = false;
         return true;
+    case 11:
+        config->value_digits = 0;
+        return true;
     default:
-        return usual_bound(which - 11, to);
+        return usual_bound(which - 12, to);
     }
 }
 

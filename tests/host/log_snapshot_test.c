@@ -276,6 +276,22 @@ TEST(each_sync_removes_one_segment_the_oldest_first_and_never_the_last)
     CHECK_EQ(fixture.log.segments_removed, 4);
 }
 
+// The first one holds no entry at all, and yet the log may not begin behind it.
+TEST(a_segment_of_hard_states_stays_where_there_is_no_snapshot)
+{
+    start(400);
+    for (raft_term term = 3; term <= 20; term++)
+        CHECK_EQ(fixture_vote(&fixture, term, 2), 0);
+    put_all(1, 3, 20);
+    CHECK(fixture.log.segment.number > 2);
+    fixture_sync(&fixture);
+    fixture_sync(&fixture);
+    CHECK(has_file(SEGMENT(1)));
+    struct opened opened = fixture_open_behind(&fixture.disk, 0, 0);
+    CHECK_TEXT(opened.error, "");
+    CHECK_EQ(opened.content.last_index, 3);
+}
+
 TEST(a_segment_stays_while_anything_in_it_lies_above_the_index)
 {
     start(400);

@@ -38,6 +38,29 @@ TEST(an_unreadable_byte_fails_only_reads_of_it)
     sim_disk_free(bench.disk);
 }
 
+TEST(a_misdirected_read_gives_what_another_file_has_as_long_as_that_is_there)
+{
+    struct bench bench;
+    setup(&bench, 1);
+    append(&bench, "new", "abcdef");
+    append(&bench, "old", "1234");
+    CHECK(!sim_disk_misdirect(bench.disk, "none", "old"));
+    CHECK(!sim_disk_misdirect(bench.disk, "new", "none"));
+    CHECK(sim_disk_misdirect(bench.disk, "new", "old"));
+    char part[8];
+    CHECK_EQ(bench.door.read(bench.door.context, "new", 0, part, 8), 6);
+    CHECK(memcmp(part, "1234\0\0", 6) == 0);
+    CHECK_TEXT(content(&bench, "old"), "1234");
+    sim_disk_heal(bench.disk);
+    CHECK_TEXT(content(&bench, "new"), "abcdef");
+    CHECK(sim_disk_misdirect(bench.disk, "new", "old"));
+    bench.door.remove(bench.door.context, "old");
+    CHECK_EQ(sync_now(&bench, "new"), 0);
+    append(&bench, "other", "xyz");
+    CHECK_TEXT(content(&bench, "new"), "abcdef");
+    sim_disk_free(bench.disk);
+}
+
 TEST(damage_ends_where_the_file_is_cut_and_written_again)
 {
     struct bench bench;

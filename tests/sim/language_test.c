@@ -106,6 +106,34 @@ static void newest(char *name, size_t size)
     }
 }
 
+TEST(a_disk_that_goes_to_the_wrong_place_reads_another_file)
+{
+    char first[80], second[80], line[200];
+
+    SAY("cluster 1 snapshot_tail=100 value_digits=6");
+    CHECK_EQ(language.world->config.value_digits, 6);
+    SAY("set x 1");
+    SAY("snapshot 1");
+    SAY("run 1s");
+    SAY("disk 1 files");
+    newest(first, sizeof(first));
+    SAY("set x 2");
+    SAY("snapshot 1");
+    SAY("run 1s");
+    SAY("disk 1 files");
+    newest(second, sizeof(second));
+    snprintf(line, sizeof(line), "disk 1 misdirect %s none", second);
+    REFUSE(line, "which are there");
+    snprintf(line, sizeof(line), "disk 1 misdirect %s %s", second, first);
+    SAY(line);
+    SAY("crash 1 lose nothing");
+    SAY("restart 1"); // with the snapshot before, and the log behind it
+    CHECK_EQ(language.world->nodes[1].view.snapshot_index, strtoull(first, NULL, 10));
+    SAY("disk 1 ok");
+    SAY("run until applied");
+    SAY("expect committed x 2");
+}
+
 TEST(the_newest_snapshot_can_be_borne_where_there_is_another_one)
 {
     char name[80], line[120];

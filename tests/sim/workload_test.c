@@ -108,4 +108,26 @@ TEST(clients_ask_for_every_kind_of_operation_and_for_few_transactions)
     history_release(&history);
 }
 
+TEST(values_of_so_many_digits_are_all_that_is_written_and_equally_long)
+{
+    struct workload_client client = {.id = 1, .digits = 7};
+    struct random random;
+    uint32_t writes = 0;
+
+    random_seed(&random, 1, 1);
+    for (int i = 0; i < 1000; i++) {
+        struct workload_command command;
+
+        workload_draw(&command, &random, &client, 6);
+        CHECK(command.recorded);
+        if (command.read)
+            continue;
+        CHECK_TEXT(command.text[0], "SET");
+        CHECK_EQ(strlen(command.text[1]), strlen("k0"));
+        CHECK_EQ(strlen(command.text[2]), strlen("1.0000001;"));
+        writes++;
+    }
+    CHECK(writes > 300 && writes == client.values);
+}
+
 TEST_MAIN
