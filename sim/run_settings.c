@@ -13,8 +13,11 @@ enum {
     KEYS = 6,
     CORE_PPM = 250000,
     CORE_CHUNK_BYTES_MIN = 1000,
+    RACK_US_MAX = 400, // a message's delay
+    SPREAD_MS_MIN = 20,
+    SPREAD_MS_MAX = 60,
     EVEN_PPM = 100000,
-    EVEN_OF_THEMES_PPM = 500000,
+    EVEN_OF_THEMES_PPM = 700000,
     VALUE_DIGITS_MIN = 5, // enough for all that a client writes
     VALUE_DIGITS_MAX = 20,
 };
@@ -206,6 +209,19 @@ static void draw_theme(const struct run_options *options, struct random *random,
         config->segment_bytes_max = segment_bytes;
 }
 
+// In one rack election timeouts may be drawn from a narrow range, which is still wide
+// for that network. A new leader then comes soon after an old one's lease has to end.
+static void draw_spread(const struct run_options *options, struct random *random,
+                        struct world_config *config)
+{
+    bool narrow = random_chance(random, 500000);
+    uint32_t spread_ms = (uint32_t)random_between(random, SPREAD_MS_MIN, SPREAD_MS_MAX);
+
+    if (narrow && has(options, FAULT_SETTINGS) && !options->fixed_mix &&
+        config->lease_drift_percent > 0 && config->delay_us_max <= RACK_US_MAX)
+        config->election_spread_ms = spread_ms;
+}
+
 // Where all that is written is equally long, what is left of one record or file fits
 // exactly where another one was.
 static void draw_values(const struct run_options *options, struct random *random,
@@ -253,6 +269,7 @@ void run_settings_draw(struct run_settings *settings, const struct run_options *
     draw_end(options, &random, settings);
     config->equal_seeds = has(options, FAULT_SETTINGS) && random_chance(&random, 50000);
     draw_values(options, &random, config);
+    draw_spread(options, &random, config);
     config->log_bytes_max =
         LOG_BYTES_MIN + (uint64_t)config->log_entries_max * ENTRY_BYTES;
 }

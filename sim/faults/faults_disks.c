@@ -221,16 +221,18 @@ static void damage_log(struct node *node, struct random *random)
 
 void faults_disks_damage(struct node *node, struct random *random)
 {
-    uint64_t how = random_below(random, 3);
+    // Who gets a snapshot is who can see what another node does not know of its own.
+    bool hides = node->world->config.theme == WORLD_CATCHING_UP;
+    uint64_t how = random_below(random, hides ? 5 : 3);
 
     if (node->disk_lost || node->incarnation == 0)
         return;
     if (how == 0)
         damage_snapshot(node, random);
     else if (how == 1)
-        hide_damage(node, random);
-    else
         damage_log(node, random);
+    else
+        hide_damage(node, random);
 }
 
 void faults_disks_fill(struct node *node, uint64_t room)
