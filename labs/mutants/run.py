@@ -31,10 +31,12 @@ With --file F what comes of each mutant is kept there, and is not asked again.
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
 import dataclasses
 import json
 import os
 import pathlib
+import queue
 import shutil
 import statistics
 import subprocess
@@ -152,6 +154,8 @@ def build(tree: pathlib.Path, tests: list[str], raftsim: bool = False) -> None:
 def ask(tree: pathlib.Path, tests: list[str], repeat: int) -> list[dict[str, Any]]:
     """What raftlab.repeated tells of each test and run."""
     settings = {"RAFTLAB_BUILT": "1", "RAFTLAB_OUT": "build", "PYTHONPATH": str(tree / "tests")}
+    if not tests:
+        return []
     run = subprocess.run(
         [sys.executable, "-m", "raftlab.repeated", "--runs", str(repeat), *tests],
         cwd=tree, env=os.environ | settings, capture_output=True, text=True,
@@ -165,7 +169,9 @@ def check_reference(mutants: list[Mutant], tree: pathlib.Path, repeat: int) -> N
     """A test that fails anyway cannot kill."""
     tests = sorted({test for mutant in mutants for test in mutant.killed_by})
     build(tree, tests)
-    broken = {told["test"] for told in ask(tree, tests, repeat) if told["failed"]}
+    python = [test for test in tests if ".py::" in test]
+    told = [*ask(tree, python, repeat), *ask(tree, sorted(set(tests) - set(python)), 1)]
+    broken = {one["test"] for one in told if one["failed"]}
     if broken:
         raise Broken("without any mutant these fail: " + ", ".join(sorted(broken)))
 
@@ -271,42 +277,71 @@ def row(mutant: Mutant, found: list[Judged]) -> str:
     return f"| `{mutant.name}` | {lab_of(mutant) or '-'} | {tests} | {runs} | {seeds} | {ms} |"
 
 
-def write(mutants: list[Mutant], results: Results) -> None:
+def by_lab() -> list[Mutant]:
+    loaded = [load(HERE / f"{name}.toml") for name in names()]
+    return sorted(loaded, key=lambda mutant: (lab_of(mutant), mutant.name))
+
+
+def write(results: Results) -> None:
     """The table at the end of docs/mutants.md."""
     text = DOCUMENT.read_text(encoding="utf-8")
     head = "| Mutant | Lab | Tests that fail | In runs | Seeds | ms |\n|---|---|---|---|---|---|\n"
-    above = text[: text.index(head)]
-    order = sorted(mutants, key=lambda mutant: (lab_of(mutant), mutant.name))
-    rows = "".join(row(mutant, results.found[mutant.name]) + "\n" for mutant in order)
+    above = text.partition(head)[0]
+    rows = "".join(row(mutant, results.found[mutant.name]) + "\n" for mutant in by_lab())
     DOCUMENT.write_text(above + head + rows, encoding="utf-8")
 
 
-def judge_all(mutants: list[Mutant], repeat: int, results: Results) -> int:
+def judge_all(mutants: list[Mutant], repeat: int, jobs: int, results: Results) -> int:
     """How many are killed."""
+    trees: queue.SimpleQueue[pathlib.Path] = queue.SimpleQueue()
+
+    def found(mutant: Mutant) -> list[Judged]:
+        if mutant.name in results.found:
+            return results.found[mutant.name]
+        tree = trees.get()
+        try:
+            return judge(mutant, tree, repeat)
+        finally:
+            trees.put(tree)
+
     killed = 0
     left = [mutant for mutant in mutants if mutant.name not in results.found]
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        tree = pathlib.Path(folder)
-        copy_sources(tree)
-        # One copy for all: a mutant's file is put back, and make rebuilds only that.
-        if left:
-            check_reference(left, tree, repeat)
-        for mutant in mutants:
-            try:
-                if mutant in left:
-                    results.add(mutant.name, judge(mutant, tree, repeat))
-            except Broken as problem:
-                print(f"BROKEN    {mutant.name}: {problem}", flush=True)
-                continue
-            show(mutant, results.found[mutant.name])
-            killed += is_killed(results.found[mutant.name])
+        # A copy for each worker: a mutant's file is put back, and make rebuilds only that.
+        for tree in make_trees(pathlib.Path(folder), left, repeat, jobs):
+            trees.put(tree)
+        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+            for mutant, future in [(mutant, pool.submit(found, mutant)) for mutant in mutants]:
+                try:
+                    if mutant in left:
+                        results.add(mutant.name, future.result())
+                except Broken as problem:
+                    print(f"BROKEN    {mutant.name}: {problem}", flush=True)
+                    continue
+                show(mutant, results.found[mutant.name])
+                killed += is_killed(results.found[mutant.name])
     return killed
+
+
+def make_trees(
+    folder: pathlib.Path, mutants: list[Mutant], repeat: int, jobs: int
+) -> list[pathlib.Path]:
+    """Copies of the tree in which all is built that these need."""
+    trees = [folder / str(number) for number in range(jobs)]
+    trees[0].mkdir()
+    copy_sources(trees[0])
+    if mutants:
+        check_reference(mutants, trees[0], repeat)
+    for tree in trees[1:]:
+        shutil.copytree(trees[0], tree)
+    return trees
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="judge the tests by known bugs")
     parser.add_argument("names", nargs="*", metavar="NAME", help="all, unless given")
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="with other seeds (1)")
+    parser.add_argument("--jobs", type=int, default=1, help="workers (1)")
     parser.add_argument("--file", type=pathlib.Path, help="keep what comes of each here")
     parser.add_argument("--write", action="store_true", help="and write docs/mutants.md")
     parser.add_argument("--table", action="store_true", help="print the rows of docs/bugs.md")
@@ -320,10 +355,10 @@ def main() -> int:
         parser.error(f"there is no mutant {', '.join(sorted(unknown))}")
     mutants = [load(HERE / f"{name}.toml") for name in chosen]
     results = Results(arguments.file)
-    killed = judge_all(mutants, arguments.repeat, results)
+    killed = judge_all(mutants, arguments.repeat, arguments.jobs, results)
     print(f"{killed} of {len(mutants)} killed")
     if arguments.write and killed == len(names()):
-        write(mutants, results)
+        write(results)
     return 0 if killed == len(mutants) else 1
 
 
