@@ -59,8 +59,9 @@ class ByHand:
 
     def lead(self, node: int, among: Optional[set[int]] = None) -> None:
         """That node campaigns until it leads, and commits something."""
-        self.tell("pass", "1s")  # who has heard a leader of late votes for nobody
         for _ in range(5):
+            # Who has heard a leader of late votes for nobody; another may have won meanwhile.
+            self.tell("pass", "1s")
             self.tell("timeout", node)
             self.pass_on(among)
             if self.world.status(node)["role"] == "leader":
