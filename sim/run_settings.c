@@ -199,8 +199,12 @@ static void draw_theme(const struct run_options *options, struct random *random,
     uint64_t segment_bytes = random_between(random, 300, 3000);
 
     if (options->fixed_mix || !has(options, FAULT_DISK) ||
-        !has(options, FAULT_SNAPSHOT) || options->perfect_disks || dice >= 16)
+        !has(options, FAULT_SNAPSHOT) || options->perfect_disks || dice >= 20)
         return;
+    if (dice >= 16) {
+        config->theme = WORLD_ELECTIONS;
+        return;
+    }
     config->theme = dice < 9 ? WORLD_FULL_DISKS : WORLD_CATCHING_UP;
     config->snapshot_entries = entries;
     config->snapshot_tail_entries = tail;

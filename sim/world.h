@@ -49,6 +49,7 @@ enum world_theme {
     WORLD_NO_THEME = 0,
     WORLD_FULL_DISKS,  // full disks, cut-off leaders and crashes
     WORLD_CATCHING_UP, // followers that fall behind, and snapshots that go wrong
+    WORLD_ELECTIONS,   // voters that crash and are back before the term is over
     WORLD_THEME_COUNT,
 };
 

@@ -26,7 +26,10 @@ enum {
     LED_PPM = 500000, // so many of these stay with their leader
     TURN_US_MEAN = 150000,
     LED_US_MEAN = 1000000, // longer than the cut
-    REBOOT_PPM = 300000,   // so many are switched off soon after there is space again
+    BUSY_US_MIN =
+        20000, // between faults, where there is to be an election at all times
+    BUSY_US_MAX = 200000,
+    REBOOT_PPM = 300000, // so many are switched off soon after there is space again
 };
 
 static const char *const fault_texts[FAULT_COUNT] = {
@@ -171,9 +174,19 @@ static void draw_theme(struct faults *faults, enum world_theme theme)
                                [FAULT_INSIDE] = 1,
                                [FAULT_DISK] = 2,
                                [FAULT_DAMAGE] = 2},
+        [WORLD_ELECTIONS] = {[FAULT_DUPLICATE] = 3,
+                             [FAULT_DELAY] = 1,
+                             [FAULT_PARTITION] = 1,
+                             [FAULT_CRASH] = 3,
+                             [FAULT_INSIDE] = 3},
     };
 
     memcpy(faults->weights, weights[theme], sizeof(faults->weights));
+    if (theme == WORLD_ELECTIONS) {
+        faults->pause_us_mean =
+            random_between(&faults->random, BUSY_US_MIN, BUSY_US_MAX);
+        faults->linger_percent = 30;
+    }
 }
 
 void faults_start(struct world *world, uint32_t enabled)
