@@ -80,7 +80,7 @@ def run_once(run: Run) -> dict:
             {
                 "claim": name,
                 "again": f"RAFTLAB_SEED_BASE={base} python3 -m pytest '{name}'",
-                "text": failure.text[-repeated.TEXT_MAX :],
+                "text": repeated.short(failure.text),
             }
             for name, failure in failed
         ],

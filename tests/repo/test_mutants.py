@@ -17,6 +17,7 @@ import run as mutants  # noqa: E402
 CATALOGUE = set(range(1, 63)) - {56, 57}
 
 
+ROW = re.compile(r"^\| `([a-z0-9-]+)` \| [\d-] \| (.*?) \| (.*?) \|", re.MULTILINE)
 PARTS = 6  # so that workers can share them
 
 
@@ -53,3 +54,15 @@ def test_every_mutant_stands_in_the_list_of_bugs() -> None:
         cwd=tree.ROOT, capture_output=True, text=True, check=True,
     )
     assert run.stdout in (tree.ROOT / "docs/bugs.md").read_text()
+
+
+def test_the_table_of_runs_has_every_mutant_with_its_tests_killed_in_all_of_them() -> None:
+    """To mend it: `labs/mutants/run.py --repeat 20 --write`."""
+    rows = ROW.findall(tree.read("docs/mutants.md"))
+    assert [name for name, _, _ in rows] == [mutant.name for mutant in mutants.by_lab()]
+    for name, tests, runs in rows:
+        killed_by = mutants.load(mutants.HERE / f"{name}.toml").killed_by
+        claims = [test.partition("::")[2] for test in killed_by]
+        words = [claim.removeprefix("test_") for claim in claims]
+        assert re.findall(r"`(\w+)`", tests) == words, name
+        assert set(runs.split("<br>")) == {"20/20"}, name
