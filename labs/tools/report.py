@@ -22,9 +22,8 @@ TOOLS = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(TOOLS), str(TOOLS.parents[1] / "tests")]
 
 from reporting import facts as gathering  # noqa: E402  (the path above comes first)
+from raftlab import lab_failure  # noqa: E402
 from reporting import page, play, words  # noqa: E402
-
-SHRINK_SECONDS = 20
 
 
 @dataclasses.dataclass
@@ -146,7 +145,7 @@ def of_seed(flags: list[str], program: pathlib.Path) -> Failure:
         raise SystemExit("this run fails in nothing")
     with tempfile.TemporaryDirectory() as folder:
         scenario = pathlib.Path(folder) / "scenario"
-        bounds = ["--seconds", str(SHRINK_SECONDS), "--out", str(scenario)]
+        bounds = ["--seconds", str(lab_failure.SHRINK_SECONDS), "--out", str(scenario)]
         shrunk = subprocess.run([program, "shrink", *flags, *bounds], capture_output=True)
         lines = scenario.read_text().splitlines() if scenario.exists() else []
     seed = flags[flags.index("--seed") + 1] if "--seed" in flags else "1"

@@ -14,6 +14,10 @@ STUB = "stub"  # a function was reached that is still to be written
 CRASH = "crash"  # an assertion, a sanitizer's report, a signal
 ENDLESS = "endless"  # it did not come back
 
+# Ends what hangs. How much shrinking tries is counted in acts and events, so that a
+# schedule is the same on a slow machine.
+SHRINK_SECONDS = 120
+
 
 def fact_of(seen: str) -> str:
     """Without what raftsim says before it: which rule, and when."""

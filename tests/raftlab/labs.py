@@ -36,7 +36,6 @@ NUMBERS = range(9)
 # Without retries each answer that is lost is a question that stays open.
 FEW_CLIENTS = "--clients 3 --keys 8 --duration 5s"
 SEED_SECONDS = 20  # of the processor, for one run of a campaign
-SHRINK_SECONDS = 20
 SHRINK = os.environ.get("RAFTLAB_SHRINK") != "0"  # who asks only whether it fails
 LABEL = re.compile(r"[A-Z]+-\w+|[a-z][\w-]*")
 LINE = re.compile(r"// LAB (\d+) step (\d+), (\d+) points?: (\S+(?: \S+)*)")
@@ -197,10 +196,10 @@ def shrunk(seed: int, flags: list[str]) -> list[str]:
     """The lines of the shortest scenario that raftsim finds; none where it finds none."""
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "shrunk.scenario"
-        bounds = ("--seconds", str(SHRINK_SECONDS), "--out", str(path))
+        bounds = ("--seconds", str(lab_failure.SHRINK_SECONDS), "--out", str(path))
         try:
             words = ("shrink", "--seed", str(seed), *flags, *bounds)
-            raftsim(*words, seconds=4 * SHRINK_SECONDS, scratch=path.parent)
+            raftsim(*words, seconds=2 * lab_failure.SHRINK_SECONDS, scratch=path.parent)
         except subprocess.TimeoutExpired:
             return []
         return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
