@@ -8,7 +8,7 @@ schedule. A bug that is not found stands there as such.
     labs/mutants/hunt.py                  all, as a table
     labs/mutants/hunt.py BUG [BUG...]     some, each told at length: a mutant's name, a
                                           bug's number, or figure8
-    labs/mutants/hunt.py --write          all, and docs/hunt.md is written anew
+    labs/mutants/hunt.py --write [BUG...] all or some, and their rows of docs/hunt.md anew
     labs/mutants/hunt.py --keep BUG...    some, and their schedules are kept (zoo.py)
 """
 
@@ -42,6 +42,8 @@ NODES = (5, 3, 4, 1)
 SLICE = 40
 FLAGS = ["--faults", "all", "--duration", "4s"]
 MIXES = ("swarm", "fixed")
+ROW = re.compile(r"^\| \d+ \| `([\w-]+)` \|.*\|$", re.MULTILINE)
+SPENT = re.compile(r"(?:seeds?|states), ([\d.]+) s$")
 # Bugs that seeded runs do not meet, and the bounds within which all runs are looked at.
 EXPLORED: dict[str, list[str]] = {}
 
@@ -232,17 +234,24 @@ def row(name: str, found: dict[str, Catch]) -> str:
     return "| " + " | ".join(map(str, cells)) + " |"
 
 
-def summary(found: dict[str, dict[str, Catch]]) -> str:
+def cells_of(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split(" |")]
+
+
+def summary(rows: list[str]) -> str:
+    """Of rows as row() writes them, since a table may have older ones."""
+    table = [cells_of(line) for line in rows]
     lines = []
-    for mix, limit in zip(MIXES, (SECONDS_MAX, FIXED_SECONDS_MAX)):
-        catches = [catches[mix] for catches in found.values() if mix in catches]
-        hit = [catch.seconds for catch in catches if catch.rule]
+    for mix, limit, column in zip(MIXES, (SECONDS_MAX, FIXED_SECONDS_MAX), (3, 6)):
+        told = [cells[column] for cells in table if cells[column]]
+        spent = [float(match[1]) for text in told if (match := SPENT.search(text))]
+        hit = [seconds for seconds in spent if seconds <= limit]
         if hit:
             lines.append(
-                f"{mix}: {len(hit)} of {len(catches)} found within {limit} s of one "
-                f"core, median {statistics.median(hit):.2f} s"
+                f"{mix}: {len(hit)} of {len(told)} found within {limit} s of one "
+                f"core, median {statistics.median(hit):.1f} s"
             )
-    events = [f["swarm"].events for f in found.values() if f["swarm"].events is not None]
+    events = [int(cells[5]) for cells in table if cells[5]]
     if events:
         lines.append(f"shrunk: {len(events)}, median {statistics.median(events):.0f} events")
     return "\n".join(lines)
@@ -263,13 +272,16 @@ def tell(name: str, found: dict[str, Catch]) -> None:
         print(f"Shrunk to {plural(best.events, 'event')}:\n\n{best.scenario}")
 
 
-def write_document(rows: list[str], found: dict[str, dict[str, Catch]]) -> None:
+def write_document(rows: dict[str, str]) -> None:
+    """These rows in place of those of the same names; the others stay."""
     text = DOCUMENT.read_text()
     begin, end = "<!-- hunt -->\n", "<!-- end -->\n"
     before, _, rest = text.partition(begin)
-    after = rest.partition(end)[2]
-    lines = "".join(f"- {line}\n" for line in summary(found).splitlines())
-    table = HEAD + "".join(line + "\n" for line in rows)
+    held, _, after = rest.partition(end)
+    old = {match[1]: match[0] for match in ROW.finditer(held)}
+    merged = [(old | rows)[name] for name in core_names() if name in old | rows]
+    lines = "".join(f"- {line}\n" for line in summary(merged).splitlines())
+    table = HEAD + "".join(line + "\n" for line in merged)
     DOCUMENT.write_text(f"{before}{begin}\n{lines}\n{table}\n{end}{after}")
 
 
@@ -298,11 +310,11 @@ def main() -> int:
     arguments = parser.parse_args()
     names = chosen(arguments.bugs)
     at_length = bool(arguments.bugs)
-    mixes = MIXES if not at_length else ("swarm",)
+    mixes = MIXES if arguments.write or not at_length else ("swarm",)
     if arguments.mix == "swarm":
         mixes = ("swarm",)
     found: dict[str, dict[str, Catch]] = {}
-    rows = []
+    rows: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="hunt-") as folder:
         raftsim = Raftsim(pathlib.Path(folder))
         mutants.copy_sources(raftsim.tree)
@@ -314,16 +326,16 @@ def main() -> int:
             print(HEAD, end="", flush=True)
         for name in names:
             found[name] = hunt(name, raftsim, mixes, arguments.seconds)
-            rows.append(row(name, found[name]))
+            rows[name] = row(name, found[name])
             if arguments.keep:
                 keep(name, found[name]["swarm"])
             if at_length:
                 tell(name, found[name])
             else:
-                print(rows[-1], flush=True)
-    print(summary(found))
+                print(rows[name], flush=True)
+    print(summary([*rows.values()]))
     if arguments.write:
-        write_document(rows, found)
+        write_document(rows)
     return 0 if all(catches["swarm"].rule for catches in found.values()) else 1
 
 

@@ -1,6 +1,7 @@
 """make hunt: known bugs, found by the simulator; docs/hunt.md has a row for each."""
 
 import itertools
+import pathlib
 import re
 import subprocess
 import sys
@@ -78,3 +79,23 @@ def test_figure_8_is_found_and_told() -> None:
     assert "Figure 8." in done.stdout
     assert re.search(r"^Found after \d+ seeds?, \d+\.\d s of one core: ", done.stdout, re.M)
     assert "swarm: 1 of 1 found" in done.stdout
+
+
+def test_rows_that_are_found_anew_take_the_place_of_the_old_ones(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = hunt.core_names()[:2]
+    monkeypatch.setattr(hunt, "DOCUMENT", tmp_path / "hunt.md")
+    hunt.DOCUMENT.write_text("before\n<!-- hunt -->\n<!-- end -->\nafter\n")
+    slow = hunt.Catch(61.0, seeds=9, rule="log matching", events=7)
+    quick = hunt.Catch(2.0, seeds=1, rule="log matching", events=5)
+    never = hunt.Catch(60.0, seeds=9000)
+    hunt.write_document({name: hunt.row(name, {"swarm": slow}) for name in (first, second)})
+    assert "swarm" not in hunt.DOCUMENT.read_text().split("| Bug")[0]  # not within its time
+    hunt.write_document({second: hunt.row(second, {"swarm": quick, "fixed": never})})
+    text = hunt.DOCUMENT.read_text()
+    assert "swarm: 1 of 2 found within 60 s of one core, median 2.0 s" in text
+    assert "shrunk: 2, median 6 events" in text
+    assert text.count(f"`{first}`") == text.count(f"`{second}`") == 1
+    assert "| 1 seed, 2.0 s |" in text and "| not in 9000 seeds |" in text
+    assert text.startswith("before\n") and text.endswith("after\n")
