@@ -1,6 +1,7 @@
 #include "kvserver/connection.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,6 +16,7 @@ enum {
     REQUEST_ROOM = 256,           // behind a request that is kept for reuse
     REQUESTS_KEPT = 4096,
     UNREAD_READS_MAX = 4096,      // when a connection ends
+    LINGER_MS_MAX = 1000,         // for what its client is still sending then
     WAITING_BYTES_MAX = 16 << 20, // of words: beyond, no further requests are taken
 };
 
@@ -244,6 +246,13 @@ static void connection_gone(uv_handle_t *handle)
     free(connection);
 }
 
+static void socket_gone(uv_handle_t *handle)
+{
+    struct connection *connection = handle->data;
+
+    uv_close((uv_handle_t *)&connection->linger, connection_gone);
+}
+
 void connection_close(struct connection *connection)
 {
     if (connection->closed)
@@ -400,20 +409,56 @@ static void resume(struct connection *connection)
     uv_read_start((uv_stream_t *)&connection->tcp, read_room, read_done);
 }
 
-// A socket that is closed with bytes unread resets the connection, and the replies that
-// are still on their way are lost with it.
+// Reads what nobody will answer; whether there was any, and more may come.
+static bool drain(uv_os_fd_t fd, bool unread)
+{
+    char bytes[4096];
+    ssize_t size;
+
+    for (int i = 0; i < UNREAD_READS_MAX; i++) {
+        size = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+        if (size == 0)
+            return false;
+        if (size < 0)
+            return unread && (errno == EAGAIN || errno == EWOULDBLOCK);
+        unread = true;
+    }
+    return true;
+}
+
+static void discard(uv_stream_t *stream, ssize_t size, const uv_buf_t *room)
+{
+    (void)room;
+    if (size < 0) // the client has closed, too
+        connection_close(stream->data);
+}
+
+static void linger_over(uv_timer_t *timer)
+{
+    connection_close(timer->data);
+}
+
+// A socket that is closed with bytes unread, or that gets some afterwards, resets the
+// connection, and the replies that are still on their way are lost with it. So who may
+// still be sending is told that there will be no more, and read from for a moment.
 static void leave_politely(struct connection *connection)
 {
-    char unread[4096];
+    bool unread = connection->stalled || connection->input.size > 0;
     uv_os_fd_t fd;
 
-    if (uv_fileno((uv_handle_t *)&connection->tcp, &fd) != 0)
+    if (uv_fileno((uv_handle_t *)&connection->tcp, &fd) != 0) {
+        connection_close(connection);
         return;
-    for (int i = 0; i < UNREAD_READS_MAX; i++) {
-        if (recv(fd, unread, sizeof unread, MSG_DONTWAIT) <= 0)
-            break;
     }
+    unread = drain(fd, unread);
     shutdown(fd, SHUT_WR);
+    if (!unread) {
+        connection_close(connection);
+        return;
+    }
+    connection->lingering = true;
+    uv_read_start((uv_stream_t *)&connection->tcp, read_room, discard);
+    uv_timer_start(&connection->linger, linger_over, LINGER_MS_MAX, 0);
 }
 
 void connection_flush(struct connection *connection)
@@ -429,12 +474,13 @@ void connection_flush(struct connection *connection)
     if (!connection->closed)
         resume(connection);
     if (connection->ending && connection->first == NULL &&
-        connection->output.size == 0 && !connection->writing && !connection->closed) {
+        connection->output.size == 0 && !connection->writing &&
+        !connection->lingering && !connection->closed)
         leave_politely(connection);
-        connection_close(connection);
+    if (connection->closed && !uv_is_closing((uv_handle_t *)&connection->tcp)) {
+        uv_timer_stop(&connection->linger);
+        uv_close((uv_handle_t *)&connection->tcp, socket_gone);
     }
-    if (connection->closed && !uv_is_closing((uv_handle_t *)&connection->tcp))
-        uv_close((uv_handle_t *)&connection->tcp, connection_gone);
 }
 
 // ---- opening --------------------------------------------------------------------
@@ -478,6 +524,8 @@ void connection_accept(struct server *server, uv_stream_t *listener)
                      UINT64_C(4) * options->value_bytes_max + SERVER_READ_BYTES);
     uv_tcp_init(server->loop, &connection->tcp);
     connection->tcp.data = connection;
+    uv_timer_init(server->loop, &connection->linger);
+    connection->linger.data = connection;
     connection->next = server->connections;
     if (connection->next != NULL)
         connection->next->previous = connection;

@@ -36,6 +36,7 @@ enum { CONNECTION_NAME_MAX = 64 };
 struct connection {
     struct server *server;
     uv_tcp_t tcp;
+    uv_timer_t linger;
     struct connection *previous;
     struct connection *next;
     struct connection *dirty_next;
@@ -61,13 +62,14 @@ struct connection {
     uv_write_t write;
 
     bool writing;
-    bool dirty;    // in the server's list for the end of the turn
-    bool stalled;  // not read from, until there is room
-    bool ending;   // nothing more is taken in; closes when all is answered
-    bool overrun;  // too much output
-    bool closed;   // uv_close() was called
-    bool readonly; // READONLY: a follower may answer reads
-    bool stale;    // READONLY STALE: from its own state, however old
+    bool dirty;     // in the server's list for the end of the turn
+    bool stalled;   // not read from, until there is room
+    bool ending;    // nothing more is taken in; closes when all is answered
+    bool lingering; // all is sent, and what still comes is not taken in
+    bool overrun;   // too much output
+    bool closed;    // uv_close() was called
+    bool readonly;  // READONLY: a follower may answer reads
+    bool stale;     // READONLY STALE: from its own state, however old
 };
 
 // The node speaks to connections through these.

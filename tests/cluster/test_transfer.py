@@ -10,10 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from raftlab.history import Clients, Load, verdict
-from raftlab.real import RealCluster
+from raftlab.real import PATIENT, RealCluster
 from raftlab.resp import RespError, encode
-
-PATIENT = ("--election-timeout-ms", "300000", "--request-timeout-ms", "20000")
 
 
 @pytest.fixture

@@ -68,6 +68,27 @@ def test_sigterm_delivers_the_replies_that_are_on_their_way() -> None:
             assert received.count(b"\r\n:") + 1 == done
 
 
+def test_replies_arrive_although_the_client_goes_on_asking() -> None:
+    """What comes after the last reply was written must not reset the connection."""
+    with single("--fsync", "no", sanitized=True) as server:
+        with server.client() as client:
+            client.do("SET", "big", "x" * 4_000)
+        with socket.socket() as raw:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+            raw.settimeout(30)
+            raw.connect(("127.0.0.1", server.port))
+            raw.sendall((encode("INCR", "n") + encode("GET", "big")) * 2_000)
+            received = raw.recv(16)
+            server.process.signal(signal.SIGTERM)
+            while chunk := raw.recv(1 << 14):
+                received += chunk
+                raw.send(encode("PING"))
+        assert server.process.child.wait(30) == 0
+        server.start()
+        with server.client() as client:
+            assert received.count(b"\r\n:") + 1 == int(client.do("GET", "n"))
+
+
 def all_of(raw: socket.socket) -> bytes:
     received = b""
     try:

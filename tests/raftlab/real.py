@@ -21,6 +21,8 @@ from raftlab.jsonrpc import JsonRpcClient
 from raftlab.resp import Reply, RespClient, RespError, Session, Word
 
 LOOPBACK = "127.0.0.1"
+# Nodes that never begin an election by themselves, however long a leader stands still.
+PATIENT = ("--election-timeout-ms", "300000", "--request-timeout-ms", "20000")
 LOG_TAIL_LINES = 40
 
 
