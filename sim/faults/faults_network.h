@@ -23,7 +23,8 @@ enum faults_shape {
 void faults_network_strike(struct world *world, enum fault fault);
 void faults_network_undo(struct world *world, enum fault fault);
 
-// Cuts one node off from all others, for as long as a partition stays.
+// Cuts these nodes (a bit for each) off from all others, for as long as a partition
+// stays.
 void faults_network_isolate(struct world *world, uint32_t group);
 void faults_network_heal(struct world *world);
 

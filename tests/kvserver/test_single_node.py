@@ -47,16 +47,22 @@ def test_sigterm_finishes_what_is_under_way_and_exits_0() -> None:
             assert int(client.do("GET", "n")) == answered
 
 
+def asked(server: Single, times: int) -> socket.socket:
+    """A client that has sent more than it reads the replies of."""
+    with server.client() as client:
+        client.do("SET", "big", "x" * 4_000)
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+    raw.settimeout(30)
+    raw.connect(("127.0.0.1", server.port))
+    raw.sendall((encode("INCR", "n") + encode("GET", "big")) * times)
+    return raw
+
+
 def test_sigterm_delivers_the_replies_that_are_on_their_way() -> None:
     """Requests that nobody will read must not cost the answered ones their replies."""
     with single("--fsync", "no", sanitized=True) as server:
-        with server.client() as client:
-            client.do("SET", "big", "x" * 4_000)
-        with socket.socket() as raw:
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
-            raw.settimeout(30)
-            raw.connect(("127.0.0.1", server.port))
-            raw.sendall((encode("INCR", "n") + encode("GET", "big")) * 20_000)
+        with asked(server, 20_000) as raw:
             received = raw.recv(16)  # it has begun, and then waits for its reader
             server.process.signal(signal.SIGTERM)
             received += all_of(raw)
@@ -71,13 +77,7 @@ def test_sigterm_delivers_the_replies_that_are_on_their_way() -> None:
 def test_replies_arrive_although_the_client_goes_on_asking() -> None:
     """What comes after the last reply was written must not reset the connection."""
     with single("--fsync", "no", sanitized=True) as server:
-        with server.client() as client:
-            client.do("SET", "big", "x" * 4_000)
-        with socket.socket() as raw:
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
-            raw.settimeout(30)
-            raw.connect(("127.0.0.1", server.port))
-            raw.sendall((encode("INCR", "n") + encode("GET", "big")) * 2_000)
+        with asked(server, 2_000) as raw:
             received = raw.recv(16)
             server.process.signal(signal.SIGTERM)
             while chunk := raw.recv(1 << 14):
