@@ -206,7 +206,7 @@ static struct opened open_newest(struct memory_disk *disk)
 static void crash_while_opening(const struct memory_disk *crashed, uint64_t mask)
 {
     for (uint64_t crash_at = 1;; crash_at++) {
-        fixture.disk = *crashed;
+        memory_disk_copy(&fixture.disk, crashed);
         fixture.disk.crash_at = crash_at;
         bool ok = fixture_open_behind(&fixture.disk, newest.index, newest.term).ok;
         memory_disk_crash(&fixture.disk, mask);
@@ -223,7 +223,7 @@ static void check_previous(const struct memory_disk *crashed)
 {
     if (!newest.taken)
         return;
-    before = *crashed;
+    memory_disk_copy(&before, crashed);
     struct opened opened = fixture_open_behind(&before, previous.index, previous.term);
     CHECK_TEXT(opened.error, "");
     find_prefix(&opened.content, &previous);
@@ -231,12 +231,13 @@ static void check_previous(const struct memory_disk *crashed)
 
 static void check_crash(uint64_t mask, bool twice)
 {
-    struct fixture crashed = fixture;
+    static struct fixture crashed;
+    fixture_copy(&crashed, &fixture);
     memory_disk_crash(&crashed.disk, mask);
     if (twice)
         crash_while_opening(&crashed.disk, ~mask >> 3);
     check_previous(&crashed.disk);
-    fixture = crashed;
+    fixture_copy(&fixture, &crashed);
     struct opened opened = open_newest(&fixture.disk);
     uint32_t count = find_prefix(&opened.content, &newest);
 
@@ -264,11 +265,12 @@ static void crash_everywhere(uint64_t first_seed, uint64_t last_seed, bool twice
     for (uint64_t seed = first_seed; seed <= last_seed; seed++) {
         for (uint64_t crash_at = 1; run_history(seed, crash_at, snapshots ? 90 : 45);
              crash_at++) {
-            struct fixture crashed = fixture;
+            static struct fixture crashed;
+            fixture_copy(&crashed, &fixture);
             for (int i = 0; i < MASKS; i++) {
                 uint64_t high = random_next(&masks) << 33;
                 uint64_t mask = high ^ random_next(&masks) << 8 ^ random_next(&masks);
-                fixture = crashed;
+                fixture_copy(&fixture, &crashed);
                 check_crash(i == 0 ? 0 : i == 1 ? UINT64_MAX : mask, twice);
             }
         }
@@ -309,7 +311,7 @@ TEST(a_killed_process_loses_at_most_the_write_it_was_in)
     for (uint64_t seed = 1; seed <= 5; seed++) {
         for (uint64_t crash_at = 1; run_history(seed, crash_at, snapshots ? 90 : 45);
              crash_at++) {
-            before = fixture.disk;
+            memory_disk_copy(&before, &fixture.disk);
             before.crashed = false;
             before.crash_at = 0;
             struct opened opened = open_newest(&before);

@@ -32,7 +32,7 @@ TEST(a_tail_torn_at_any_byte_of_the_last_record_is_cut_to_the_record_before)
     uint64_t before = fixture.log.end;
     fixture_put(&fixture, 2, 1, 45);
     for (uint64_t size = before; size < fixture.log.end; size++) {
-        copy = fixture.disk;
+        memory_disk_copy(&copy, &fixture.disk);
         file_of(&copy, SEGMENT(1))->now.size = size;
         struct opened opened = fixture_open(&copy);
         CHECK(opened.ok);
@@ -52,7 +52,7 @@ TEST(a_torn_hard_state_leaves_the_one_before)
     uint64_t before = fixture.log.end;
     fixture_vote(&fixture, 4, 2);
     for (uint64_t size = before; size < fixture.log.end; size++) {
-        copy = fixture.disk;
+        memory_disk_copy(&copy, &fixture.disk);
         file_of(&copy, SEGMENT(1))->now.size = size;
         struct opened opened = fixture_open(&copy);
         CHECK(opened.ok);
@@ -76,7 +76,7 @@ TEST(lost_sectors_of_an_unsynced_tail_are_cut_and_never_refused)
     uint64_t sectors = fixture.log.end / MEMORY_SECTOR_BYTES + 1;
     CHECK(sectors >= 9 && sectors <= 12);
     for (uint64_t mask = 0; mask < (uint64_t)2 << sectors; mask++) {
-        copy = fixture.disk;
+        memory_disk_copy(&copy, &fixture.disk);
         bool keep_length = mask >> sectors & 1;
         memory_disk_crash(&copy, mask | (keep_length ? KEEP_LENGTH : 0));
         struct opened opened = fixture_open(&copy);
@@ -95,7 +95,7 @@ TEST(zeros_written_ahead_are_no_tear)
     fixture_put(&fixture, 1, 1, 100);
     struct memory_file *file;
     for (uint64_t zeros = 1; zeros < 200; zeros++) {
-        copy = fixture.disk;
+        memory_disk_copy(&copy, &fixture.disk);
         file = file_of(&copy, SEGMENT(1));
         file->now.size += zeros;
         struct opened opened = fixture_open(&copy);
@@ -127,7 +127,7 @@ TEST(a_segment_whose_beginning_is_torn_is_removed)
     while (fixture.log.segment.number == 1)
         fixture_put(&fixture, ++index, 1, 100);
     for (uint64_t size = 0; size < 48 + 48; size++) {
-        copy = fixture.disk;
+        memory_disk_copy(&copy, &fixture.disk);
         file_of(&copy, SEGMENT(2))->now.size = size;
         struct opened opened = fixture_open(&copy);
         CHECK(opened.ok);
@@ -142,7 +142,7 @@ TEST(a_first_segment_whose_beginning_is_torn_is_no_log)
 {
     start(300);
     for (uint64_t size = 0; size < 48 + 48; size++) {
-        copy = fixture.disk;
+        memory_disk_copy(&copy, &fixture.disk);
         file_of(&copy, SEGMENT(1))->now.size = size;
         struct opened opened = fixture_open(&copy);
         CHECK(opened.ok);
@@ -189,7 +189,7 @@ TEST(a_bit_flipped_anywhere_in_synced_bytes_is_refused_by_file_and_offset)
     uint64_t synced = write_synced_records(starts, &count);
     for (uint64_t at = 0; at < synced; at++) {
         for (int bit = 0; bit < 8; bit++) {
-            copy = fixture.disk;
+            memory_disk_copy(&copy, &fixture.disk);
             file_of(&copy, SEGMENT(1))->now.bytes[at] ^= (uint8_t)(1 << bit);
             struct opened opened = fixture_open(&copy);
             CHECK(!opened.ok);
@@ -224,7 +224,7 @@ TEST(any_damage_in_a_closed_segment_is_refused)
         fixture_put(&fixture, i, 1, 100);
     uint64_t size = file_of(&fixture.disk, SEGMENT(2))->now.size;
     for (uint64_t at = 0; at < size; at++) {
-        copy = fixture.disk;
+        memory_disk_copy(&copy, &fixture.disk);
         file_of(&copy, SEGMENT(2))->now.bytes[at] ^= 0x10;
         struct opened opened = fixture_open(&copy);
         CHECK(!opened.ok);
@@ -259,10 +259,10 @@ TEST(a_damaged_beginning_with_synced_records_behind_is_refused)
     fixture_vote(&fixture, 1, 2);
     for (raft_index i = 1; fixture.log.segment.number == 1; i++)
         fixture_put(&fixture, i, 1, 100);
-    copy = fixture.disk;
+    memory_disk_copy(&copy, &fixture.disk);
     memset(file_of(&copy, SEGMENT(2))->now.bytes, 0, 48);
     fixture_refused(&copy, SEGMENT(2) ": offset 0: damaged, and it had been synced");
-    copy = fixture.disk;
+    memory_disk_copy(&copy, &fixture.disk);
     memset(file_of(&copy, SEGMENT(2))->now.bytes + 48, 0, 48);
     fixture_refused(&copy, SEGMENT(2) ": offset 48: damaged, and it had been synced");
 }
@@ -365,10 +365,10 @@ TEST(a_missing_segment_is_refused)
     fixture_vote(&fixture, 1, 2);
     for (raft_index i = 1; fixture.log.segment.number < 3; i++)
         fixture_put(&fixture, i, 1, 100);
-    copy = fixture.disk;
+    memory_disk_copy(&copy, &fixture.disk);
     file_of(&copy, SEGMENT(1))->now.exists = false;
     fixture_refused(&copy, SEGMENT(1) ": offset 0: this segment is missing");
-    copy = fixture.disk;
+    memory_disk_copy(&copy, &fixture.disk);
     file_of(&copy, SEGMENT(2))->now.exists = false;
     fixture_refused(&copy, SEGMENT(2) ": offset 0: this segment is missing");
 }
@@ -445,7 +445,7 @@ TEST(whatever_stands_in_the_files_opening_ends_in_a_log_or_in_a_refusal)
     uint64_t random = 7;
     uint32_t refused = 0, opened = 0;
     for (int round = 0; round < 3000; round++) {
-        copy = fixture.disk;
+        memory_disk_copy(&copy, &fixture.disk);
         random = random * 6364136223846793005u + 1442695040888963407u;
         struct memory_file *file = file_of(&copy, names[(random >> 32) % 3]);
         uint64_t at = (random >> 34) % file->now.size;

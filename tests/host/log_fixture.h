@@ -39,10 +39,13 @@ struct opened {
     uint64_t end;
 };
 
-static inline const uint8_t *fixture_payload(raft_index index, raft_term term)
+// The first bytes of an entry's command; good until it is asked again.
+static inline const uint8_t *fixture_payload(raft_index index, raft_term term,
+                                             uint32_t size)
 {
     static uint8_t bytes[FIXTURE_PAYLOAD_MAX];
-    for (uint32_t i = 0; i < sizeof bytes; i++)
+    CHECK(size <= sizeof bytes);
+    for (uint32_t i = 0; i < size; i++)
         bytes[i] = (uint8_t)(index * 31 + term * 7 + i * 13 + 1);
     return bytes;
 }
@@ -51,6 +54,12 @@ static inline void fixture_init(struct fixture *fixture, uint64_t segment_bytes_
 {
     memset(&fixture->disk, 0, sizeof fixture->disk);
     durable_log_init(&fixture->log, FIXTURE_CLUSTER, FIXTURE_NODE, segment_bytes_max);
+}
+
+static inline void fixture_copy(struct fixture *to, const struct fixture *from)
+{
+    to->log = from->log;
+    memory_disk_copy(&to->disk, &from->disk);
 }
 
 static inline int fixture_create(struct fixture *fixture)
@@ -75,7 +84,7 @@ static inline int fixture_put(struct fixture *fixture, raft_index index, raft_te
                                .term = term,
                                .type = RAFT_ENTRY_COMMAND,
                                .size = size,
-                               .data = fixture_payload(index, term)};
+                               .data = fixture_payload(index, term, size)};
     struct durable_log_write write = {.entries = &entry, .entry_count = 1};
     return durable_log_append(&fixture->log, &disk, &write);
 }
@@ -105,8 +114,8 @@ static inline enum raft_status fixture_load(void *context,
     CHECK_EQ(entry->index, content->last_index + 1);
     CHECK(entry->index < FIXTURE_ENTRIES_MAX);
     CHECK_EQ(entry->type, RAFT_ENTRY_COMMAND);
-    CHECK(memcmp(entry->data, fixture_payload(entry->index, entry->term),
-                 entry->size) == 0);
+    const uint8_t *payload = fixture_payload(entry->index, entry->term, entry->size);
+    CHECK(memcmp(entry->data, payload, entry->size) == 0);
     content->last_index = entry->index;
     content->terms[entry->index] = entry->term;
     content->sizes[entry->index] = entry->size;

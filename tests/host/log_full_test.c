@@ -19,7 +19,7 @@ static int put_long(raft_term term, raft_index last)
     static uint8_t data[COUNT][SIZE];
     struct raft_entry entries[COUNT];
     for (uint32_t i = 0; i < COUNT; i++) {
-        memcpy(data[i], fixture_payload(last + 1 + i, term), SIZE);
+        memcpy(data[i], fixture_payload(last + 1 + i, term, SIZE), SIZE);
         entries[i] = (struct raft_entry){.index = last + 1 + i,
                                          .term = term,
                                          .type = RAFT_ENTRY_COMMAND,

@@ -68,7 +68,7 @@ TEST(one_write_begins_anew_between_its_hard_state_and_its_entries)
                                .term = 6,
                                .type = RAFT_ENTRY_COMMAND,
                                .size = 4,
-                               .data = fixture_payload(21, 6)};
+                               .data = fixture_payload(21, 6, 4)};
     struct durable_log_write write = {.hard_state = &hard_state,
                                       .restart = &restart,
                                       .entries = &entry,

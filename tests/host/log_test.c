@@ -78,7 +78,7 @@ TEST(the_bytes_on_disk_are_those_of_the_drawing)
     CHECK(memcmp(entry + 8, "\1\0\0\0\0\0\0\0\2\1\0\0\0\0\0\0\x60\0\0\0\0\0\0\0", 24) ==
           0);
     CHECK(memcmp(entry + 32, "\3\0\0\0\3\0\0\0", 8) == 0);
-    CHECK(memcmp(entry + 40, fixture_payload(1, 258), 3) == 0);
+    CHECK(memcmp(entry + 40, fixture_payload(1, 258, 3), 3) == 0);
     CHECK(memcmp(entry + 43, "\0\0\0\0\0", 5) == 0);
     CHECK_EQ(fixture.log.end, 48 + 48 + 48 + 48);
 }
@@ -114,7 +114,7 @@ TEST(a_write_longer_than_the_gathering_buffer_is_whole)
     start(1 << 20);
     fixture_vote(&fixture, 1, 0);
     for (uint32_t i = 0; i < COUNT; i++) {
-        memcpy(data[i], fixture_payload(i + 1, 1), SIZE);
+        memcpy(data[i], fixture_payload(i + 1, 1, SIZE), SIZE);
         entries[i] = (struct raft_entry){.index = i + 1,
                                          .term = 1,
                                          .type = RAFT_ENTRY_COMMAND,

@@ -1,12 +1,14 @@
 // memory_disk.h: struct disk in plain memory, with a crash at any operation.
 //
 // Each file has two contents: what reads see, and what is on stable storage. A crash
-// mixes them, sector by sector, as a mask says. Plain data: assignment copies a disk.
+// mixes them, sector by sector, as a mask says. Plain data: assignment copies a disk,
+// memory_disk_copy what is in use of it.
 #ifndef TESTS_HOST_MEMORY_DISK_H
 #define TESTS_HOST_MEMORY_DISK_H
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "raft/host/disk.h"
@@ -57,17 +59,14 @@ struct memory_sync {
 };
 
 struct memory_disk {
-    struct memory_file files[MEMORY_FILES_MAX];
     uint32_t file_count;
+    uint32_t pending_count;
+    uint64_t pending_token; // of the oldest sync under way; 0: none is
 
     uint64_t operations; // that change something
     uint64_t crash_at;   // the operation that is cut short; 0: none
     bool crashed;        // every call fails
 
-    // The syncs under way, the oldest first.
-    struct memory_sync pending[MEMORY_SYNCS_MAX];
-    uint32_t pending_count;
-    uint64_t pending_token;        // of the oldest; 0: none is under way
     uint64_t directory_durable_at; // the operation that the durable names are as of
 
     int read_status; // what reads return, if not 0
@@ -82,6 +81,9 @@ struct memory_disk {
     uint64_t appends;
     uint64_t syncs_waited_for;
     uint64_t syncs_started;
+
+    struct memory_sync pending[MEMORY_SYNCS_MAX]; // the oldest first
+    struct memory_file files[MEMORY_FILES_MAX];
 };
 
 // From all disks together: a disk that was only read compares equal.
@@ -95,6 +97,15 @@ static inline struct memory_file *memory_disk_find(struct memory_disk *disk,
             return &disk->files[i];
     }
     return NULL;
+}
+
+// Where there are thousands of copies, the slots that nobody uses are what costs.
+static inline void memory_disk_copy(struct memory_disk *to,
+                                    const struct memory_disk *from)
+{
+    memcpy(to, from, offsetof(struct memory_disk, pending));
+    memcpy(to->pending, from->pending, from->pending_count * sizeof *from->pending);
+    memcpy(to->files, from->files, from->file_count * sizeof *from->files);
 }
 
 // False where the crash comes now, or came before.
@@ -125,15 +136,11 @@ static inline struct memory_file *memory_disk_create(struct memory_disk *disk,
                                                      const char *name)
 {
     struct memory_file *file = memory_disk_find(disk, name);
-    if (file == NULL && disk->file_count == MEMORY_FILES_MAX) {
-        file = memory_disk_spare(disk);
+    if (file == NULL) {
+        bool full = disk->file_count == MEMORY_FILES_MAX;
+        file = full ? memory_disk_spare(disk) : &disk->files[disk->file_count++];
         CHECK(file != NULL); // too many files
         memset(file, 0, sizeof *file);
-        snprintf(file->name, sizeof file->name, "%s", name);
-    }
-    if (file == NULL) {
-        CHECK(disk->file_count < MEMORY_FILES_MAX);
-        file = &disk->files[disk->file_count++];
         snprintf(file->name, sizeof file->name, "%s", name);
     }
     if (!file->now.exists)

@@ -196,7 +196,7 @@ static UNUSED void node_init(struct node *node, raft_id id, uint32_t voters)
             (struct raft_member){.id = i, .role = RAFT_VOTER};
     node->auto_persist = true;
     node->auto_apply = true;
-    node->sent = calloc(SENT_MAX, sizeof *node->sent);
+    node->sent = malloc(SENT_MAX * sizeof *node->sent);
 }
 
 // Starts (or restarts) the node as found on disk: a snapshot, and behind it one entry
@@ -502,6 +502,16 @@ static UNUSED void group_pass(struct group *group, raft_id from, raft_id to,
     node_receive(group_node(group, to), *message);
 }
 
+// What it has sent so far, to be freed; it goes on with nothing sent.
+static UNUSED struct sent *node_take_sent(struct node *node, uint32_t *count)
+{
+    struct sent *sent = node->sent;
+    *count = node->sent_count;
+    node->sent = malloc(SENT_MAX * sizeof *node->sent);
+    node->sent_count = 0;
+    return sent;
+}
+
 // Delivers all messages, and those that follow from them, until there are none.
 static UNUSED void group_deliver(struct group *group)
 {
@@ -512,10 +522,8 @@ static UNUSED void group_deliver(struct group *group)
             if (node->sent_count == 0)
                 continue;
             busy = true;
-            uint32_t count = node->sent_count;
-            struct sent *sent = node->sent;
-            node->sent = calloc(SENT_MAX, sizeof *node->sent);
-            node->sent_count = 0;
+            uint32_t count;
+            struct sent *sent = node_take_sent(node, &count);
             for (uint32_t m = 0; m < count; m++) {
                 raft_id to = sent[m].message.to;
                 if (to <= group->count && !group->cut[i + 1][to] && !group_drops(group))

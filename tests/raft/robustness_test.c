@@ -146,12 +146,10 @@ static uint32_t messages_until_quiet(struct group *group, uint32_t limit)
         busy = false;
         for (uint32_t i = 0; i < group->count; i++) {
             struct node *node = &group->nodes[i];
-            uint32_t count = node->sent_count;
-            struct sent *sent = node->sent;
-            if (count == 0)
+            if (node->sent_count == 0)
                 continue;
-            node->sent = calloc(SENT_MAX, sizeof *node->sent);
-            node->sent_count = 0;
+            uint32_t count;
+            struct sent *sent = node_take_sent(node, &count);
             for (uint32_t m = 0; m < count; m++)
                 node_receive(group_node(group, sent[m].message.to), sent[m].message);
             free(sent);

@@ -222,10 +222,8 @@ static uint32_t count_refusals(struct group *group)
     for (int turn = 0; turn < 500 && follower->view.last_index != last_index; turn++) {
         if (node_sent(leader, RAFT_APPEND_ENTRIES, 2) == NULL)
             node_tick(leader, leader->config.heartbeat_ms);
-        struct sent *sent = leader->sent;
-        uint32_t count = leader->sent_count;
-        leader->sent = calloc(SENT_MAX, sizeof *leader->sent);
-        leader->sent_count = 0;
+        uint32_t count;
+        struct sent *sent = node_take_sent(leader, &count);
         for (uint32_t i = 0; i < count; i++) {
             if (sent[i].message.to == 2)
                 node_receive(follower, sent[i].message);

@@ -67,12 +67,12 @@ TEST(damage_of_any_length_is_refused_where_one_whole_record_behind_it_tells)
         uint64_t from = first + (bad - 1) * bytes;
         for (raft_index wrong = 1; bad + wrong <= COUNT; wrong++) {
             for (int how = 0; how < 3; how++) {
-                copy = fixture.disk;
+                memory_disk_copy(&copy, &fixture.disk);
                 spoil(segment(&copy)->now.bytes + from, wrong, how);
                 CHECK(!fixture_open(&copy).ok);
             }
         }
-        copy = fixture.disk;
+        memory_disk_copy(&copy, &fixture.disk);
         segment(&copy)->now.bytes[from + bytes / 2] ^= 1;
         check_damaged(&copy, from);
     }
@@ -90,7 +90,7 @@ TEST(whole_records_behind_a_tear_prove_nothing_by_being_whole)
     uint64_t bytes = log_format_record_bytes(64);
     CHECK_EQ(synced, first + 3 * bytes);
     for (uint64_t torn = synced; torn < fixture.log.end; torn += bytes) {
-        copy = fixture.disk;
+        memory_disk_copy(&copy, &fixture.disk);
         memset(segment(&copy)->now.bytes + torn, 0, 8); // one sector was late
         struct opened opened = fixture_open(&copy);
         CHECK_TEXT(opened.error, "");
@@ -113,7 +113,7 @@ TEST(what_cannot_be_read_behind_a_tear_is_not_cut_off)
     segment(&fixture.disk)->now.bytes[torn] ^= 1;
     uint64_t far = torn + 400; // beyond what was read at once
     for (uint64_t at = far; at < end; at += 97) {
-        copy = fixture.disk;
+        memory_disk_copy(&copy, &fixture.disk);
         struct fault_disk fault = {.inner = memory_disk_interface(&copy),
                                    .bad_name = SEGMENT(1),
                                    .bad_offset = at};
