@@ -276,6 +276,7 @@ enum condition {
     UNTIL_COMMITTED,
     UNTIL_APPLIED,
     UNTIL_APPLIED_INDEX,
+    UNTIL_APPLIED_BY,
     UNTIL_TERM,
     UNTIL_QUIET,
 };
@@ -284,6 +285,7 @@ struct until {
     enum condition condition;
     raft_id node;
     uint64_t number;
+    uint64_t count; // of nodes
 };
 
 // Whether every live member has applied up to there.
@@ -297,6 +299,19 @@ static bool all_applied(struct world *world, raft_index index)
             return false;
     }
     return true;
+}
+
+// How many live nodes have.
+static uint64_t applied_by(struct world *world, raft_index index)
+{
+    uint64_t count = 0;
+
+    for (raft_id id = 1; id <= world->config.node_count; id++) {
+        const struct node *node = &world->nodes[id];
+
+        count += node_is_live(node) && service_applied_index(node->service) >= index;
+    }
+    return count;
 }
 
 static bool reached(struct language *language, void *argument)
@@ -318,6 +333,8 @@ static bool reached(struct language *language, void *argument)
         return all_applied(world, checker_committed(world->checker));
     case UNTIL_APPLIED_INDEX:
         return all_applied(world, until->number);
+    case UNTIL_APPLIED_BY:
+        return applied_by(world, until->number) >= until->count;
     case UNTIL_TERM:
         return leader != NULL && leader->view.current_term >= until->number;
     case UNTIL_QUIET:
@@ -347,6 +364,12 @@ static bool read_condition(struct language *language, uint32_t *at, struct until
         until->condition = more ? UNTIL_APPLIED_INDEX : UNTIL_APPLIED;
         if (more && !language_number(language, *at + 1, &until->number))
             return false;
+        if (more && language_is(language, *at + 2, "by")) {
+            until->condition = UNTIL_APPLIED_BY;
+            if (!language_number(language, *at + 3, &until->count))
+                return false;
+            *at += 2;
+        }
     } else if (language_is(language, *at, "quiet") && !more) {
         until->condition = UNTIL_QUIET;
     } else if (more && (language_is(language, *at, "committed") ||
@@ -358,7 +381,7 @@ static bool read_condition(struct language *language, uint32_t *at, struct until
     } else {
         return language_fail(language,
                              "unknown condition; there are: leader [N], no leader, "
-                             "committed INDEX, applied [INDEX], term T, quiet");
+                             "committed INDEX, applied [INDEX [by COUNT]], term T, quiet");
     }
     *at += more ? 2 : 1;
     return true;

@@ -205,21 +205,33 @@ class World:
             self.fail(f"{condition} within {limit}", self.situation())
         return answer
 
+    def come(self, condition: str, within_us: int) -> None:
+        """Runs until then, or for so long; for a moment where it is so already."""
+        now_us = self.now_us
+        self.ask("run", "until", *condition.split(), "within", written(within_us))
+        if self.now_us == now_us:
+            self.run(min(within_us, STEP_US) / 1000000)
+
     def wait(
         self,
         condition: Callable[[], Any],
         what: str,
         within: Duration = "10s",
         line: Callable[[], str] = str,
+        until: Callable[[], str] = str,
     ) -> Any:
         """Runs until the condition is true, and returns what it was. `line` makes what
-        fail() takes."""
+        fail() takes, `until` what `run until` may wait for before one need look again
+        (nothing: it is looked every few milliseconds)."""
         limit_us = self.now_us + microseconds(within)
         while not (found := condition()):
             if self.now_us >= limit_us:
                 limit = written(microseconds(within))
                 self.fail(f"{what} within {limit}", self.situation(), line=line())
-            self.run(STEP_US / 1000000)
+            if before := until():
+                self.come(before, min(limit_us - self.now_us, AGAIN_US))
+            else:
+                self.run(STEP_US / 1000000)
         return found
 
     # ---- looking -----------------------------------------------------------------
@@ -329,7 +341,17 @@ class World:
             "a connected node leads",
             within,
             line=lambda: f"expect role {first} leader",
+            until=self.another_leader,
         )
+
+    def another_leader(self) -> str:
+        """For wait(): the next leader, where no connected node leads."""
+        return "" if self.leaders() else self.next_leader()
+
+    def next_leader(self) -> str:
+        """For `run until`: a leader of a later term than those who lead now."""
+        leads = [s["term"] for s in self.statuses() if s.get("role") == "leader"]
+        return f"term {max(leads) + 1}" if leads else "leader"
 
     def leads_all(self) -> int:
         reachable = self.reachable()
@@ -342,7 +364,7 @@ class World:
         until_us = self.now_us + microseconds(during)
         old = {(s["node"], s["term"]) for s in self.leaders()}
         while self.now_us < until_us:
-            self.run(min(4 * STEP_US, until_us - self.now_us) / 1000000)
+            self.come(self.next_leader(), until_us - self.now_us)
             old = set() if self.now_us >= until_us else old
             for leads in self.leaders():
                 if (leads["node"], leads["term"]) not in old:
@@ -407,15 +429,21 @@ class World:
         assert wanted <= len(self.nodes)
 
         def agreed() -> int:
-            late = ticket and self.now_us - ticket["given_us"] > AGAIN_US
+            late = ticket and self.now_us - ticket["given_us"] >= AGAIN_US
             if not ticket or (retry and (late or self.is_lost(ticket))):
                 ticket.clear()
                 ticket.update(self.propose("set", key, value) or {})
                 ticket.update({"given_us": self.now_us} if ticket else {})
-            if not ticket:
+            if not ticket or self.have_applied(ticket["index"]) < wanted:
                 return 0
             enough = len(self.holders(key, value, ticket["index"])) >= wanted
             return ticket["index"] if enough else 0
+
+        def until() -> str:
+            if not ticket:
+                return self.another_leader()
+            applied = self.have_applied(ticket["index"]) >= wanted
+            return "" if applied else f"applied {ticket['index']} by {wanted}"
 
         def claim() -> str:
             lack = set(self.nodes) - set(self.holders(key, value))
@@ -425,9 +453,19 @@ class World:
                 return f"expect applied_index {late} >= {ticket['index']}"
             return f"expect committed {quoted(key)} {quoted(value)} at {min(lack)}"
 
-        return self.wait(agreed, f"{wanted} nodes agree on {key}={value}", within, line=claim)
+        what = f"{wanted} nodes agree on {key}={value}"
+        return self.wait(agreed, what, within, line=claim, until=until)
+
+    def have_applied(self, index: int) -> int:
+        """How many nodes that run have applied up to there."""
+        up = [s for s in self.statuses() if s["state"] == "up"]
+        return sum(s["applied_index"] >= index for s in up)
 
     def is_lost(self, ticket: dict[str, Any]) -> bool:
+        """It gave way to another entry, which a node knows to be committed."""
+        up = [s for s in self.statuses() if s["state"] == "up"]
+        if all(s["commit_index"] < ticket["index"] for s in up):
+            return False
         return self.tell("ticket", ticket["ticket"])["state"] == "lost"
 
     def nobody_commits(self, within: Duration = "2s") -> None:

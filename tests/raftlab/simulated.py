@@ -3,6 +3,7 @@
 The language is that of docs/simulator.md. Time is virtual: it passes only where a test
 waits, so that hours cost moments and a seed names the whole run."""
 
+import functools
 import json
 import re
 import subprocess
@@ -64,6 +65,7 @@ class Simulator:
 PLAIN = re.compile(rb"[\w.:=|><@/*+-]+")
 
 
+@functools.lru_cache(maxsize=4096)
 def quoted(word: Word) -> str:
     text = word if isinstance(word, bytes) else str(word).encode()
     if PLAIN.fullmatch(text):
