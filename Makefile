@@ -137,7 +137,7 @@ $(OUT)/bugs/%/raftsim: $(OUT)/bugs/%/bug.o $(OUT)/raftsim
 
 # A test links its own layer and what lies below it; what stands elsewhere, all.
 define test_rule
-$(OUT)/tests/$(1)%: $(OBJ)/tests/$(1)%.o $(OBJ)/tests/test.o \
+$(OUT)/tests/$(1)%: $(OBJ)/tests/$(1)%.o $(OBJ)/tests/test.o $(OBJ)/sim/tool/crash.o \
                     $(addprefix $(OUT)/,$(addsuffix .a,$(2)))
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)

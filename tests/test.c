@@ -1,5 +1,7 @@
 #include "tests/test.h"
 
+#include "sim/tool/crash.h"
+
 #include <stdarg.h>
 #include <stdbool.h>
 #include <sys/wait.h>
@@ -93,6 +95,7 @@ static int run_children(int count, char **names)
 
 int test_main(int argc, char **argv)
 {
+    crash_tell(argv[0]);
     const bool signs = argc == 3 && strcmp(argv[1], "--sign") == 0;
     if (signs) {
         argc--;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "raft/version.h"
+#include "sim/tool/crash.h"
 #include "sim/tool/tool.h"
 #include "sim/tool/tool_wire.h"
 
@@ -144,6 +145,7 @@ int main(int count, char **arguments)
         puts("raftsim " RAFT_VERSION);
         return EXIT_SUCCESS;
     }
+    crash_tell(arguments[0]);
     tool_wire_offer();
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         if (strcmp(name, commands[i].name) == 0)

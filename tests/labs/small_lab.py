@@ -18,6 +18,7 @@ COPIED = (
     *("labs/tools/*.py", "labs/tools/*.c", "labs/tools/reporting/*.py", "labs/todo.*"),
     *("labs/autograder/*", "labs/autograder/*/*", "tests/raftlab/*.py", "docs/figure2.md"),
     *("tests/conftest.py", "tests/pytest.ini", "tests/test.[ch]", "tests/bootstrap.sh"),
+    "sim/tool/crash.[ch]",
 )
 
 MAKEFILE = """
@@ -30,7 +31,7 @@ LAB ?= 1
 MINE := $(foreach n,$(OWN_LABS) $(LAB),$(wildcard labs/$(n)-*/*.c))
 THEIRS := $(filter-out $(addprefix %/,$(notdir $(MINE))),$(wildcard raft/*.c))
 OWN_O := $(patsubst %.c,%.o,$(MINE) $(THEIRS) labs/todo.c)
-build/lab$(LAB)/raftsim: $(addprefix build/obj/,sim/tool/main.o $(OWN_O)) FORCE
+build/lab$(LAB)/raftsim: $(addprefix build/obj/,sim/tool/main.o sim/tool/crash.o $(OWN_O)) FORCE
 	@mkdir -p $(@D)
 	$(Q)gcc -o $@ $(filter %.o,$^)
 build/obj/%.o: %.c
@@ -39,7 +40,7 @@ build/obj/%.o: %.c
 build/sanitized/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(SAN) -fno-sanitize-recover=all $(WARN) -c -o $@ $<
-build/sanitized/lab$(LAB)/%: $(addprefix build/sanitized/obj/,%.o tests/test.o $(OWN_O)) FORCE
+build/sanitized/lab$(LAB)/%: $(addprefix build/sanitized/obj/,%.o tests/test.o sim/tool/crash.o $(OWN_O)) FORCE
 	@mkdir -p $(@D)
 	$(Q)$(SAN) -o $@ $(filter %.o,$^)
 .PHONY: FORCE
@@ -75,10 +76,13 @@ int quorum_latest(const int *terms, int count)
 }
 """
 SIMULATOR = r"""#include "raft/quorum.h"
+#include "sim/tool/crash.h"
 #include <stdio.h>
-int main(void)
+int main(int count, char **arguments)
 {
     char line[200];
+    (void)count;
+    crash_tell(arguments[0]);
     while (fgets(line, sizeof(line), stdin) != NULL) {
         int voters = 0;
         sscanf(line, "majority %d", &voters);

@@ -161,17 +161,40 @@ def test_refused_code_gets_nothing_and_the_reason(tree: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     "instead, seen",
     [
-        ("*(volatile int *)0", "quorum.c:"),
+        ("*(volatile int *)0", "quorum.c:{line}"),
         ("({ for (volatile int i = 0;; i++) continue; 1; })", "an endless loop?"),
     ],
 )
-def test_a_crash_or_an_endless_loop_fails_its_claims_alone(
+def test_a_crash_or_an_endless_loop_fails_its_claims_alone_and_has_a_line(
     tree: pathlib.Path, instead: str, seen: str
 ) -> None:
     text = small_lab.SOLUTION.replace("int latest = 0;", f"int latest = 0; {instead};")
     done = grade(tree, text=text)
     assert (last_line(done), done.returncode) == ("lab 1: 7/10 points", 1), done.stdout
-    assert seen in done.stdout
+    line = text[: text.index(instead)].count("\n") + 1
+    assert seen.format(line=line) in done.stdout
+    report = tree / "build/lab1/report/the_latest_term_is_the_highest.txt"
+    assert f"Where     quorum.c:{line}, in quorum_latest()" in report.read_text()
+
+
+@pytest.mark.parametrize(
+    "instead, killed",
+    [
+        ("*(volatile int *)0 + 3", "raftsim is killed by SIGSEGV: "),
+        ("({ for (volatile int i = 0;; i++) continue; 3; })", "an endless loop? "),
+    ],
+)
+def test_a_crash_or_an_endless_loop_in_a_simulated_claim_has_a_line(
+    tree: pathlib.Path, instead: str, killed: str
+) -> None:
+    text = small_lab.SOLUTION.replace("voters / 2 + 1", f"voters == 4 ? {instead} : voters / 2 + 1")
+    done = grade(tree, "--junit", "died.xml", text=text)
+    assert (last_line(done), done.returncode) == ("lab 1: 5/10 points", 1), done.stdout
+    line = text[: text.index(instead)].count("\n") + 1
+    told = xml.parse(tree / "died.xml").getroot().find(".//failure").text
+    assert f"{killed}quorum_size (quorum.c:{line}), called from main (main.c:" in " ".join(
+        told.split()
+    )
 
 
 def test_a_terminal_gets_colours_unless_it_wants_none(tree: pathlib.Path) -> None:

@@ -203,6 +203,8 @@ READ of size 8 at 0x602000000018 thread T0
         ("my own words\ntime stands still: 9 steps at 7 ms, the last of node 1: tick\n", 71,
          "time stands still: 9 steps at 7 ms, the last of node 1: tick", ""),
         ("", -11, "killed by SIGSEGV", ""),
+        ("SIGSEGV\n    #0 role_go role.c:8\n    #1 step raft.c:9\n", -11,
+         "killed by SIGSEGV", "role.c:8, in role_go()"),
     ],
 )  # fmt: skip
 def test_what_killed_a_program_is_read_from_its_last_words(stderr, status, what, where):

@@ -5,6 +5,7 @@ machine that is busy with other things; only what waits for ever is ended by the
 
 import json
 import os
+import re
 import resource
 import select
 import signal
@@ -18,6 +19,9 @@ CPU_SECONDS_MAX = 5  # of one world; those of the reference take less than one
 WAIT_SECONDS_MAX = 120  # for one answer
 STUB_EXIT = 70  # labs/todo.h
 STANDSTILL_EXIT = 71  # sim/standstill.h
+CALLS_MAX = 3  # in a sentence; stderr has more
+SIGNAL = re.compile(r"SIG[A-Z]+")
+CALL = re.compile(r"^ *#\d+ (\w\S*) (\S+:\d+)$", re.MULTILINE)
 SAID_MAX = 8000  # characters of stderr that are kept
 ANSWER = '{"ok":'
 ENVIRONMENT = {
@@ -32,8 +36,8 @@ class Died(Exception):
     def __init__(self, status: int, stderr: str, endless: bool) -> None:
         super().__init__(status, stderr)
         self.status = status
-        self.stderr = stderr
-        self.endless = endless or self.stands_still()
+        self.stderr = confine.named(stderr)
+        self.endless = endless or status == -signal.SIGXCPU or self.stands_still()
 
     def is_stub(self) -> bool:
         return self.status == STUB_EXIT and "still to be written" in self.stderr
@@ -51,6 +55,8 @@ class Died(Exception):
         if self.stands_still():
             return line_with("time stands still: ", self.stderr)
         first = next((line for line in self.stderr.splitlines() if line.strip()), "")
+        if SIGNAL.fullmatch(first):
+            first = self.place()
         if self.is_stub():
             return line_with("still to be written", self.stderr)
         if self.endless:
@@ -60,6 +66,11 @@ class Died(Exception):
         else:
             how = f"raftsim ends with exit code {self.status}"
         return f"{how}: {first}" if first else how
+
+    def place(self) -> str:
+        """Where it was, as crash_tell() of sim/tool/crash.h has it."""
+        calls = [f"{function} ({line})" for function, line in CALL.findall(self.stderr)]
+        return ", called from ".join(calls[:CALLS_MAX])
 
 
 def signal_name(number: int) -> str:
@@ -127,7 +138,6 @@ class Process:
 
     def death(self, *, endless: bool = False) -> Died:
         status = self.child.wait()
-        endless = endless or status == -signal.SIGXCPU
         return Died(status, self.stderr(), endless)
 
     def stderr(self) -> str:

@@ -15,6 +15,7 @@ ADDRESS = re.compile(r"(?:ERROR: |^ *)(\w+Sanitizer): (.*)", re.MULTILINE)
 FRAME = re.compile(r"#\d+ (?:.*? in )?(\w+) ([\w./-]+\.[ch]):(\d+)")
 STUB = re.compile(r"([\w./-]+\.c)(?::(\d+))?: (\w+\(\) is still to be written.*)")
 STANDSTILL = re.compile(r"^time stands still: .*", re.MULTILINE)
+SIGNAL = re.compile(r"^SIG[A-Z]+$", re.MULTILINE)  # sim/tool/crash.h
 FAILED = re.compile(r"^([\w./-]+\.[ch]):(\d+): (.*)", re.MULTILINE | re.DOTALL)
 UNEQUAL = re.compile(r"(.+?) is\s+(.+?)(?:,|\n)\s*expected\s+([^\n]+)", re.DOTALL)
 
@@ -57,10 +58,12 @@ def read(stderr: str, status: int) -> Crash:
         return Crash(f"{found[1]}: {what}", own_frame(stderr))
     if found := STANDSTILL.search(stderr):
         return Crash(found[0], "")
+    if found := SIGNAL.search(stderr):
+        status = -signal.Signals[found[0]]
     if status in (-signal.SIGXCPU, -signal.SIGKILL):
-        return Crash("it does not come back: an endless loop", "")
+        return Crash("it does not come back: an endless loop", own_frame(stderr))
     if status < 0:
-        return Crash(f"killed by {signal.Signals(-status).name}", "")
+        return Crash(f"killed by {signal.Signals(-status).name}", own_frame(stderr))
     return Crash(f"it ended with exit code {status}", "")
 
 
