@@ -53,7 +53,7 @@ static const struct command commands[] = {
      "    --jobs J               workers (one for each core)\n"
      "    --stop-after N         ends at the N-th failure\n"
      "    --seconds S            ends after so much real time\n"
-     "    --seed-seconds S       a run that takes longer is endless (60)\n"
+     "    --seed-seconds S       a run that takes more of the processor is endless (60)\n"
      "    --out FILE             one line of JSON for each run\n"
      "                           (faults are all, the duration 20s, unless given)\n"},
     {"replay", tool_replay,

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/prctl.h>
@@ -40,8 +41,9 @@ struct worker {
     int to, from, errors;
     bool busy;
     uint64_t number;
-    uint64_t start_ms;
-    struct buffer read; // part of a result
+    uint64_t start_ms;      // of its number, in real time,
+    uint64_t start_used_ms; // and what it had used of the processor
+    struct buffer read;     // part of a result
     char said[SAID_SIZE];
     size_t said_size;
 };
@@ -294,6 +296,18 @@ static void take(struct crew *crew)
 
 // ---- the parent -----------------------------------------------------------------
 
+// Of the processor, since it began.
+static uint64_t used_ms(const struct worker *worker)
+{
+    struct timespec used = {0};
+    clockid_t clock;
+
+    if (clock_getcpuclockid(worker->pid, &clock) != 0 ||
+        clock_gettime(clock, &used) != 0)
+        return 0; // it is dead: the end of its results tells
+    return (uint64_t)used.tv_sec * 1000 + (uint64_t)used.tv_nsec / 1000000;
+}
+
 static void hand_out(struct crew *crew)
 {
     for (uint32_t i = 0; i < crew->plan->jobs; i++) {
@@ -309,6 +323,7 @@ static void hand_out(struct crew *crew)
         worker->busy = true;
         worker->number = crew->next++;
         worker->start_ms = tool_now_ms();
+        worker->start_used_ms = used_ms(worker);
         worker->said_size = 0;
         worker->said[0] = '\0';
         // Where it is dead already, the end of its results tells.
@@ -338,15 +353,21 @@ static void wait_for_news(struct crew *crew)
     }
 }
 
+// A machine that is busy with other things makes no run endless.
+static bool takes_too_long(const struct worker *worker, uint64_t limit_ms)
+{
+    return used_ms(worker) - worker->start_used_ms > limit_ms ||
+           tool_now_ms() - worker->start_ms > WORKERS_WAIT_FACTOR * limit_ms;
+}
+
 static void end_what_takes_too_long(struct crew *crew)
 {
-    uint64_t now_ms = tool_now_ms();
     uint64_t limit_ms = crew->plan->limit_ms;
 
     for (uint32_t i = 0; i < crew->plan->jobs; i++) {
         struct worker *worker = &crew->workers[i];
 
-        if (worker->busy && limit_ms > 0 && now_ms - worker->start_ms > limit_ms)
+        if (worker->busy && limit_ms > 0 && takes_too_long(worker, limit_ms))
             bury(crew, worker, WORKERS_ENDLESS);
     }
 }

@@ -13,10 +13,12 @@
 
 #include "kvserver/service/buffer.h"
 
+enum { WORKERS_WAIT_FACTOR = 30 };
+
 enum workers_end {
     WORKERS_DONE = 0,
     WORKERS_CRASHED, // killed by a signal, or gone with an exit code
-    WORKERS_ENDLESS, // killed: longer than limit_ms
+    WORKERS_ENDLESS, // killed: more than limit_ms
 };
 
 struct workers_result {
@@ -31,7 +33,9 @@ struct workers_result {
 struct workers {
     uint32_t jobs; // children at a time
     uint64_t first, last;
-    uint64_t limit_ms; // real time for one number; 0: none
+    // Of the processor for one number, and WORKERS_WAIT_FACTOR times as much in real
+    // time for a child that only waits; 0: none.
+    uint64_t limit_ms;
     void *context;
 
     // In a child: does number N and writes its result.

@@ -16,7 +16,7 @@ from typing import Optional
 ALONE = "alone"  # no further processes
 CREW = "crew"  # raftsim sweep and shrink have workers
 CPU_SECONDS_MAX = {ALONE: 5, CREW: 60}
-WAIT_SECONDS_MAX = 120  # only for what waits: the processor has its own limit
+WAIT_SECONDS_MAX = 600  # only for what waits: the processor has its own limit
 MEBIBYTES_MAX = 1024
 FENCE_FAILED = 125
 NOBODY = 65534

@@ -14,7 +14,7 @@ SEEDS_MAX = 240
 def sweep(program: str, flags: str, first: int, seeds: int) -> dict:
     span = f"{first}..{first + seeds - 1}"
     words = ("--seeds", span, "--jobs", "1", "--seed-seconds", "10", "--checkers", "own")
-    done = raftsim("sweep", *words, *flags.split(), seconds=300, program=program)
+    done = raftsim("sweep", *words, *flags.split(), program=program)
     if done.returncode not in (0, 1) or not done.stdout.strip():
         raise LabFailure(rule="", rules="checkers", expected="an end of the runs",
                          seen=done.stderr[-500:], seed=first, lines=[])  # fmt: skip

@@ -67,7 +67,7 @@ def scripted(program: str, lines: list[str]) -> subprocess.CompletedProcess:
         path.write_text("\n".join([*lines, ""]), encoding="utf-8")
         path.chmod(0o644)
         words = ("script", str(path))
-        return raftsim(*words, seconds=60, scratch=path.parent, program=program)
+        return raftsim(*words, scratch=path.parent, program=program)
 
 
 def last_words(text: str) -> str:
@@ -114,7 +114,7 @@ def explored(program: str, flags: list[str], rules: str) -> dict:
     # What is promised is broken, not one way of keeping it: otherwise any flags would do.
     bounds = ("--jobs", "1", "--states", str(STATES_MAX), "--outcomes")
     flags = [flag for flag in flags if flag != "--outcomes"]
-    done = raftsim("explore", *flags, *bounds, seconds=120, program=program)
+    done = raftsim("explore", *flags, *bounds, program=program)
     found = re.findall(r'^\{"result".*', done.stdout + done.stderr, re.MULTILINE)
     if not found:
         fail("raftsim explore takes the flags", last_words(done.stderr), rules)
