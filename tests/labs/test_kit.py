@@ -172,6 +172,16 @@ PROGRAMS = {
         lab_failure.ENDLESS,
         "time stands still: 9 steps at 7 ms, the last of node 1: tick",
     ),
+    "flood of lines": (
+        "yes",
+        lab_failure.ENDLESS,
+        "raftsim prints without an end",
+    ),
+    "flood in one line": (
+        "yes | tr -d '\\n'",
+        lab_failure.ENDLESS,
+        "raftsim prints without an end",
+    ),
     "loop": (
         "while :; do :; done",
         lab_failure.ENDLESS,

@@ -16,6 +16,8 @@ from typing import Any
 from raftlab import build, confine, lab_failure
 
 CPU_SECONDS_MAX = 5  # of one world; those of the reference take less than one
+PRINTED_LINES_MAX = 100000  # of its own, for one world
+LINE_BYTES_MAX = 1 << 26
 WAIT_SECONDS_MAX = 600  # for one answer of what only waits
 STUB_EXIT = 70  # labs/todo.h
 STANDSTILL_EXIT = 71  # sim/standstill.h
@@ -33,10 +35,13 @@ ENVIRONMENT = {
 class Died(Exception):
     """The process is gone, or had to be ended."""
 
-    def __init__(self, status: int, stderr: str, endless: bool) -> None:
+    def __init__(
+        self, status: int, stderr: str, endless: bool = False, flood: bool = False
+    ) -> None:
         super().__init__(status, stderr)
         self.status = status
         self.stderr = confine.named(stderr)
+        self.flood = flood
         self.endless = endless or status == -signal.SIGXCPU or self.stands_still()
 
     def is_stub(self) -> bool:
@@ -48,7 +53,7 @@ class Died(Exception):
     def kind(self) -> str:
         if self.is_stub():
             return lab_failure.STUB
-        return lab_failure.ENDLESS if self.endless else lab_failure.CRASH
+        return lab_failure.ENDLESS if self.endless or self.flood else lab_failure.CRASH
 
     def words(self) -> str:
         """How it ended, in one sentence."""
@@ -59,6 +64,8 @@ class Died(Exception):
             first = self.place()
         if self.is_stub():
             return line_with("still to be written", self.stderr)
+        if self.flood:
+            return "raftsim prints without an end"
         if self.endless:
             return f"raftsim does not come back: an endless loop? {first}".rstrip()
         if self.status < 0:
@@ -91,7 +98,8 @@ class Process:
         program = build.program(name, sanitized=sanitized)
         self.words = os.fdopen(os.memfd_create("stderr"), "w+b")
         self.printed: list[str] = []  # on its stdout, that is no answer
-        self.rest = b""
+        self.printed_lines = 0
+        self.rest = bytearray()
         self.child = subprocess.Popen(
             confine.command(program, "repl", sanitized=sanitized),
             stdin=subprocess.PIPE,
@@ -122,10 +130,16 @@ class Process:
                 return json.loads(text[at:])
             self.printed.append(text)
             del self.printed[:-100]
+            self.printed_lines += 1
 
     def read_line(self, until: float) -> str:
         out = self.child.stdout.fileno()
-        while b"\n" not in self.rest:
+        looked = 0
+        while (end := self.rest.find(b"\n", looked)) < 0:
+            looked = len(self.rest)
+            if looked > LINE_BYTES_MAX or self.printed_lines > PRINTED_LINES_MAX:
+                self.child.kill()
+                raise self.death(flood=True)
             if not self.answers.poll(1000 * max(0, until - time.monotonic())):
                 self.child.kill()
                 raise self.death(endless=True)
@@ -133,12 +147,13 @@ class Process:
             if not more:
                 raise self.death()
             self.rest += more
-        line, _, self.rest = self.rest.partition(b"\n")
-        return line.decode(errors="replace")
+        line = self.rest[:end].decode(errors="replace")
+        del self.rest[: end + 1]
+        return line
 
-    def death(self, *, endless: bool = False) -> Died:
+    def death(self, *, endless: bool = False, flood: bool = False) -> Died:
         status = self.child.wait()
-        return Died(status, self.stderr(), endless)
+        return Died(status, self.stderr(), endless, flood)
 
     def stderr(self) -> str:
         self.words.seek(0)

@@ -191,7 +191,7 @@ def diagnose(words: list[str]) -> tuple[str, str, str, str]:
             first = report["violations"][0]
             return lab_failure.RULE, first["property"], first["text"], done.stderr
         return lab_failure.CLAIM, "", f"linearizable: {report.get('linearizable')}", done.stderr
-    death = Died(done.returncode, done.stderr, False)
+    death = Died(done.returncode, done.stderr)
     return death.kind(), "", death.words(), done.stderr
 
 
