@@ -62,6 +62,7 @@ TEST(an_entry_of_an_older_term_is_not_committed_by_counting)
     CHECK_EQ(node.view.commit_index, 0); // everywhere, and still not committed
     node_receive(&node, an_ack(2, 1, 3, 3));
     CHECK_EQ(node.view.commit_index, 3); // with the own entry, all before it
+    CHECK_EQ(node.applied, 3);
     node_stop(&node);
 }
 

@@ -406,4 +406,23 @@ TEST(the_configuration_of_a_snapshot_is_the_one_in_use)
     node_stop(&node);
 }
 
+TEST(who_is_not_in_a_snapshots_configuration_is_no_member_any_more)
+{
+    struct node node;
+    start_follower(&node, 2, NULL, 0); // of 1, 2 and 3
+    receive_all(&node, 2);
+    struct raft_snapshot_meta meta = meta_of(10, 2, 3);
+    meta.configuration.members[0].id = 4;
+    node_received(&node, &meta, false);
+    CHECK_EQ(node.view.configuration->count, 3);
+    CHECK_EQ(node_role_of(&node, 1), RAFT_REMOVED);
+    for (raft_id id = 2; id <= 4; id++)
+        CHECK_EQ(node_role_of(&node, id), RAFT_VOTER);
+    node_forget_sent(&node);
+    node_become_candidate(&node);
+    CHECK(node_sent(&node, RAFT_REQUEST_VOTE, 1) == NULL);
+    CHECK(node_sent(&node, RAFT_REQUEST_VOTE, 4) != NULL);
+    node_stop(&node);
+}
+
 TEST_MAIN

@@ -240,11 +240,16 @@ TEST(a_leader_appends_a_command_and_sends_it_to_all)
     node_propose(&node, "a");
     CHECK_EQ(node.status, RAFT_OK);
     CHECK_EQ(node.view.last_index, 2);
+    CHECK_EQ(node.view.commit_index, 1);
     for (raft_id to = 2; to <= 3; to++) {
         const struct raft_message *message = node_sent(&node, RAFT_APPEND_ENTRIES, to);
         CHECK(message != NULL);
         CHECK_EQ(message->append_entries.count, 1);
         CHECK_EQ(message->append_entries.prev_log_index, 1);
+        CHECK_EQ(message->append_entries.prev_log_term, 1);
+        CHECK_EQ(message->append_entries.leader_commit, 1);
+        CHECK_EQ(message->append_entries.entries[0].index, 2);
+        CHECK_EQ(message->append_entries.entries[0].term, 1);
         CHECK_EQ(message->append_entries.entries[0].size, 1);
         CHECK(memcmp(message->append_entries.entries[0].data, "a", 1) == 0);
     }

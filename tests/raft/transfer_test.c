@@ -110,6 +110,26 @@ TEST(a_target_that_does_not_take_over_is_given_up_after_an_election_timeout)
     node_stop(&node);
 }
 
+// Another has won meanwhile: by its first message or by an answer to the own one.
+TEST(a_higher_term_ends_a_transfer)
+{
+    const struct raft_message messages[] = {an_append(3, 1, 2, 1, 1, 1, TERMS(2)),
+                                            a_refusal(2, 1, 2, 1, 1, 1)};
+    for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
+        struct node node;
+        start_leader(&node, 3);
+        node_transfer(&node, 2);
+        node_receive(&node, messages[i]);
+        CHECK_EQ(node.view.role, RAFT_FOLLOWER);
+        CHECK_EQ(node.view.current_term, 2);
+        CHECK_EQ(node.view.transfer_to, 0);
+        node_forget_sent(&node);
+        node_tick(&node, node.config.heartbeat_ms);
+        CHECK(node_sent(&node, RAFT_TIMEOUT_NOW, 0) == NULL);
+        node_stop(&node);
+    }
+}
+
 TEST(who_cannot_lead_is_no_target)
 {
     struct node node;
@@ -168,15 +188,19 @@ TEST(the_best_is_of_high_priority_then_far_ahead_and_was_heard_lately)
 // Bug 20: what was told to a voter reaches one that is a voter no more.
 TEST(who_is_no_voter_does_not_take_over)
 {
-    struct node node;
-    node_start(&node, 2, 3);
-    struct raft_configuration now = {
-        .count = 3, .members = {{1, RAFT_VOTER}, {2, RAFT_LEARNER}, {3, RAFT_VOTER}}};
-    node_receive(&node, an_append_of(1, 2, 1, 0, 0, &now));
-    node_receive(&node, a_timeout_now(1, 2, 1));
-    CHECK_EQ(node.view.role, RAFT_FOLLOWER);
-    CHECK_EQ(node.view.current_term, 1);
-    node_stop(&node);
+    static const struct raft_configuration now[] = {
+        {.count = 3, .members = {{1, RAFT_VOTER}, {2, RAFT_LEARNER}, {3, RAFT_VOTER}}},
+        {.count = 2, .members = {{1, RAFT_VOTER}, {3, RAFT_VOTER}}}, // it is removed
+    };
+    for (size_t i = 0; i < sizeof now / sizeof now[0]; i++) {
+        struct node node;
+        node_start(&node, 2, 3);
+        node_receive(&node, an_append_of(1, 2, 1, 0, 0, &now[i]));
+        node_receive(&node, a_timeout_now(1, 2, 1));
+        CHECK_EQ(node.view.role, RAFT_FOLLOWER);
+        CHECK_EQ(node.view.current_term, 1);
+        node_stop(&node);
+    }
 }
 
 TEST(who_is_told_to_take_over_campaigns_at_once_without_pre_votes)
