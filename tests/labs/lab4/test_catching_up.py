@@ -4,6 +4,7 @@ from raftlab.lab_world import microseconds
 from raftlab.labs import World, campaign, lab
 
 SNAPSHOTS = {"snapshot_entries": 20, "snapshot_tail": 5, "snapshot_chunk": 500}
+SMALL_CHUNKS = SNAPSHOTS | {"snapshot_chunk": 50}
 # Between two snapshots 20 entries are applied; 5 stay behind one; the rest are those that
 # came while it was written.
 LOG_ENTRIES_MAX = 40
@@ -46,8 +47,9 @@ def one_in_three(world: World) -> bool:
     return world.seed % 3 == 1
 
 
-def rounds(world: World, away: str, count: int = 5) -> None:
-    """One node after the other is away while the others take more than a snapshot."""
+def rounds(world: World, away: str, count: int = 5, *, chunks: int = 1) -> None:
+    """One node after the other is away while the others take more than a snapshot, which
+    is sent in so many chunks at least."""
     count = 30 if one_in_three(world) else count
     world.check_one_leader()
     world.agree("first")
@@ -70,6 +72,8 @@ def rounds(world: World, away: str, count: int = 5) -> None:
         if world.status(victim)["snapshot_index"] == 0:
             world.fail(f"node {victim} came back by a snapshot", world.situation(), rule="IS-7",
                        line=f"expect snapshot_index {victim} > 0")  # fmt: skip
+    if chunks > 1:
+        world.expect("messages_snapshot", ">=", chunks * count, why=f"each has {chunks} chunks")
     world.run("500ms")
     world.expect("same")
 
@@ -105,26 +109,26 @@ def test_who_had_crashed_catches_up_by_a_snapshot(world: World) -> None:
 
 @lab(4, step=6, points=1, rules="IS-2 IS-3 IS-4", seeds=3)
 def test_chunks_may_be_lost_late_and_doubled(world: World) -> None:
-    world.cluster(3, **SNAPSHOTS, delay="1ms..8ms")
+    world.cluster(3, **SMALL_CHUNKS, delay="1ms..8ms")
     world.tell("loss", "10")
     world.tell("duplicate", "10")
     world.tell("reorder", "10")
-    rounds(world, "disconnect", 3)
+    rounds(world, "disconnect", 3, chunks=5)
 
 
 @lab(4, step=6, points=1, rules="IS-4 IS-7", seeds=3)
 def test_chunks_may_be_lost_by_nodes_that_crash_too(world: World) -> None:
-    world.cluster(3, **SNAPSHOTS, delay="1ms..8ms")
+    world.cluster(3, **SMALL_CHUNKS, delay="1ms..8ms")
     world.tell("loss", "10")
     world.tell("duplicate", "10")
-    rounds(world, "crash", 3)
+    rounds(world, "crash", 3, chunks=5)
 
 
 @lab(4, step=6, points=1, rules="IS-5 STATE-1 ALL-1", seeds=3)
 def test_all_crash_and_begin_again_with_snapshots_and_logs(world: World) -> None:
     world.cluster(3, **SNAPSHOTS)
     world.check_one_leader()
-    world.agree("kept", key="first")
+    last = world.agree("kept", key="first")
     for turn in range(6):
         if turn < 4:
             give(world, 25, 3)
@@ -134,7 +138,10 @@ def test_all_crash_and_begin_again_with_snapshots_and_logs(world: World) -> None
             world.restart(node)
             world.expect("snapshot_index", node, ">", 0, why="it begins behind a snapshot")
         world.check_one_leader()
-        world.agree("again", 3)
+        before, last = last, world.agree("again", 3)
+        if last <= before:
+            world.fail(f"a command stands behind {before}, where one stood before the crash",
+                       f"it stands at {last}", rule="STATE-3")  # fmt: skip
         world.expect("committed", "first", "kept")
     check_short(world)
     world.run("500ms")
