@@ -124,11 +124,11 @@ def test_a_client_that_never_gives_up_appends_once_through_crashes_and_snapshots
     world: World,
 ) -> None:
     world.cluster(3, snapshot_entries=8, snapshot_tail=1)
-    world.tell("loss", 5)
+    world.tell("loss", 20)
     world.tell("duplicate", 20)
     choice = random.Random(world.seed)
     wanted = ""
-    for number in range(40):
+    for number in range(50):
         leader = world.leader()
         if leader and number % 4 == 0:
             world.tell("crash", leader, "inside", choice.randint(1, 4))

@@ -109,7 +109,9 @@ def test_no_client_waits_for_long_while_a_majority_is_together(world: World) -> 
     world.cluster(5)
     world.check_one_leader()
     world.tell("clients", "start", 8, "keys=8")
-    world.run("1s")
+    world.reset_counters()
+    world.run("2s")
+    world.budget(wait_us_max=1000000, of="clients of a cluster that is whole")
     world.reset_counters()
     choice = random.Random(world.seed)
     for turn in range(10):

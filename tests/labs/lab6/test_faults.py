@@ -15,6 +15,7 @@ def test_members_may_come_and_go_over_networks_that_fall_apart(world: World) -> 
 @lab(6, step=8, points=1, rules="changes-of-members learners")
 def test_members_may_come_and_go_while_servers_crash(world: World) -> None:
     campaign(6, f"--faults members,crash,pause,transfer,duplicate {FEW_CLIENTS}", 60)
+    campaign(6, "--faults members,crash,loss,delay --clients 20 --keys 8 --duration 5s", 10)
 
 
 @lab(6, step=8, points=1, rules="changes-of-members snapshots")
