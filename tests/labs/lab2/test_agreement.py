@@ -60,7 +60,7 @@ def test_a_follower_that_was_away_gets_what_it_missed(world: World) -> None:
     for node in world.nodes:
         if node != leader:
             world.disconnect(node)
-    world.propose("set", "alone", 1, at=leader)
+    give(world, leader, 1, "alone")
     world.nobody_commits("2s")
 
 

@@ -109,6 +109,8 @@ def test_a_command_is_committed_after_one_round_trip(world: World) -> None:
 def test_a_hundred_commands_at_once_take_few_round_trips(world: World) -> None:
     leader = start(world)
     world.until(f"committed {give(world, leader, 100)}", within="400ms")
+    world.run("100ms")
+    world.expect("same", why="two heartbeats later all nodes have applied all of it")
 
 
 @lab(2, step=9, points=1, rules="LEAD-3 LEAD-1", seeds=5)
