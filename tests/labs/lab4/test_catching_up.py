@@ -128,10 +128,12 @@ def test_chunks_may_be_lost_by_nodes_that_crash_too(world: World) -> None:
 def test_all_crash_and_begin_again_with_snapshots_and_logs(world: World) -> None:
     world.cluster(3, **SNAPSHOTS)
     world.check_one_leader()
+    world.tell("loss", 10)
     last = world.agree("kept", key="first")
     for turn in range(6):
         if turn < 4:
             give(world, 25, 3)
+            world.run("200ms")  # the snapshot is written
         for node in world.nodes:
             world.crash(node, lose="tail" if turn % 2 else "all")
         for node in world.nodes:
@@ -143,7 +145,8 @@ def test_all_crash_and_begin_again_with_snapshots_and_logs(world: World) -> None
             world.fail(f"a command stands behind {before}, where one stood before the crash",
                        f"it stands at {last}", rule="STATE-3")  # fmt: skip
         world.expect("committed", "first", "kept")
-    check_short(world)
+    check_short(world, "1s")
+    world.tell("loss", 0)
     world.run("500ms")
     world.expect("same")
 
