@@ -168,6 +168,24 @@ TEST(a_vote_is_not_granted_twice_in_a_term)
     node_stop(&node);
 }
 
+TEST(who_campaigns_or_leads_has_voted_for_itself)
+{
+    for (int role = RAFT_CANDIDATE; role <= RAFT_LEADER; role++) {
+        struct node node;
+        node_start(&node, 1, 3);
+        if (role == RAFT_LEADER)
+            node_become_leader(&node);
+        else
+            node_become_candidate(&node);
+        node_receive(&node, a_vote_request(3, 1, 1, 9, 1));
+        CHECK(!node_must_send(&node, RAFT_REQUEST_VOTE_REPLY, 3)
+                   ->request_vote_reply.vote_granted);
+        CHECK_EQ(node.view.role, role);
+        CHECK_EQ(node.view.voted_for, 1);
+        node_stop(&node);
+    }
+}
+
 // The first answer may have been lost.
 TEST(the_same_candidate_that_asks_again_gets_the_same_answer)
 {
