@@ -145,5 +145,6 @@ def test_what_clients_see_is_linearizable_through_crashes_and_partitions(world: 
     together = "partition,crash,loss,duplicate,snapshot,pause"
     for faults in ("crash,inside,snapshot", together):
         campaign(5, f"--faults {faults} --clients 8 {FAULTS}", 20, expected=explains)
-    campaign(5, f"--nodes 7 --faults {together} --clients 15 {FAULTS}", 10, expected=explains)
+    four = "partition,crash,loss,snapshot"  # so few that each run has all of them
+    campaign(5, f"--nodes 7 --faults {four} --clients 15 {FAULTS}", 10, expected=explains)
     campaign(5, f"--faults crash,snapshot --clients 20 {FAULTS}", 10, expected=explains)
