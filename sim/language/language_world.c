@@ -379,9 +379,9 @@ static bool read_condition(struct language *language, uint32_t *at, struct until
         if (!language_number(language, *at + 1, &until->number))
             return false;
     } else {
-        return language_fail(language,
-                             "unknown condition; there are: leader [N], no leader, "
-                             "committed INDEX, applied [INDEX [by COUNT]], term T, quiet");
+        return language_fail(
+            language, "unknown condition; there are: leader [N], no leader, "
+                      "committed INDEX, applied [INDEX [by COUNT]], term T, quiet");
     }
     *at += more ? 2 : 1;
     return true;
