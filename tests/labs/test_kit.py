@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -150,6 +151,8 @@ def test_a_program_that_is_killed_is_a_crash(world: World) -> None:
     os.kill(world.process.child.pid, signal.SIGSEGV)
     with pytest.raises(LabFailure, match="SIGSEGV") as caught:
         world.run(1)
+    places = r"SIGSEGV: \w+ \(\w+\.c:\d+\), called from \w+ \(\w+\.c:\d+\)"
+    assert re.search(places, caught.value.seen), caught.value.seen
     assert caught.value.kind == lab_failure.CRASH
     assert caught.value.lines[-1] == "run 1000ms"
 

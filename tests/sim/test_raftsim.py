@@ -264,6 +264,16 @@ def test_a_held_link_keeps_messages_until_they_are_released() -> None:
     assert answers[9]["messages"] >= 1
 
 
+def test_so_many_have_applied_an_entry_and_no_more_at_that_very_event() -> None:
+    begin = ("cluster 5 seed=3", "run until leader", "run until applied 1", "propose set x 1")
+    for count in (1, 2, 3, 4, 5):
+        answers = tell(*begin, f"run until applied 2 by {count}", "status")
+        nodes = answers[-1]["nodes"]
+        assert sum(n["applied_index"] >= 2 for n in nodes) == count
+    left = tell(*begin, "isolate 1", "isolate 2", "isolate 3", "run until applied 2 by 4 within 1s")
+    assert not left[-1]["ok"] and "has not come to that" in left[-1]["error"]
+
+
 def test_a_paused_node_misses_nothing_that_waits_for_it() -> None:
     answers = tell(
         *("cluster 3 seed=1", "run 1ms", "timeout 1", "run until leader 1"),
@@ -458,6 +468,9 @@ BAD_LINES = [
     ("run 1", "no duration"),
     ("run until rain", "unknown condition"),
     ("run until leader within", "within DURATION"),
+    ("run until applied 2 by", "no number"),
+    ("run until applied 2 by x", "no number"),
+    ("run until committed 2 by 3", "within DURATION"),
     ("step x", "no number"),
     ("partition 1 2 | 2 3", "two groups"),
     ("partition 1 9", "no node"),
