@@ -12,21 +12,25 @@
 
 enum { FRAMES_MAX = 16, STACK_BYTES = 64 * 1024, TEXT_BYTES = 8192 };
 
-#if defined(__has_feature)
+#ifdef __SANITIZE_ADDRESS__
+#define SANITIZED
+#elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
-#define __SANITIZE_ADDRESS__ 1 // as gcc says it
+#define SANITIZED
 #endif
 #endif
 
 static const int deadly[] = {
-#ifndef __SANITIZE_ADDRESS__
+#ifndef SANITIZED
     SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT,
 #endif
     SIGXCPU,
 };
 
 static const char *name;
-static uintptr_t base; // where the program was loaded
+static uintptr_t base; // where the program was loaded,
+static uintptr_t text; // and where its instructions are
+static uintptr_t text_end;
 
 // What the unwinder finds, from the place that the signal came to on; less what lies in
 // libraries.
@@ -36,17 +40,18 @@ struct frames {
     uintptr_t behind[FRAMES_MAX]; // the instruction, as a debugger counts from `base`
 };
 
-static int note_base(struct dl_phdr_info *info, size_t size, void *context)
+static int note_program(struct dl_phdr_info *info, size_t size, void *context)
 {
     (void)size, (void)context;
     base = info->dlpi_addr;
-    return 1; // the program comes first
-}
-
-static bool is_ours(uintptr_t address)
-{
-    extern const char __executable_start, etext; // of the linker
-    return address >= (uintptr_t)&__executable_start && address <= (uintptr_t)&etext;
+    for (size_t i = 0; i < info->dlpi_phnum; i++) {
+        if (info->dlpi_phdr[i].p_type != PT_LOAD ||
+            (info->dlpi_phdr[i].p_flags & PF_X) == 0)
+            continue;
+        text = base + info->dlpi_phdr[i].p_vaddr;
+        text_end = text + info->dlpi_phdr[i].p_memsz;
+    }
+    return 1; // the program comes first, and is all that is asked for
 }
 
 static _Unwind_Reason_Code add_frame(struct _Unwind_Context *context, void *argument)
@@ -56,7 +61,7 @@ static _Unwind_Reason_Code add_frame(struct _Unwind_Context *context, void *argu
     uintptr_t address = _Unwind_GetIPInfo(context, &exact);
 
     frames->begun = frames->begun || exact;
-    if (!frames->begun || !is_ours(address))
+    if (!frames->begun || address < text || address >= text_end)
         return _URC_NO_REASON;
     frames->behind[frames->count++] = address - base + (exact ? 1 : 0);
     return frames->count < FRAMES_MAX ? _URC_NO_REASON : _URC_END_OF_STACK;
@@ -93,7 +98,7 @@ void crash_tell(const char *program)
                                .sa_flags = (int)(SA_ONSTACK | SA_RESETHAND)};
 
     name = program;
-    dl_iterate_phdr(note_base, NULL);
+    dl_iterate_phdr(note_program, NULL);
     sigaltstack(&other, NULL);
     for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
         sigaction(deadly[i], &action, NULL);
