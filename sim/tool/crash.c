@@ -28,9 +28,9 @@ static const int deadly[] = {
 };
 
 static const char *name;
-static uintptr_t base; // where the program was loaded,
-static uintptr_t text; // and where its instructions are
-static uintptr_t text_end;
+static uintptr_t base;  // where the program was loaded,
+static uintptr_t begin; // and where its instructions are
+static uintptr_t end;
 
 // What the unwinder finds, from the place that the signal came to on; less what lies in
 // libraries.
@@ -48,8 +48,8 @@ static int note_program(struct dl_phdr_info *info, size_t size, void *context)
         if (info->dlpi_phdr[i].p_type != PT_LOAD ||
             (info->dlpi_phdr[i].p_flags & PF_X) == 0)
             continue;
-        text = base + info->dlpi_phdr[i].p_vaddr;
-        text_end = text + info->dlpi_phdr[i].p_memsz;
+        begin = base + info->dlpi_phdr[i].p_vaddr;
+        end = begin + info->dlpi_phdr[i].p_memsz;
     }
     return 1; // the program comes first, and is all that is asked for
 }
@@ -61,7 +61,7 @@ static _Unwind_Reason_Code add_frame(struct _Unwind_Context *context, void *argu
     uintptr_t address = _Unwind_GetIPInfo(context, &exact);
 
     frames->begun = frames->begun || exact;
-    if (!frames->begun || address < text || address >= text_end)
+    if (!frames->begun || address < begin || address >= end)
         return _URC_NO_REASON;
     frames->behind[frames->count++] = address - base + (exact ? 1 : 0);
     return frames->count < FRAMES_MAX ? _URC_NO_REASON : _URC_END_OF_STACK;
