@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from raftlab import build, lab_failure
+from raftlab.lab_process import Died
 from raftlab.labs import LabFailure, World, campaign, lab, parse_claim
 
 
@@ -155,6 +156,20 @@ def test_a_program_that_is_killed_is_a_crash(world: World) -> None:
     assert re.search(places, caught.value.seen), caught.value.seen
     assert caught.value.kind == lab_failure.CRASH
     assert caught.value.lines[-1] == "run 1000ms"
+
+
+def test_where_a_program_was_killed_is_told_in_a_sentence() -> None:
+    frames = [" #0 f a.c:1", " #1 g a.c:9", " #2 g a.c:9", " #3 h b.c:3", " #4 main m.c:2"]
+    said = "\n".join(["SIGSEGV", *frames])
+    assert Died(-11, said).words() == (
+        "raftsim is killed by SIGSEGV: f (a.c:1), called from g (a.c:9), called from h (b.c:3)"
+    )
+    said = "\n".join(["SIGSEGV", *frames[1:]])
+    assert Died(-11, said).words() == (
+        "raftsim is killed by SIGSEGV: g (a.c:9) again and again, called from h (b.c:3),"
+        " called from main (m.c:2)"
+    )
+    assert Died(-24, "").words() == "raftsim does not come back: an endless loop?"
 
 
 # What a student's program may do in place of an answer, as a shell script.

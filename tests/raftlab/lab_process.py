@@ -77,7 +77,10 @@ class Died(Exception):
     def place(self) -> str:
         """Where it was, as crash_tell() of sim/tool/crash.h has it."""
         calls = [f"{function} ({line})" for function, line in CALL.findall(self.stderr)]
-        return ", called from ".join(calls[:CALLS_MAX])
+        once = [*dict.fromkeys(calls)][:CALLS_MAX]
+        if len(calls) > 1 and calls[0] == calls[1]:
+            once[0] += " again and again"
+        return ", called from ".join(once)
 
 
 def signal_name(number: int) -> str:
