@@ -9,6 +9,7 @@ student gets from a refusal is its reason."""
 
 from __future__ import annotations
 
+import functools
 import os
 import pathlib
 import re
@@ -20,6 +21,8 @@ from collections.abc import Iterator
 from typing import Optional
 
 import lab as labs
+import objects
+import tokens
 
 SIZE_MAX = 512 * 1024
 PREPROCESS_SECONDS_MAX = 60
@@ -50,15 +53,32 @@ LAYERS = {
     "": ("raft", "raft/host", "kvserver/service", "kvserver/engine", "sim", "sim/checker"),
 }
 NOT_FOR_STUDENTS = {"raft/host/disk_posix.h"}
-EARLY = re.compile(r"\.(preinit_array|init_array|fini_array|ctors|dtors|init|fini)\b")
-ASSEMBLY = re.compile(r"\b(asm|__asm|__asm__)\b")
-ATTRIBUTE = re.compile(
-    r"\b_*(constructor|destructor|init_priority|ifunc|section|alias|weak|weakref|naked)_*\b"
+ATTRIBUTES = {
+    *("access", "aligned", "alloc_size", "always_inline", "artificial", "assume_aligned"),
+    *("cold", "const", "deprecated", "designated_init", "fallthrough", "flatten", "format"),
+    *("format_arg", "gnu_inline", "hot", "leaf", "malloc", "maybe_unused", "may_alias"),
+    *("mode", "nodiscard", "noinline", "nonnull", "nonstring", "noreturn", "nothrow"),
+    *("packed", "pure", "returns_nonnull", "sentinel", "unused", "used", "vector_size"),
+    "warn_unused_result",
+}
+# What computes. Others leave a function's own frame, or ask the machine.
+BUILTINS = re.compile(
+    r"expect(_with_probability)?|unreachable|trap|assume|assume_aligned|constant_p|choose_expr"
+    r"|types_compatible_p|offsetof|(dynamic_)?object_size|prefetch|alloca|l?l?abs|imaxabs"
+    r"|(clz|ctz|ffs|popcount|parity|clrsb)(l|ll|g|imax)?"
+    r"|(bswap|bitreverse|rotate(left|right))\d+"
+    r"|[su]?(add|sub|mul)(l|ll)?_overflow(_p)?|va_(start|arg|end|copy|list)|v?snprintf"
+    r"|mem(cpy|set|move|cmp|chr)|str(len|n?cmp|chr|str|cspn)|__\w+_chk|shuffle(vector)?"
 )
-PRAGMA = re.compile(r"#\s*pragma\s+(?!once\b|STDC\b|(GCC|clang)\s+diagnostic\b)(.*)")
-INCLUDE = re.compile(
-    r"^\s*(?:#|%:|\?\?=)\s*(/\*|\w*include\w*|import|embed)(.*)$", re.MULTILINE
+NEVER = re.compile(
+    r"_GLOBAL_OFFSET_TABLE_|_*(GLOBAL__)?sub_[ID]_\w+|__(start|stop)_\w+"
+    r"|__+(asan|ubsan|[lmt]san|hwasan|sanitizer)_\w+"
 )
+DIRECTIVES = {
+    *("include", "define", "undef", "if", "ifdef", "ifndef", "elif", "else", "endif"),
+    *("error", "warning", "pragma"),
+}
+HAS = re.compile(r"__has_(include|include_next|embed)$")  # what is there may change
 MARKER = re.compile(r'^# \d+ "((?:[^"\\]|\\.)*)"((?: \d)*)$')
 
 
@@ -133,7 +153,7 @@ def judge_files(lab: labs.Lab, root: pathlib.Path) -> Iterator[str]:
         elif not re.fullmatch(r"[a-z]\w*\.[ch]", path.name):
             yield f"{path.name}: a name is of letters, digits and _"
         else:
-            yield from judge_includes(path, lab, root)
+            yield from judge_raw(path, lab, root)
     for path in (lab.folder / name for name in lab.start):
         if path.is_symlink() or (path.exists() and not path.is_file()):
             yield f"{path.name} is a link or no file"
@@ -141,19 +161,49 @@ def judge_files(lab: labs.Lab, root: pathlib.Path) -> Iterator[str]:
             yield f"{path.name} has more than {SIZE_MAX // 1024} KiB"
 
 
-def judge_includes(path: pathlib.Path, lab: labs.Lab, root: pathlib.Path) -> Iterator[str]:
-    """Before a compiler opens anything that is named there."""
-    text = path.read_text(encoding="utf-8", errors="replace").replace("\\\n", "")
+def judge_raw(path: pathlib.Path, lab: labs.Lab, root: pathlib.Path) -> Iterator[str]:
+    """Before a compiler opens anything that is named there, or believes where it stands."""
+    text = path.read_bytes().decode(errors="replace")
+    if tokens.CONTROL.search(text):
+        yield f"{path.name} has control characters"
     allowed = set(headers(lab, root)) | {p.name for p in lab.written() if p.suffix == ".h"}
-    for match in INCLUDE.finditer(text):
-        line = text.count("\n", 0, match.start()) + 1
-        what = re.fullmatch(r'\s*(?:"([^"]+)"|<([^>]+)>)\s*(//.*|/\*.*)?', match[2])
-        name = what and (what[1] or what[2])
-        fits = match[1] == "include" and what and (
-            name in allowed if what[1] else name in STANDARD
-        )  # fmt: skip
-        if not fits and not (what and what[1] in STANDARD):
-            yield f"{path.name}:{line}: {match[0].strip()}: that is not for this lab"
+    lines = text.split("\n")
+    found = tokens.tokens(text)
+    for words in tokens.directives(found):
+        if words and not judge_directive(words, allowed):
+            line = words[0].line
+            yield f"{path.name}:{line}: {lines[line - 1].strip()[:80]}: that is not for this lab"
+    for token in found:
+        if HAS.match(token.text):
+            yield f"{path.name}:{token.line}: {token.text} is not for this lab"
+
+
+def judge_directive(words: list[tokens.Token], allowed: set[str]) -> bool:
+    name, *rest = (word.text for word in words)
+    if name != "include":
+        return name in DIRECTIVES
+    if len(rest) == 1 and rest[0].startswith('"'):
+        return rest[0][1:-1] in allowed | STANDARD
+    return rest[:1] == ["<"] and rest[-1] == ">" and "".join(rest[1:-1]) in STANDARD
+
+
+def judge_macros(lab: labs.Lab, entered: set[pathlib.Path]) -> Iterator[str]:
+    """No macro of the student's own is a word of a header that is not: what it stands
+    for would be read as that header's text."""
+    words = {word: path.name for path in sorted(entered) for word in names_in(path)}
+    for path in lab.written():
+        found = tokens.tokens(path.read_bytes().decode(errors="replace"))
+        for directive in tokens.directives(found):
+            kind, *rest = (token.text for token in directive) if directive else ("",)
+            if kind in ("define", "undef") and rest and rest[0] in words:
+                yield (f"{path.name}:{directive[0].line}: the macro {rest[0]} is a word of "
+                       f"{words[rest[0]]}: choose another")  # fmt: skip
+
+
+@functools.lru_cache(maxsize=None)
+def names_in(path: pathlib.Path) -> frozenset[str]:
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return frozenset(token.text for token in tokens.tokens(text) if token.kind == "name")
 
 
 def compilers() -> list[list[str]]:
@@ -165,17 +215,19 @@ def compilers() -> list[list[str]]:
 
 def judge_sources(lab: labs.Lab, root: pathlib.Path) -> Iterator[str]:
     """What the compilers will see of the student's own lines."""
+    entered: set[pathlib.Path] = set()
     for path in (p for p in lab.written() if p.suffix == ".c"):
         found: dict[str, None] = {}
-        for compiler in compilers():
+        for compiler, level in zip(compilers(), ("-O2", "-O1")):  # macros know of both
             name = path.relative_to(root).as_posix()
-            words = [*compiler, "-std=c11", "-D_GNU_SOURCE", "-I.", "-E", name]
+            words = [*compiler, level, "-std=c11", "-D_GNU_SOURCE", "-I.", "-E", name]
             text = preprocessed(words, root)
             if text is None:
                 yield f"{path.name}: its macros and includes come to no end"
                 return
-            found |= dict.fromkeys(judge_text(text, lab, root))
+            found |= dict.fromkeys(judge_text(text, lab, root, entered))
         yield from found
+    yield from judge_macros(lab, entered)
 
 
 def preprocessed(words: list[str], root: pathlib.Path) -> Optional[str]:
@@ -203,44 +255,75 @@ def preprocessed(words: list[str], root: pathlib.Path) -> Optional[str]:
     return text.decode(errors="replace") if process.returncode == 0 else ""
 
 
-def judge_text(text: str, lab: labs.Lab, root: pathlib.Path) -> Iterator[str]:
-    """Preprocessed text: the lines that come from the student's own files."""
+def judge_text(
+    text: str, lab: labs.Lab, root: pathlib.Path, entered: set[pathlib.Path]
+) -> Iterator[str]:
+    """Preprocessed text: the lines that come from the student's own files. `entered` gets
+    the files that it has other lines from."""
     allowed = {root / header for header in headers(lab, root)} | set(lab.written())
-    own, where, number, kept = False, "", 0, []
+    own, where, number, kept, places = False, "", 0, [], []
     for line in text.split("\n"):
         marker = MARKER.match(line)
         if marker is None:
             if own:
                 kept.append(line)
-                yield from judge_line(line, f"{where}:{number}")
+                places.append(f"{where}:{number}")
             number += 1
             continue
         if marker[1].startswith("<"):  # what the compiler itself puts in front
             continue
         path = pathlib.Path(os.path.normpath(root / marker[1]))
-        entered = " 1" in marker[2]
-        if own and entered and path not in allowed and path.name not in SYSTEM:
+        if own and " 1" in marker[2] and path not in allowed and path.name not in SYSTEM:
             yield f"{where}:{number}: includes {marker[1]}: that is not for this lab"
         own = path.parent == lab.folder
+        if not own and path.is_file():
+            entered.add(path)
         where, number = path.name, int(line.split()[1])
+    found = tokens.tokens("\n".join(kept), spliced=False)
+    for token, problem in judge_tokens(found):
+        yield f"{places[token.line - 1]}: {problem}"
 
 
-def judge_line(line: str, where: str) -> Iterator[str]:
-    line = re.sub(r'"(\\.|[^"\\])*"', '""', line).replace("<:", "[").replace(":>", "]")
-    if ASSEMBLY.search(line):
-        yield f"{where}: assembly is not for this lab"
-    if ("__attribute" in line or "[[" in line) and (bad := ATTRIBUTE.search(line)):
-        yield f"{where}: the attribute {bad[1]} is not for this lab"
-    if bad := PRAGMA.match(line.strip()):
-        yield f"{where}: #pragma {bad[2]} is not for this lab"
+def judge_tokens(found: list[tokens.Token]) -> Iterator[tuple[tokens.Token, str]]:
+    for words in tokens.directives(found):
+        if words and (words[0].text != "pragma" or not is_harmless(words[1:])):
+            said = " ".join(word.text for word in words)
+            yield words[0], f"#{said} is not for this lab"
+    for at, token in enumerate(found):
+        word = token.text
+        if token.kind == "mark":
+            if word == "[" and found[at + 1 : at + 2] and found[at + 1].text == "[":
+                yield from judge_attributes(found, at)
+            continue
+        if word in ("asm", "__asm", "__asm__"):
+            yield token, "assembly is not for this lab"
+        elif word in ("__attribute__", "__attribute"):
+            yield from judge_attributes(found, at + 1)
+        elif word.startswith("__builtin_") and not BUILTINS.fullmatch(word[10:]):
+            yield token, f"{word} is not for this lab"
+        elif token.kind == "name" and NEVER.fullmatch(word):
+            yield token, f"{word} is not for this lab"
+
+
+def is_harmless(pragma: list[tokens.Token]) -> bool:
+    first, second = [*(word.text for word in pragma), "", ""][:2]
+    return first in ("once", "STDC") or first in ("GCC", "clang") and second == "diagnostic"
+
+
+def judge_attributes(
+    found: list[tokens.Token], at: int
+) -> Iterator[tuple[tokens.Token, str]]:
+    """Those in the two brackets that open there."""
+    inside = list(tokens.bracketed(found, at))
+    if len(inside) < 2 or inside[1][0] != 2:
+        yield found[at - 1], "an attribute that is none"
+    for depth, token in inside:
+        name = re.sub(r"^__(\w+)__$", r"\1", token.text)
+        if depth == 2 and token.kind == "name" and name not in ATTRIBUTES | {"gnu", "clang"}:
+            yield token, f"the attribute {name} is not for this lab"
 
 
 # ---- the objects -----------------------------------------------------------------
-
-
-def tool(*words: str) -> list[str]:
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
-    return done.stdout.splitlines()
 
 
 def judge_objects(lab: labs.Lab, root: pathlib.Path, out: pathlib.Path) -> list[str]:
@@ -251,24 +334,25 @@ def judge_objects(lab: labs.Lab, root: pathlib.Path, out: pathlib.Path) -> list[
     between = {
         name
         for path in sources
-        for kind, name in symbols(objects(path, root, out)[0])
+        for kind, name in symbols(built(path, root, out)[0])
         if kind in "TDBRVWC"
     }
     found: dict[str, None] = {}
     for path in sources:
-        for place in objects(path, root, out):
+        for place in built(path, root, out):
             found |= dict.fromkeys(judge_object(path.name, place, calls | between, own))
     return list(found)
 
 
-def objects(path: pathlib.Path, root: pathlib.Path, out: pathlib.Path) -> list[pathlib.Path]:
+def built(path: pathlib.Path, root: pathlib.Path, out: pathlib.Path) -> list[pathlib.Path]:
     name = path.relative_to(root).with_suffix(".o")
     return [p for p in (out / "obj" / name, out / "sanitized" / "obj" / name) if p.exists()]
 
 
 def symbols(place: pathlib.Path) -> list[tuple[str, str]]:
     """(nm's letter, name) of each; a table of constant pointers counts as constant."""
-    rows = ([part.strip() for part in line.split("|")] for line in tool("nm", "-fsysv", str(place)))
+    lines = objects.tool("nm", "-fsysv", str(place))
+    rows = ([part.strip() for part in line.split("|")] for line in lines)
     found = [(row[2], row[0], row[6]) for row in rows if len(row) == 7]
     return [
         ({"d": "r", "D": "R"}.get(kind, kind) if ".rel.ro" in section else kind, name)
@@ -287,7 +371,7 @@ def own_names(lab: labs.Lab, root: pathlib.Path) -> tuple[tuple[str, ...], set[s
     library = subprocess.run(
         ["gcc", "-print-file-name=libc.so.6"], capture_output=True, text=True
     ).stdout.strip()
-    rows = (line.split() for line in tool("nm", "-D", "--defined-only", library))
+    rows = (line.split() for line in objects.tool("nm", "-D", "--defined-only", library))
     taken |= {row[-1].split("@")[0] for row in rows}
     return stems, {name for name in taken if not name.startswith(reference)}
 
@@ -299,22 +383,29 @@ def judge_object(
     stems, taken = own
     for kind, symbol in symbols(place):
         plain = re.sub(r"^__(\w+)_chk$", r"\1", symbol)
-        if sanitized and re.match(r"__(asan|ubsan)_|asan\.|_?_sub_[ID]_|__unnamed|\.L", symbol):
+        if sanitized and is_sanitizers(kind, symbol):
             continue
         if kind in "Uwv" and plain not in calls and not ARITHMETIC.match(plain):
             yield f"{name} calls {plain}(), which is not for this lab{why(plain)}"
-        elif kind in "iu":
-            yield f"{name}: {symbol} is a symbol of a kind that is not for this lab"
         elif kind in "TDBRVWCGS" and (not symbol.startswith(stems) or symbol in taken):
             yield (f"{name} defines {symbol}, a name that is not its own: make it static, or "
                    f"begin it with {place.stem}_")  # fmt: skip
-        elif kind in "dDbBC" and not sanitized:
+        elif kind in "iuvVwW":
+            yield f"{name}: {symbol} is a symbol of a kind that is not for this lab"
+        elif kind in "dDbBC":
             yield (f"{name} keeps {symbol} in a variable outside of all functions: all nodes "
                    "of a simulation would share it")  # fmt: skip
-    if not sanitized:
-        for line in tool("objdump", "-h", str(place)):
-            if early := EARLY.search(line):
-                yield f"{name} has code that runs before or after the program ({early[0]})"
+    for problem in objects.judge(place, sanitized, (CORE_CALLS | MORE_CALLS) - COMPILERS):
+        yield f"{name} {problem}"
+
+
+def is_sanitizers(kind: str, symbol: str) -> bool:
+    """Whether it is what a sanitizer adds; a name with a dot is no one else's."""
+    if kind == "U":
+        return objects.SANITIZERS_CALL.match(symbol) is not None
+    if kind in "dbtr":
+        return objects.SANITIZERS_DATA.match(symbol) is not None
+    return objects.SANITIZERS_OWN.fullmatch(symbol) is not None
 
 
 def why(symbol: str) -> str:

@@ -166,6 +166,80 @@ CHEATS = {
     "includes the disk": ('#include "raft/host/disk_posix.h"', "that is not for this lab"),
     "includes the system": ("#include <unistd.h>", "that is not for this lab"),
     "splits the word": ("#incl\\\nude <unistd.h>", "that is not for this lab"),
+    "says that it is another's": (
+        'static void f(void);\n#line 1 "x.c"\nstatic void f(void) { __asm__("nop"); }\n'
+        '#line 9 "labs/1-quorum/quorum.c"\nvoid quorum_x(void) { f(); }',
+        '#line 1 "x.c": that is not for this lab',
+    ),
+    "says it as a preprocessor does": ('# 1 "x.c" 3', "that is not for this lab"),
+    "says it with a digraph": ('%:line 1 "x.c"', "that is not for this lab"),
+    "says it with a trigraph": ('??=line 1 "x.c"', "that is not for this lab"),
+    "says it on two lines": ('#\\\nline 1 "x.c"', "that is not for this lab"),
+    "says it on two lines, the first with a space": (
+        '# \\ \nline 1 "x.c"', "that is not for this lab"
+    ),
+    "says it on two lines with a trigraph": ('#??/\nline 1 "x.c"', "that is not for this lab"),
+    "says it between comments": (
+        '/* a\n */ # /* b\n */ line 1 "x.c"', "that is not for this lab"
+    ),
+    "says it on a line of its own kind": ('\r#line 1 "x.c"', "control characters"),
+    "hides it behind a character": (
+        """char quorum_x(void) { char q = '"'; __asm__("nop"); char w = '"'; return q + w; }""",
+        "assembly",
+    ),
+    "hides it behind an escaped one": (
+        r"""char quorum_x(void) { char q = '\''; __asm__("nop"); char w = '\"'; return q + w; }""",
+        "assembly",
+    ),
+    "has another compiler's flags": (
+        '#ifdef __OPTIMIZE__\nvoid quorum_x(void) { __asm__("nop"); }\n#endif', "assembly"
+    ),
+    "looks whether it is being judged": (
+        '#if __has_include("build/obj/raft/quorum.o")\n#endif', "__has_include"
+    ),
+    "speaks through another's header": (
+        "#define quorum_other(x) f(void) { } int quorum_other(int)", "the macro quorum_other"
+    ),
+    "undoes a word of the system's": (
+        "#include <string.h>\n#undef memcpy", "the macro memcpy"
+    ),
+    "splits an attribute": (
+        "__attribute__((\nconstructor\n)) static void f(void) { }", "the attribute constructor"
+    ),
+    "splits it where only one compiler looks": (
+        "#if defined(__has_feature) || defined(__SANITIZE_ADDRESS__)\n"
+        "__attribute__((\n__constructor__\n(101))) static void f(void) { }\n#endif",
+        "the attribute constructor",
+    ),
+    "has two attributes": (
+        "__attribute__((unused,\n weak)) int quorum_x(void) { return 1; }", "the attribute weak"
+    ),
+    "has an attribute of C23": (
+        "[[gnu::\nconstructor]] static void f(void) { }", "the attribute constructor"
+    ),
+    "has one in digraphs": (
+        "<:<:gnu::constructor:>:> static void f(void) { }", "the attribute constructor"
+    ),
+    "is out of the sanitizers' sight": (
+        '__attribute__((no_sanitize("address"))) int quorum_x(int *p) { return p[99]; }',
+        "the attribute no_sanitize",
+    ),
+    "has a pragma in a word": (
+        '_Pragma("weak quorum_x = abort") void quorum_x(void);', "#pragma weak"
+    ),
+    "has another's name by a pragma": (
+        "#pragma redefine_extname quorum_y abort", "#pragma redefine_extname"
+    ),
+    "leaves the test's frame": (
+        "void quorum_x(void) { void *to[5] = {__builtin_frame_address(2)}; __builtin_longjmp(to, 1); }",
+        "__builtin_",
+    ),
+    "changes how one build's sanitizer reports": (
+        "#ifndef __SANITIZE_ADDRESS__\n#if defined(__clang__)\n"
+        'const char *__asan_default_options(void) { return "exitcode=0"; }\n#endif\n#else\n'
+        'const char *__asan_default_options(void) { return "exitcode=0"; }\n#endif',
+        "__asan_default_options is not for this lab",
+    ),
 }  # fmt: skip
 
 
@@ -191,6 +265,7 @@ def test_constant_tables_and_arithmetic_are_everyones(lab: labs.Lab) -> None:
     assert verdict(lab) == ""
 
 
+SANITIZED = "#if !defined(__OPTIMIZE__) || defined(__clang__) || defined(__SANITIZE_ADDRESS__)\n"
 CALL = "static void f(void) { quorum_other(1); }"
 
 
@@ -206,6 +281,30 @@ CALL = "static void f(void) { quorum_other(1); }"
         ),
         ("__attribute__((weak)) int main(void) { return 0; }", "quorum.c defines main"),
         ("int quorum_votes;", "keeps quorum_votes in a variable"),
+        ('void quorum_x(void) { __asm__("syscall"); }', r"quorum_x\(\) has an instruction"),
+        ('void quorum_x(void) { __asm__("lock; sysenter"); }', "not for this lab: sysenter"),
+        ('void quorum_x(void) { __asm__("int $0x80"); }', "not for this lab: int"),
+        ("int quorum_x(void) { return (int)__builtin_ia32_rdtsc(); }", "not for this lab: rdtsc"),
+        ('__asm__(".pushsection .text; .byte 0x06; .popsection");', "instruction"),
+        ('__attribute__((section(".text.mine"))) int quorum_x(void) { return 1; }',
+         "a section of its own"),
+        ('__attribute__((section("mine"))) const int quorum_x[] = {1};', "a section of its own"),
+        ('__asm__(".pushsection .text; .type x, @object; .size x, 8; x: .quad 0; .popsection");',
+         "data among its code"),
+        (f"{SANITIZED} __attribute__((constructor)) {CALL}\n#endif", "before or after"),
+        (f"{SANITIZED} __attribute__((constructor(1))) {CALL}\n#endif", "before or after"),
+        (f"{SANITIZED} __attribute__((constructor(99))) {CALL}\n#endif", "before or after"),
+        (f"{SANITIZED} static int votes; int quorum_x(void) {{ return ++votes; }}\n#endif",
+         "keeps .*votes in a variable"),
+        (f'{SANITIZED} const char *__asan_default_options(void) {{ return ""; }}\n#endif',
+         "defines __asan_default_options"),
+        (f"{SANITIZED} void __asan_set_error_report_callback(void (*)(const char *));\n"
+         "void quorum_x(void) { __asan_set_error_report_callback(0); }\n#endif",
+         "calls __asan_set_error_report_callback"),
+        ("__attribute__((weak)) int quorum_x(void) { return 1; }", "a symbol of a kind"),
+        ("void *quorum_x(void) { return (void *)((char *)memcpy + 8); }", "address of memcpy"),
+        ("void *(*const quorum_x)(void *, const void *, unsigned long) = memcpy;",
+         "address of memcpy"),
     ],
 )
 def test_what_words_could_hide_the_linker_sees(lab: labs.Lab, text: str, reason: str) -> None:
