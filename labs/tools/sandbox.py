@@ -2,14 +2,17 @@
 which they run (confine.c).
 
 What they are compiled to may compute, call what the tree's headers declare and a few
-functions of the C library, and nothing else: no output, no processes, no way to run
-before or after the test, no names in the place of others. A program's own memory cannot
-be hidden from its own code, so whoever grades for marks also reads the code; all that a
-student gets from a refusal is its reason."""
+functions of the C library. Whatever else the text asks for by its words (tokens.py), or
+the objects of either build hold (objects.py), is refused: output, processes, assembly, a
+way to run before or after the test, names in the place of others, memory that outlives a
+call. That stops who tries; it proves nothing. A program's own memory cannot be hidden
+from its own code, so whoever grades for marks also reads the code; all that a student
+gets from a refusal is its reason."""
 
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import pathlib
 import re
@@ -26,7 +29,8 @@ import tokens
 
 SIZE_MAX = 512 * 1024
 PREPROCESS_SECONDS_MAX = 60
-PREPROCESS_BYTES_MAX = 32 << 20
+PREPROCESS_BYTES_MAX = 4 << 20
+PROBLEMS_MAX = 20
 STANDARD = {
     *("assert.h", "errno.h", "inttypes.h", "limits.h", "stdalign.h", "stdarg.h"),
     *("stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "stdnoreturn.h"),
@@ -150,7 +154,7 @@ def judge_files(lab: labs.Lab, root: pathlib.Path) -> Iterator[str]:
             yield f"{path.name} has more than {SIZE_MAX // 1024} KiB"
         elif path.name in taken:
             yield f"{path.name} has the name of another file; choose one of its own"
-        elif not re.fullmatch(r"[a-z]\w*\.[ch]", path.name):
+        elif not re.fullmatch(r"[a-z]\w*\.[ch]", path.name, re.ASCII):
             yield f"{path.name}: a name is of letters, digits and _"
         else:
             yield from judge_raw(path, lab, root)
@@ -280,7 +284,7 @@ def judge_text(
             entered.add(path)
         where, number = path.name, int(line.split()[1])
     found = tokens.tokens("\n".join(kept), spliced=False)
-    for token, problem in judge_tokens(found):
+    for token, problem in itertools.islice(judge_tokens(found), PROBLEMS_MAX):
         yield f"{places[token.line - 1]}: {problem}"
 
 
@@ -315,7 +319,7 @@ def judge_attributes(
 ) -> Iterator[tuple[tokens.Token, str]]:
     """Those in the two brackets that open there."""
     inside = list(tokens.bracketed(found, at))
-    if len(inside) < 2 or inside[1][0] != 2:
+    if len(inside) < 2 or inside[1][0] != 2 or inside[-1][0] != 0:
         yield found[at - 1], "an attribute that is none"
     for depth, token in inside:
         name = re.sub(r"^__(\w+)__$", r"\1", token.text)
@@ -424,10 +428,9 @@ def why(symbol: str) -> str:
 def before_the_build(lab: labs.Lab, root: pathlib.Path) -> None:
     if not lab.files and (written := lab.written()):
         raise Refused(f"{written[0].relative_to(root)}: no C is written in this lab")
-    if problems := list(judge_files(lab, root)):
-        raise Refused("\n".join(problems))
-    if problems := list(judge_sources(lab, root)):
-        raise Refused("\n".join(problems))
+    for judge in (judge_files, judge_sources):
+        if problems := list(itertools.islice(judge(lab, root), PROBLEMS_MAX)):
+            raise Refused("\n".join(problems))
 
 
 def before_it_runs(lab: labs.Lab, root: pathlib.Path, out: pathlib.Path) -> None:

@@ -19,7 +19,10 @@ import lab as labs
 
 DIST = pathlib.PurePath("labs/dist")
 NOT_OURS = {".git", "build", "__pycache__", ".pytest_cache"}
-ALIVE = {".c", ".h", ".py", ".ini", ".toml", ".cfg", ".sh", ".mk", ".S", ".s", ".so", ".pth"}
+ALIVE = {
+    *(".c", ".h", ".gch", ".S", ".s", ".so", ".mk", ".sh"),
+    *(".py", ".pth", ".ini", ".toml", ".cfg"),
+}
 FILE_BYTES_MAX = 1 << 20
 
 

@@ -22,6 +22,7 @@ TOKEN = re.compile(
     |(?P<mark>%:%:|%:|<<=?|<[:%=]|%[>=]|>>=?|:>|\#\#|[\s\S])""",
     re.VERBOSE | re.ASCII,
 )
+BRACKETED_MAX = 300
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]|\r(?!\n)")  # not all read these alike
 
 
@@ -75,10 +76,10 @@ def directives(found: Iterable[Token]) -> Iterator[list[Token]]:
 
 
 def bracketed(found: list[Token], at: int) -> Iterator[tuple[int, Token]]:
-    """(depth, token) from the bracket that opens at or behind `at` to the one that closes
-    it; nothing where none opens there."""
+    """(depth, token) from the bracket that opens at `at` to the one that closes it; nothing
+    where none opens there, and an end where none closes it for long."""
     depth = 0
-    for token in found[at:]:
+    for token in found[at : at + BRACKETED_MAX]:
         closes = token.kind == "mark" and token.text in ")]}"
         depth += (token.kind == "mark" and token.text in "([{") - closes
         if depth == 0 and not closes:

@@ -21,6 +21,7 @@ import handout  # noqa: E402
 import lab as labs  # noqa: E402
 import sandbox  # noqa: E402
 import staging  # noqa: E402
+import tokens  # noqa: E402
 
 HONEST = """
 #include "raft/quorum.h"
@@ -231,7 +232,8 @@ CHEATS = {
         "#pragma redefine_extname quorum_y abort", "#pragma redefine_extname"
     ),
     "leaves the test's frame": (
-        "void quorum_x(void) { void *to[5] = {__builtin_frame_address(2)}; __builtin_longjmp(to, 1); }",
+        "void quorum_x(void)\n"
+        "{ void *to[5] = {__builtin_frame_address(2)}; __builtin_longjmp(to, 1); }",
         "__builtin_",
     ),
     "changes how one build's sanitizer reports": (
@@ -302,6 +304,9 @@ CALL = "static void f(void) { quorum_other(1); }"
          "void quorum_x(void) { __asan_set_error_report_callback(0); }\n#endif",
          "calls __asan_set_error_report_callback"),
         ("__attribute__((weak)) int quorum_x(void) { return 1; }", "a symbol of a kind"),
+        ("#ifndef __clang__\nint quorum_apply(int (*f)(int));\nint quorum_x(int n)\n"
+         "{ int more(int a) { return a + n; } return quorum_apply(more); }\n#endif",
+         "a stack that can be executed"),
         ("void *quorum_x(void) { return (void *)((char *)memcpy + 8); }", "address of memcpy"),
         ("void *(*const quorum_x)(void *, const void *, unsigned long) = memcpy;",
          "address of memcpy"),
@@ -311,6 +316,30 @@ def test_what_words_could_hide_the_linker_sees(lab: labs.Lab, text: str, reason:
     (lab.folder / "quorum.c").write_text(f"{HONEST}{text}\n")
     with pytest.raises(sandbox.Refused, match=reason):
         sandbox.before_it_runs(lab, root_of(lab), compiled(lab))
+
+
+def test_words_are_cut_as_a_compiler_cuts_them() -> None:
+    text = 'a /* "b */ "c\\"d" \'"\' // e\n??=define f\\\n g %:%: <:h\\\ni\n#/**/if 0\ndon\'t "\n#'
+    found = tokens.tokens(text)
+    assert [(token.text, token.line) for token in found] == [
+        *(("a", 1), ('"c\\"d"', 1), ("'\"'", 1), ("#", 2), ("define", 2), ("f", 2), ("g", 3)),
+        *(("##", 3), ("[", 3), ("hi", 3), ("#", 5), ("if", 5), ("0", 5), ("don", 6), ("'t \"", 6)),
+        ("#", 7),
+    ]
+    words = [[token.text for token in words] for words in tokens.directives(found)]
+    assert words == [["define", "f", "g", "##", "[", "hi"], ["if", "0"], []]
+
+
+def test_an_attribute_that_never_ends_is_none(lab: labs.Lab) -> None:
+    (lab.folder / "quorum.c").write_text(f"{HONEST}{'__attribute__((' * 9999}\n")
+    said = verdict_before_the_build(lab)
+    assert "an attribute that is none" in said and said.count("\n") < sandbox.PROBLEMS_MAX
+
+
+def verdict_before_the_build(lab: labs.Lab) -> str:
+    with pytest.raises(sandbox.Refused) as refusal:
+        sandbox.before_the_build(lab, root_of(lab))
+    return str(refusal.value)
 
 
 @pytest.mark.parametrize("name", ["raft.h", "string.h", "checker.h", "sim.s.c", "Quorum.h"])
@@ -502,9 +531,10 @@ def test_what_was_changed_of_a_class_archive_is_known_and_judged_as_it_was(
     (archive / "tests/raft/vote_test.c").write_text("TEST(easier) {}\n")
     (archive / "raft/extra.c").write_text("int extra;\n")
     (archive / "conftest.py").write_text("pass\n")
+    (archive / "raft/raft.h.gch").write_text("read in the place of raft.h\n")
     (archive / "Makefile").unlink()
     assert staging.changed(archive) == [
-        *("Makefile", "conftest.py", "raft/extra.c", "tests/raft/vote_test.c")
+        *("Makefile", "conftest.py", "raft/extra.c", "raft/raft.h.gch", "tests/raft/vote_test.c")
     ]
     stage = tmp_path / "stage"
     lab = labs.load(archive / "labs" / "1-quorum")
