@@ -68,7 +68,7 @@ ATTRIBUTES = {
 # What computes. Others leave a function's own frame, or ask the machine.
 BUILTINS = re.compile(
     r"expect(_with_probability)?|unreachable|trap|assume|assume_aligned|constant_p|choose_expr"
-    r"|types_compatible_p|offsetof|(dynamic_)?object_size|prefetch|alloca|l?l?abs|imaxabs"
+    r"|types_compatible_p|offsetof|(dynamic_)?object_size|prefetch|l?l?abs|imaxabs"
     r"|(clz|ctz|ffs|popcount|parity|clrsb)(l|ll|g|imax)?"
     r"|(bswap|bitreverse|rotate(left|right))\d+"
     r"|[su]?(add|sub|mul)(l|ll)?_overflow(_p)?|va_(start|arg|end|copy|list)|v?snprintf"
@@ -206,8 +206,15 @@ def judge_macros(lab: labs.Lab, entered: set[pathlib.Path]) -> Iterator[str]:
 
 @functools.lru_cache(maxsize=None)
 def names_in(path: pathlib.Path) -> frozenset[str]:
-    text = path.read_text(encoding="utf-8", errors="replace")
-    return frozenset(token.text for token in tokens.tokens(text) if token.kind == "name")
+    """The words of a header, without the parameters of macros: those stand for others."""
+    found = tokens.tokens(path.read_text(encoding="utf-8", errors="replace"))
+    names, inside = [], set()
+    for directive in tokens.directives(found):
+        parameters = tokens.parameters(directive)
+        names += [token for token in directive if token.text not in parameters]
+        inside |= {id(token) for token in directive}
+    names += [token for token in found if id(token) not in inside]
+    return frozenset(token.text for token in names if token.kind == "name")
 
 
 def compilers() -> list[list[str]]:
@@ -391,7 +398,7 @@ def judge_object(
             continue
         if kind in "Uwv" and plain not in calls and not ARITHMETIC.match(plain):
             yield f"{name} calls {plain}(), which is not for this lab{why(plain)}"
-        elif kind in "TDBRVWCGS" and (not symbol.startswith(stems) or symbol in taken):
+        elif kind in "TDBRVWCGSA" and (not symbol.startswith(stems) or symbol in taken):
             yield (f"{name} defines {symbol}, a name that is not its own: make it static, or "
                    f"begin it with {place.stem}_")  # fmt: skip
         elif kind in "iuvVwW":

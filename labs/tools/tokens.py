@@ -31,6 +31,7 @@ class Token(NamedTuple):
     text: str
     line: int
     begins: bool  # it is the first of its line
+    joined: bool  # nothing stands between it and the one before
 
 
 def tokens(text: str, spliced: bool = True) -> list[Token]:
@@ -49,15 +50,16 @@ def tokens(text: str, spliced: bool = True) -> list[Token]:
 
 
 def numbered(text: str, splices: list[int]) -> Iterator[Token]:
-    line, begins = 1, True
+    line, begins, joined = 1, True, False
     for match in TOKEN.finditer(text):
         kind, word = match.lastgroup, match[0]
         if kind == "newline":
             begins = True
         elif kind not in ("space", "comment"):
             at = line + bisect.bisect_right(splices, match.start())
-            yield Token(kind, DIGRAPHS.get(word, word), at, begins)
+            yield Token(kind, DIGRAPHS.get(word, word), at, begins, joined)
             begins = False
+        joined = kind not in ("space", "comment", "newline")
         line += word.count("\n")
 
 
@@ -73,6 +75,16 @@ def directives(found: Iterable[Token]) -> Iterator[list[Token]]:
             directive.append(token)
     if directive is not None:
         yield directive
+
+
+def parameters(directive: list[Token]) -> set[str]:
+    """Of the macro that it defines, if it has some."""
+    opens = directive[2:3]
+    if not directive or directive[0].text != "define" or not opens:
+        return set()
+    if opens[0].text != "(" or not opens[0].joined:
+        return set()
+    return {token.text for _, token in bracketed(directive, 2) if token.kind == "name"}
 
 
 def bracketed(found: list[Token], at: int) -> Iterator[tuple[int, Token]]:

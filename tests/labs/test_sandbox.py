@@ -330,6 +330,17 @@ def test_words_are_cut_as_a_compiler_cuts_them() -> None:
     assert words == [["define", "f", "g", "##", "[", "hi"], ["if", "0"], []]
 
 
+def test_the_parameters_of_a_headers_macro_are_everyones_words(lab: labs.Lab) -> None:
+    header = root_of(lab) / "raft" / "raft.h"
+    header.write_text("#define LEAST(min, max) (min < max ? min : max + MOST)\n#define BOTH (max)\n")
+    macros = "#define min(a, b) ((a) < (b) ? (a) : (b))\n#define MOST 1\n#define max 2\n"
+    (lab.folder / "quorum.c").write_text(f'{macros}#include "raft/raft.h"\n{HONEST}')
+    assert verdict_before_the_build(lab).splitlines() == [
+        "quorum.c:2: the macro MOST is a word of raft.h: choose another",
+        "quorum.c:3: the macro max is a word of raft.h: choose another",
+    ]
+
+
 def test_an_attribute_that_never_ends_is_none(lab: labs.Lab) -> None:
     (lab.folder / "quorum.c").write_text(f"{HONEST}{'__attribute__((' * 9999}\n")
     said = verdict_before_the_build(lab)
