@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 # What compilers make of plain C. What is not here came by an attribute or by assembly.
 SECTION = re.compile(
-    r"\.(data|bss|comment|eh_frame|symtab|strtab|shstrtab|symtab_shndx|group|llvm_addrsig"
+    r"\.(data|bss|comment|eh_frame|symtab|strtab|shstrtab|symtab_shndx|group|llvm_addrsig|sframe"
     r"|note\.GNU-stack|note\.gnu\.property|rodata(\.(str|cst)[\d.]+)?|data\.rel(\.ro)?(\.local)?"
     r"|text(\.(unlikely|hot|startup|exit)\.?)?|debug_\w+|rela?\..+)$|$"
 )
@@ -41,6 +41,8 @@ PRIVILEGED = re.compile(
     r"|svc|hvc|smc|msr|sysl?|eret\w*|dc|ic|at|tlbi|\.inst|\.word|udf|undefined"  # aarch64
     r"|swi|ecall|sc"
 )
+TYPE_BYTES = 8
+TYPE_MARK = re.compile(r"dec +%dl$|\.(inst|word)\s+0xc105cafe")
 CALL = re.compile(r"(call|jmp)[lq]?|bl?")
 
 
@@ -98,7 +100,7 @@ def judge(place: pathlib.Path, sanitized: bool, library: set[str]) -> Iterator[s
         if (symbol.kind == "FUNC") != ("X" in section.flags):
             yield f"has data among its code, or code among its data ({symbol.name})"
     yield from judge_early(place, sanitized)
-    yield from judge_code(place, library)
+    yield from judge_code(place, sanitized, library)
 
 
 def judge_sections(there: list[Section], sanitized: bool) -> Iterator[str]:
@@ -136,24 +138,38 @@ def judge_early(place: pathlib.Path, sanitized: bool) -> Iterator[str]:
                 yield f"has code that runs before or after the program ({name})"
 
 
-def judge_code(place: pathlib.Path, library: set[str]) -> Iterator[str]:
+def judge_code(place: pathlib.Path, sanitized: bool, library: set[str]) -> Iterator[str]:
     """Each instruction, and what the linker will write into it."""
-    function, told = "", set()
-    for line in tool("objdump", "-drw", "--no-show-raw-insn", str(place)):
-        if match := re.match(r"[0-9a-f]+ <(.*)>:$", line):
-            function = match[1]
-        elif match := re.match(r"\s*[0-9a-f]+:\t(.*)$", line):
-            words = match[1].split("#")[0].split()
-            while len(words) > 1 and PREFIX.match(words[0]):
-                words = words[1:]
-            problem = judge_instruction(words[0] if words else "", match[1], library)
-            if problem and (function, problem) not in told:
-                told.add((function, problem))
-                yield f"{function}() {problem}"
+    told = set()
+    for function, line in instructions(place, sanitized):
+        words = line.split("#")[0].split()
+        while len(words) > 1 and PREFIX.match(words[0]):
+            words = words[1:]
+        problem = judge_instruction(words[0] if words else "", line, library)
+        if problem and (function, problem) not in told:
+            told.add((function, problem))
+            yield f"{function}() {problem}"
     for line in tool("objdump", "-r", str(place)):  # of addresses that are data
         match = re.match(r"[0-9a-f]+ R_\w+_(?:64|ABS64|32) +(\w+)", line)
         if match and match[1] in library:
             yield f"keeps the address of {match[1]}"
+
+
+def instructions(place: pathlib.Path, sanitized: bool) -> Iterator[tuple[str, str]]:
+    """(function, instruction) of all. A sanitizer may put eight bytes that tell a
+    function's type in front of it, which are none."""
+    function, last = "", []
+    for line in [*tool("objdump", "-drw", "--no-show-raw-insn", str(place)), "0 <>:"]:
+        if match := re.match(r"([0-9a-f]+) <(.*)>:$", line):
+            begin = int(match[1], 16) - TYPE_BYTES
+            kept = [told for at, told in last if at < begin]
+            typed = [told for at, told in last if at >= begin]
+            if not (sanitized and typed and TYPE_MARK.match(typed[0])):
+                kept += typed
+            yield from ((function, told) for told in kept)
+            function, last = match[2], []
+        elif match := re.match(r"\s*([0-9a-f]+):\t(.*)$", line):
+            last.append((int(match[1], 16), match[2]))
 
 
 def judge_instruction(word: str, line: str, library: set[str]) -> str:

@@ -353,6 +353,17 @@ def verdict_before_the_build(lab: labs.Lab) -> str:
     return str(refusal.value)
 
 
+def test_what_a_sanitizer_tells_of_a_functions_type_is_no_code(lab: labs.Lab) -> None:
+    told = '__asm__(".balign 16; .long 0xc105cafe, 0xf4f4f4f4; .type x, @function; x: ret");'
+    (lab.folder / "quorum.c").write_text(HONEST + told)
+    out = compiled(lab)
+    found = [
+        sandbox.objects.judge(place, "sanitized" in place.parts, set())
+        for place in sandbox.built(lab.folder / "quorum.c", root_of(lab), out)
+    ]
+    assert "hlt" in "".join(found[0]) and list(found[1]) == []
+
+
 @pytest.mark.parametrize("name", ["raft.h", "string.h", "checker.h", "sim.s.c", "Quorum.h"])
 def test_a_file_that_is_named_like_anothers_is_refused(lab: labs.Lab, name: str) -> None:
     (lab.folder / name).write_text("\n")
