@@ -177,13 +177,18 @@ def judge_raw(path: pathlib.Path, lab: labs.Lab, root: pathlib.Path) -> Iterator
         if words and not judge_directive(words, allowed):
             line = words[0].line
             yield f"{path.name}:{line}: {lines[line - 1].strip()[:80]}: that is not for this lab"
-    for token in found:
+    for at, token in enumerate(found):
+        said = found[at + 2].text.strip('"') if found[at + 2 :] else ""
         if HAS.match(token.text):
             yield f"{path.name}:{token.line}: {token.text} is not for this lab"
+        elif token.text == "_Pragma" and not is_harmless(tokens.tokens(said)):
+            yield f"{path.name}:{token.line}: #pragma {said} is not for this lab"
 
 
 def judge_directive(words: list[tokens.Token], allowed: set[str]) -> bool:
     name, *rest = (word.text for word in words)
+    if name == "pragma":
+        return is_harmless(words[1:])  # a preprocessor keeps some to itself
     if name != "include":
         return name in DIRECTIVES
     if len(rest) == 1 and rest[0].startswith('"'):

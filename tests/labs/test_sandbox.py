@@ -173,6 +173,17 @@ CHEATS = {
         '#line 1 "x.c": that is not for this lab',
     ),
     "says it as a preprocessor does": ('# 1 "x.c" 3', "that is not for this lab"),
+    "says it with what a macro stands for": (
+        '#define H #\nH 1 "x.c" 3\nvoid quorum_x(void) { __asm__("nop"); }', "assembly"
+    ),
+    "says it with an empty macro before": (
+        '#define E\nE # 1 "x.c" 3\nvoid quorum_x(void) { __asm__("nop"); }', "assembly"
+    ),
+    "includes what comes next": ("#include_next <unistd.h>", "that is not for this lab"),
+    "pushes a macro": ('#pragma push_macro("assert")', "#pragma push_macro"),
+    "pops one in a word": ('_Pragma("pop_macro(\\"assert\\")") struct x;', "#pragma pop_macro"),
+    "poisons a word": ("#pragma GCC poison quorum_other", "#pragma GCC poison"),
+    "has no warnings": ("#pragma GCC system_header", "#pragma GCC system_header"),
     "says it with a digraph": ('%:line 1 "x.c"', "that is not for this lab"),
     "says it with a trigraph": ('??=line 1 "x.c"', "that is not for this lab"),
     "says it on two lines": ('#\\\nline 1 "x.c"', "that is not for this lab"),
@@ -351,6 +362,25 @@ def verdict_before_the_build(lab: labs.Lab) -> str:
     with pytest.raises(sandbox.Refused) as refusal:
         sandbox.before_the_build(lab, root_of(lab))
     return str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "line, refused",
+    [
+        ("syscall", True), ("int    $0x80", True), ("in     (%dx),%al", True),
+        ("ljmp   *(%rax)", True), ("rdrand %eax", True), ("(bad)", True), ("svc\t#0x0", True),
+        ("mrs\tx0, tpidr_el0", False), ("msr\ttpidr_el0, x0", True), ("brk\t#0x3e8", False),
+        ("ud2", False), ("inc    %eax", False), ("jmp    8 <f+0x8>", False), ("sti", True),
+        ("call   5 <f>\t1: R_X86_64_PLT32\tmemcpy-0x4", False),
+        ("mov    0x0(%rip),%rax\t3: R_X86_64_REX_GOTPCRELX\tmemcpy-0x4", True),
+        ("bl\t0 <memcpy>\t4: R_AARCH64_CALL26\tmemcpy", False),
+        ("adrp\tx0, 0 <f>\t8: R_AARCH64_ADR_GOT_PAGE\tmemcpy", True),
+        ("lea    0x0(%rip),%rcx\tcf: R_X86_64_GOTPC32\t_GLOBAL_OFFSET_TABLE_-0x4", True),
+    ],
+)  # fmt: skip
+def test_instructions_compute_and_call_and_no_more(line: str, refused: bool) -> None:
+    problem = sandbox.objects.judge_instruction(line.split()[0], line, {"memcpy"})
+    assert (problem != "") == refused, problem
 
 
 def test_what_a_sanitizer_tells_of_a_functions_type_is_no_code(lab: labs.Lab) -> None:
