@@ -73,6 +73,8 @@ lab0: all # writes your files into labs/0-tour/, never over them
 \t@$(PYTHON) labs/tools/skeleton.py 0
 grade: # judges them (STEP=2: one step)
 \t@$(PYTHON) labs/tools/grade.py $(LAB) $(if $(STEP),--step $(STEP))
+again: # runs one claim once more (CLAIM=tests/labs/lab0/FILE::NAME)
+\t@RAFTLAB_LAB=$(LAB) RAFTLAB_SEED_BASE='$(or $(SEED),1)' $(PYTHON) -m pytest -q '$(CLAIM)'
 build/%: bin/% FORCE # by content: what an archive brings bears no date
 \t@mkdir -p $(@D)
 \t@cmp -s $< $@ || cp $< $@
@@ -80,7 +82,7 @@ build/lab0/%: bin/% FORCE
 \t@mkdir -p $(@D)
 \t@cmp -s $< $@ || cp $< $@
 FORCE:
-.PHONY: all lab0 grade FORCE
+.PHONY: all lab0 grade again FORCE
 """
 
 
@@ -181,6 +183,12 @@ def tour(lab: labs.Lab) -> dict[str, tuple[bytes, bool]]:
 
 def content(lab: labs.Lab) -> dict[str, tuple[bytes, bool]]:
     """name -> (bytes, whether it is a program) of everything that is handed out."""
+    if (labs.ROOT / "labs/dist").exists() or not (labs.ROOT / "labs/mutants").is_dir():
+        raise Missing("this is the archive of a class, in which labs are solved and solutions "
+                      "are missing: an archive is made in the project's own tree")  # fmt: skip
+    if not set(lab.judged_by()) <= set(labs.project_files()):
+        raise Missing("git is needed to tell the project's files from what was built and what "
+                      "students wrote")  # fmt: skip
     if lab.number == 0:
         return tour(lab)
     found: dict[str, tuple[bytes, bool]] = {}

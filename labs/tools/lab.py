@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import shutil
 import subprocess
+import tempfile
 import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -22,14 +24,28 @@ LABS = ROOT / "labs"
 START_SUFFIXES = (".txt", ".scenario")  # which nothing compiles or imports
 
 
-def project_files(root: pathlib.Path = ROOT) -> list[str]:
-    """What belongs to the project, as git knows it, with what is not committed yet; nothing
-    where git knows of none."""
+def git_files(root: pathlib.Path, *where: str) -> list[str]:
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        ["git", *where, "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=root, capture_output=True, text=True,
     )  # fmt: skip
     return sorted(name for name in listed.stdout.splitlines() if (root / name).is_file())
+
+
+def project_files(root: pathlib.Path = ROOT) -> list[str]:
+    """What belongs to the project, as git knows it, with what is not committed yet. In a
+    tree that is no checkout (an exported one) all counts as not committed yet, so that
+    .gitignore keeps out what is built and what is a student's. Nothing without git."""
+    if shutil.which("git") is None:
+        return []
+    top = subprocess.run(
+        ["git", "rev-parse", "--show-cdup"], cwd=root, capture_output=True, text=True
+    )
+    if top.returncode == 0 and not top.stdout.strip():
+        return git_files(root)
+    with tempfile.TemporaryDirectory() as empty:
+        subprocess.run(["git", "init", "-q", "--bare", empty], check=True, capture_output=True)
+        return git_files(root, f"--git-dir={empty}", f"--work-tree={root}")
 
 
 class Unknown(Exception):
@@ -73,23 +89,33 @@ class Lab:
 
 
 def load(folder: pathlib.Path) -> Lab:
-    fields = tomllib.loads((folder / "lab.toml").read_text(encoding="utf-8"))
-    for name in fields.get("start", []):
+    """Unknown where its lab.toml cannot be read."""
+    file = folder / "lab.toml"
+    try:
+        fields = tomllib.loads(file.read_text(encoding="utf-8"))
+        lab = Lab(number=int(folder.name.split("-")[0]), folder=folder, **fields)
+    except (OSError, ValueError, TypeError) as problem:
+        raise Unknown(f"{folder.name}/lab.toml: {problem}") from problem
+    for name in lab.start:
         if pathlib.PurePath(name).name != name or not name.endswith(START_SUFFIXES):
             raise Unknown(f"{folder.name}/lab.toml: start takes no {name}")
-    return Lab(number=int(folder.name.split("-")[0]), folder=folder, **fields)
+    return lab
+
+
+def folders(labs: pathlib.Path = LABS) -> dict[int, pathlib.Path]:
+    """number -> folder of all labs that have a lab.toml, in order."""
+    found = sorted(path.parent for path in labs.glob("[0-9]-*/lab.toml"))
+    return {int(folder.name.split("-")[0]): folder for folder in found}
 
 
 def every(labs: pathlib.Path = LABS) -> list[Lab]:
-    """All labs that have a lab.toml, by their numbers."""
-    folders = [path.parent for path in labs.glob("[0-9]-*/lab.toml")]
-    return sorted(map(load, folders), key=lambda lab: lab.number)
+    return [load(folder) for folder in folders(labs).values()]
 
 
 def numbered(number: int, labs: pathlib.Path = LABS) -> Lab:
-    there = every(labs)
-    for lab in there:
-        if lab.number == number:
-            return lab
-    known = ", ".join(str(lab.number) for lab in there) or "none"
-    raise Unknown(f"there is no lab {number}; there are: {known}")
+    """That lab; what is wrong with another one is no matter."""
+    there = folders(labs)
+    if number not in there:
+        known = ", ".join(map(str, there)) or "none"
+        raise Unknown(f"there is no lab {number}; there are: {known}")
+    return load(there[number])

@@ -5,6 +5,7 @@ import io
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -167,3 +168,52 @@ def test_the_tours_programs_are_those_of_the_last_archive(
         make(tree, "all", "build/lab0/raftsim")
         for built in ("build/raftsim", "build/raftkv", "build/lab0/raftsim"):
             assert (tree / built).read_bytes() == text
+
+
+# ---- a tree that is no checkout --------------------------------------------------
+
+
+def made_in(tree: pathlib.Path, number: int, **more: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "labs/tools/handout.py", str(number)],
+        cwd=tree, env=build.environment() | more, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+
+
+def test_an_exported_tree_gives_the_same_archive_and_a_class_archive_none(
+    tmp_path: pathlib.Path,
+) -> None:
+    tree = tmp_path / "exported"
+    for name in labs.project_files():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(build.ROOT / name, tree / name)
+    for name in ("build/obj/raft/x.c", "labs/1-election/timer.c", "raft/__pycache__/x.pyc"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text("int mine;\n")
+    nothing = tmp_path / "bin"
+    nothing.mkdir()
+    done = made_in(tree, 1, PATH=str(nothing))
+    assert done.returncode == 2 and "git is needed" in done.stderr, done.stderr
+    assert not (tree / "build" / "handout").exists()
+    data = handout.archive(labs.numbered(1))
+    done = made_in(tree, 1)
+    assert done.returncode == 0, done.stderr
+    assert (tree / "build" / "handout" / "raftlab-lab1.tar.gz").read_bytes() == data
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        tar.extractall(tmp_path)
+    there = tmp_path / "raftlab-lab1"
+    for _ in range(2):
+        done = made_in(there, 1)
+        assert done.returncode == 2 and "archive of a class" in done.stderr
+        shutil.rmtree(there / "labs" / "dist", ignore_errors=True)
+
+
+def test_what_another_checkout_around_it_ignores_is_still_the_projects(
+    tmp_path: pathlib.Path,
+) -> None:
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    (tmp_path / ".gitignore").write_text("tree\n")
+    for name, text in ((".gitignore", "/build/\n"), ("Makefile", ""), ("build/x.c", "")):
+        (tmp_path / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "tree" / name).write_text(text)
+    assert labs.project_files(tmp_path / "tree") == [".gitignore", "Makefile"]
