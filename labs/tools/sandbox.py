@@ -25,6 +25,7 @@ from typing import Optional
 
 import lab as labs
 import objects
+import sites
 import tokens
 
 SIZE_MAX = 512 * 1024
@@ -55,6 +56,13 @@ LAYERS = {
     "sim/own/": ("raft", "sim/own"),
     "kvserver/": ("raft", "raft/host", "kvserver/service", "kvserver/engine"),
     "": ("raft", "raft/host", "kvserver/service", "kvserver/engine", "sim", "sim/checker"),
+}
+TOPS = {
+    "raft": "the core",
+    "rpc": "the transport",
+    "kvserver": "the server",
+    "sim": "the simulator",
+    "tests": "the tests",
 }
 NOT_FOR_STUDENTS = {"raft/host/disk_posix.h"}
 ATTRIBUTES = {
@@ -235,15 +243,20 @@ def judge_sources(lab: labs.Lab, root: pathlib.Path) -> Iterator[str]:
     for path in (p for p in lab.written() if p.suffix == ".c"):
         found: dict[str, None] = {}
         for compiler, level in zip(compilers(), ("-O2", "-O1")):  # macros know of both
-            name = path.relative_to(root).as_posix()
-            words = [*compiler, level, "-std=c11", "-D_GNU_SOURCE", "-I.", "-E", name]
-            text = preprocessed(words, root)
+            text = preprocessed(preprocess_words([*compiler, level], path, root), root)
             if text is None:
                 yield f"{path.name}: its macros and includes come to no end"
                 return
             found |= dict.fromkeys(judge_text(text, lab, root, entered))
         yield from found
     yield from judge_macros(lab, entered)
+
+
+def preprocess_words(
+    compiler: list[str], path: pathlib.Path, root: pathlib.Path
+) -> list[str]:
+    name = path.relative_to(root).as_posix()
+    return [*compiler, "-std=c11", "-D_GNU_SOURCE", "-I.", "-E", name]
 
 
 def preprocessed(words: list[str], root: pathlib.Path) -> Optional[str]:
@@ -342,8 +355,10 @@ def judge_attributes(
 # ---- the objects -----------------------------------------------------------------
 
 
-def judge_objects(lab: labs.Lab, root: pathlib.Path, out: pathlib.Path) -> list[str]:
-    """What the linker sees, in both builds."""
+def judge_objects(
+    lab: labs.Lab, root: pathlib.Path, out: pathlib.Path, *, linked: bool = True
+) -> list[str]:
+    """What the linker sees, in both builds; what did not link may have only the first."""
     calls = may_call(lab, root)
     own = own_names(lab, root)
     sources = [path for path in lab.written() if path.suffix == ".c"]
@@ -355,9 +370,16 @@ def judge_objects(lab: labs.Lab, root: pathlib.Path, out: pathlib.Path) -> list[
     }
     found: dict[str, None] = {}
     for path in sources:
-        for place in built(path, root, out):
-            found |= dict.fromkeys(judge_object(path.name, place, calls | between, own))
-    return list(found)
+        words: set[str] = set()
+        for place in built(path, root, out)[: None if linked else 1]:
+            where = sites.Sites(place, path, root, lambda path=path: as_built(path, root))
+            found |= dict.fromkeys(judge_object(path.name, place, calls | between, own, where, words))
+    return sorted(found, key=sites.order)
+
+
+def as_built(path: pathlib.Path, root: pathlib.Path) -> str:
+    """What the compiler of the plain build makes of a file at first."""
+    return preprocessed(preprocess_words([*compilers()[0], "-O2"], path, root), root) or ""
 
 
 def built(path: pathlib.Path, root: pathlib.Path, out: pathlib.Path) -> list[pathlib.Path]:
@@ -376,25 +398,30 @@ def symbols(place: pathlib.Path) -> list[tuple[str, str]]:
     ]
 
 
-def own_names(lab: labs.Lab, root: pathlib.Path) -> tuple[tuple[str, ...], set[str]]:
-    """How the names that a lab's files export may begin, and those that are the tree's."""
+def own_names(lab: labs.Lab, root: pathlib.Path) -> tuple[tuple[str, ...], dict[str, str]]:
+    """How the names that a lab's files export may begin, and name -> whose it is of those
+    that are taken."""
     stems = tuple(f"{path.stem}_" for path in lab.written() if path.suffix == ".c")
     reference = tuple(f"{pathlib.PurePath(file).stem}_" for file in lab.files)
-    taken: set[str] = set()
-    for top in ("raft", "rpc", "kvserver", "sim"):
-        for path in (root / top).rglob("*.h"):
-            taken |= declared(path.read_text(encoding="utf-8"))
+    taken: dict[str, str] = {}
+    for top, whose in TOPS.items():
+        for path in sorted((root / top).rglob("*.h")):
+            names = declared(path.read_text(encoding="utf-8"))
+            taken = dict.fromkeys(names, f"{whose} ({path.relative_to(root)})") | taken
     library = subprocess.run(
         ["gcc", "-print-file-name=libc.so.6"], capture_output=True, text=True
     ).stdout.strip()
     rows = (line.split() for line in objects.tool("nm", "-D", "--defined-only", library))
-    taken |= {row[-1].split("@")[0] for row in rows}
-    return stems, {name for name in taken if not name.startswith(reference)}
+    taken = dict.fromkeys((row[-1].split("@")[0] for row in rows), "the C library") | taken
+    kept = {name: whose for name, whose in taken.items() if not name.startswith(reference)}
+    return stems, kept
 
 
 def judge_object(
-    name: str, place: pathlib.Path, calls: set[str], own: tuple[tuple[str, ...], set[str]]
-) -> Iterator[str]:
+    name: str, place: pathlib.Path, calls: set[str],
+    own: tuple[tuple[str, ...], dict[str, str]], at: sites.Sites, words: set[str],
+) -> Iterator[str]:  # fmt: skip
+    """`words` are what was told of the other build."""
     sanitized = "sanitized" in place.parts
     stems, taken = own
     for kind, symbol in symbols(place):
@@ -402,15 +429,30 @@ def judge_object(
         if sanitized and is_sanitizers(kind, symbol):
             continue
         if kind in "Uwv" and plain not in calls and not ARITHMETIC.match(plain):
-            yield f"{name} calls {plain}(), which is not for this lab{why(plain)}"
+            where, word = at.call(symbol)
+            if word not in words:
+                words.add(word)
+                use = f"uses {word}" if word in sites.VARIABLES else f"calls {word}()"
+                also = at.also(where, word)
+                yield f"{where}: {use}{also}, which is not for this lab{why(plain)}"
         elif kind in "TDBRVWCGSA" and (not symbol.startswith(stems) or symbol in taken):
-            yield (f"{name} defines {symbol}, a name that is not its own: make it static, or "
-                   f"begin it with {place.stem}_")  # fmt: skip
+            if symbol in words:
+                continue
+            words.add(symbol)
+            where, what = at.defined(symbol), f"{symbol}()" if kind in "TW" else symbol
+            if symbol in taken:
+                yield (f"{where}: {what} has the name of a function of {taken[symbol]}: make "
+                       "it static, or name it otherwise")  # fmt: skip
+            else:
+                yield (f"{where}: {name} defines {what}, a name that is not its own: make it "
+                       f"static, or begin it with {place.stem}_")  # fmt: skip
         elif kind in "iuvVwW":
             yield f"{name}: {symbol} is a symbol of a kind that is not for this lab"
         elif kind in "dDbBC":
-            yield (f"{name} keeps {symbol} in a variable outside of all functions: all nodes "
-                   "of a simulation would share it")  # fmt: skip
+            where, what = at.kept(symbol)
+            if what not in words:
+                words.add(what)
+                yield f"{where}: keeps {what}: all nodes of a simulation would share it"
     for problem in objects.judge(place, sanitized, (CORE_CALLS | MORE_CALLS) - COMPILERS):
         yield f"{name} {problem}"
 

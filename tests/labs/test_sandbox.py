@@ -73,7 +73,8 @@ def compiled(lab: labs.Lab) -> pathlib.Path:
         for source in lab.folder.glob("*.c"):
             place = out / variant / "obj" / source.relative_to(root).with_suffix(".o")
             place.parent.mkdir(parents=True, exist_ok=True)
-            words = [*compiler, "-w", "-O1", "-I.", "-c", "-o", str(place), str(source)]
+            name = source.relative_to(root).as_posix()
+            words = [*compiler, "-w", "-g", "-O1", "-I.", "-c", "-o", str(place), name]
             subprocess.run(words, cwd=root, check=True)
     return out
 
@@ -264,6 +265,41 @@ def test_code_that_does_more_than_compute_is_refused_with_its_reason(
     (lab.folder / "quorum.c").write_text(f"{HONEST}{text}\n")
     said = verdict(lab)
     assert reason in said and "quorum.c" in said, said
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        (
+            "int quorum_x(void)\n{\n    static int calls;\n    return ++calls;\n}\n",
+            "quorum.c:{at}: keeps calls, a static variable in quorum_x(): ",
+        ),
+        (
+            "static int votes;\nint quorum_x(void)\n{\n    return ++votes;\n}\n",
+            "quorum.c:{at}: keeps votes in a variable outside of all functions: ",
+        ),
+        (
+            "#include <stdio.h>\n"
+            '#define LOG(...) fprintf(stderr, __VA_ARGS__)\nvoid quorum_x(void)\n{\n    LOG("x");\n}\n',
+            "quorum.c:{at}: calls fprintf(), which",
+        ),
+        (
+            "#include <stdio.h>\nint quorum_x(int n)\n{\n"
+            '    printf("a\\n");\n    return printf("%d\\n", n);\n}\n',
+            "quorum.c:{at}: calls printf() (and in line {next}), which",
+        ),
+    ],
+)
+def test_what_is_refused_is_named_as_it_is_written_and_where(
+    lab: labs.Lab, text: str, said: str
+) -> None:
+    (lab.folder / "quorum.c").write_text(HONEST + text)
+    marks = ("static int", 'LOG("', 'printf("a')
+    line = next(n for n, line in enumerate((HONEST + text).split("\n"), 1) if any(
+        mark in line for mark in marks))  # fmt: skip
+    told = verdict(lab)
+    assert any(one.startswith(said.format(at=line, next=line + 1)) for one in told.split("\n")), told
+    assert told.count("keeps") + told.count("calls f") + told.count("calls p") == 1, told
 
 
 def test_constant_tables_and_arithmetic_are_everyones(lab: labs.Lab) -> None:
