@@ -352,6 +352,9 @@ $(LABS):
 grade: ## judge your lab (LAB=1; STEP=2: a part; OWN=1: on top of your earlier ones)
 	@CC='$(CC)' sh tests/bootstrap.sh check grade
 	@$(PYTHON) labs/tools/grade.py $(LAB) $(if $(OWN),--own) $(if $(STEP),--step $(STEP)) $(GRADE_ARGS)
+again: ## run one claim once more (LAB=8 CLAIM=tests/labs/lab8/FILE::NAME SEED=1)
+	@unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES; RAFTLAB_LAB='$(LAB)' \
+	RAFTLAB_SEED_BASE='$(or $(SEED),1)' $(PYTHON) -m pytest -q '$(CLAIM)'
 handout: ## the archive for a class: labs before LAB solved, the others not
 	@$(PYTHON) labs/tools/handout.py $(LAB) $(HANDOUT_ARGS)
 
@@ -412,7 +415,7 @@ help: ## list what can be asked for
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 	    awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
-.PHONY: labs $(LABS) bugs grade handout all lib install uninstall demo demo-run cluster cluster-stop test test-build \
+.PHONY: labs $(LABS) bugs grade again handout all lib install uninstall demo demo-run cluster cluster-stop test test-build \
         test-run sanitized fast counted bench fuzz fuzz-keep mutants hunt zoo determinism soak coverage lint format clean help test-programs \
         bench-programs FORCE
 .SECONDARY:

@@ -20,6 +20,7 @@ import json
 import multiprocessing
 import os
 import pathlib
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -79,7 +80,7 @@ def run_once(run: Run) -> dict:
         "failed": [
             {
                 "claim": name,
-                "again": f"RAFTLAB_SEED_BASE={base} python3 -m pytest '{name}'",
+                "again": f"make again SEED={base} {shlex.quote(f'CLAIM={name}')}",
                 "text": repeated.short(failure.text),
             }
             for name, failure in failed

@@ -10,7 +10,7 @@ import xml.etree.ElementTree as xml
 from typing import Any
 
 from raftlab.grading import Claim
-from verdict import Verdict
+from verdict import UNCHECKED, Verdict
 
 # A step of a workflow gets it as a variable, and Linux takes none of 128 KiB and more.
 PACKED_BYTES_MAX = 120_000
@@ -100,6 +100,8 @@ def told(verdict: Verdict) -> str:
     lines = [verdict.problem, verdict.hint(), verdict.last_line()]
     if verdict.restored:
         lines.insert(0, "judged as handed out: " + ", ".join(verdict.restored))
+    if verdict.unchecked:
+        lines.insert(0, UNCHECKED)
     return "\n\n".join(line for line in lines if line)
 
 

@@ -19,15 +19,41 @@ import re
 import shutil
 import subprocess
 import sys
+import traceback
+from types import TracebackType
+from typing import Optional
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "labs" / "tools")]
+
+
+
+def broken(
+    kind: type[BaseException], problem: BaseException, trace: Optional[TracebackType]
+) -> None:
+    """In the place of Python's own end, whose exit code 1 would say that points are missing."""
+    if not issubclass(kind, Exception):
+        sys.__excepthook__(kind, problem, trace)
+        return
+    if os.environ.get("RAFTLAB_DEBUG"):
+        traceback.print_exception(kind, problem, trace)
+    told = " ".join(f"{kind.__name__}: {problem}".split())
+    more = "" if os.environ.get("RAFTLAB_DEBUG") else " (RAFTLAB_DEBUG=1 tells where)"
+    print(f"The grader itself has failed: {told}{more}", file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(2)
+
+
+if __name__ == "__main__":
+    sys.excepthook = broken  # of the imports below, too
 
 import formats  # noqa: E402
 import lab as labs  # noqa: E402
 import report  # noqa: E402
 import sandbox  # noqa: E402
 import staging  # noqa: E402
+import unbuilt  # noqa: E402
 from raftlab import grading  # noqa: E402
 from verdict import Verdict, text  # noqa: E402
 
@@ -38,7 +64,6 @@ BUILD_LIMITS = {  # of each of the compilers
     "cpu": 120,
 }
 TESTS_SECONDS_MAX = 1800
-LINES_MAX = 40
 OUTER = ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "PYTHONPATH", "PYTEST_ADDOPTS")
 
 
@@ -78,12 +103,13 @@ def own_labs(arguments: argparse.Namespace) -> list[labs.Lab]:
 
 
 def make(*words: str) -> str:
-    """Nothing, or what the compiler said."""
+    """Nothing, or what the compiler said, in English."""
     limits = [f"--{name}={value}" for name, value in BUILD_LIMITS.items()]
     done = subprocess.run(
         ["prlimit", *limits, "make", "--no-print-directory", *words],
-        cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, text=True, errors="replace",
+        cwd=ROOT, env=environment() | {"LC_ALL": "C"}, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=BUILD_SECONDS_MAX,
+        encoding="utf-8", errors="replace",
     )  # fmt: skip
     return "" if done.returncode == 0 else done.stdout
 
@@ -98,19 +124,6 @@ def build(number: int, files: list[str], own: list[labs.Lab]) -> str:
     if not said and programs:
         said = make(f"LAB={number}", numbers, f"SANITIZED={' '.join(programs)}", "sanitized")
     return said
-
-
-def compile_problem(said: str) -> str:
-    """What a compiler says of the student's files, without what make adds."""
-    of_make = re.compile(r"  (CC|AR|LINK) |make(\[|:)")
-    lines = [line for line in said.splitlines() if not of_make.match(line)]
-    of_student = re.compile(r"labs/\d-|.*undefined reference")
-    failed = re.search(r"build/\S*obj/labs/\d-\S+\.o\] Error", said)
-    if not failed and not any(map(of_student.match, lines)):
-        raise Unable(f"the lab cannot be built:\n{said}")
-    if len(lines) > LINES_MAX:
-        lines = [*lines[:LINES_MAX], "..."]
-    return "It does not compile:\n\n" + "\n".join(lines)
 
 
 # ---- running ---------------------------------------------------------------------
@@ -158,16 +171,20 @@ def problem_of(arguments: argparse.Namespace, files: list[str]) -> str:
         for lab in chosen:
             sandbox.before_the_build(lab, ROOT)
         if said := build(arguments.lab, files, own):
-            return compile_problem(said)
+            if told := unbuilt.problem(said, chosen, ROOT):
+                return told
+            raise Unable(f"the lab cannot be built:\n{said}")
         for lab in chosen:
             sandbox.before_it_runs(lab, ROOT, ROOT / "build")
     except sandbox.Refused as refusal:
-        return f"It was not run:\n\n{refusal}"
+        return grading.printable(f"It was not run:\n\n{refusal}")
     return ""
 
 
 def judged(arguments: argparse.Namespace) -> Verdict:
-    verdict = Verdict(labs.numbered(arguments.lab), [], step=arguments.step or 0)
+    verdict = Verdict(
+        labs.numbered(arguments.lab), [], step=arguments.step or 0, seed_base=arguments.seed_base
+    )
     verdict.own = own_labs(arguments)
     files = test_files(arguments.lab)
     if problem := sandbox.fence_problem(sandbox.confine(ROOT, ROOT / "build")):
@@ -272,22 +289,23 @@ def parsed() -> argparse.Namespace:
 def main() -> int:
     arguments = parsed()
     try:
-        lab = labs.numbered(arguments.lab)
         changed = staging.changed(ROOT) if arguments.restored is None else []
         if changed and not arguments.stage:
             told = "\n  ".join(changed)
             print(
                 f"Not yours, and changed or new since it was handed out:\n  {told}\n"
                 "So a fresh copy is built and judged beside this tree, which takes minutes. Put "
-                f"files of your own into {lab.folder.relative_to(ROOT)}/ or build/ to save them.",
+                f"files of your own into labs/{arguments.lab}-*/ or build/ to save them.",
                 file=sys.stderr, flush=True,
             )  # fmt: skip
         if arguments.stage or arguments.submission or changed:
-            return staging.judged_elsewhere(lab, arguments, changed)
+            return staging.judged_elsewhere(arguments, changed)
+        lab = labs.numbered(arguments.lab)
         arguments.out = arguments.out or ROOT / "build" / f"lab{lab.number}"
         arguments.out.mkdir(parents=True, exist_ok=True)
         verdict = judged(arguments)
-        verdict.restored = (arguments.restored or "").split()
+        verdict.restored = (arguments.restored or "").splitlines()
+        verdict.unchecked = staging.is_unchecked(ROOT)
     except (Unable, labs.Unknown, staging.Unable) as problem:
         print(problem, file=sys.stderr)
         return 2

@@ -171,10 +171,10 @@ def main() -> int:
     parser.add_argument("lab", nargs="?", type=int)
     parser.add_argument("--to", type=pathlib.Path, metavar="DIR")
     arguments = parser.parse_args()
-    if arguments.lab is None:
-        print(listing())
-        return 0
     try:
+        if arguments.lab is None:
+            print(listing())
+            return 0
         lab = labs.numbered(arguments.lab)
         told = write(lab, arguments.to or lab.folder)
     except (labs.Unknown, Malformed) as problem:

@@ -40,9 +40,19 @@ def manifest(root: pathlib.Path) -> dict[str, str]:
     """name -> sum, of what was handed out; empty where nothing was."""
     path = root / DIST / "MANIFEST"
     if not path.exists():
-        return {}
+        return {name: sum_of(data) for name, (data, _) in handed_out(root).items()}
     rows = (line.split("  ", 1) for line in path.read_text(encoding="utf-8").splitlines())
     return {name: sum_ for sum_, name in rows}
+
+
+def sum_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def is_unchecked(root: pathlib.Path) -> bool:
+    """Whether this is a class archive that has lost what it knows itself by."""
+    there = ((root / DIST / name).exists() for name in ("MANIFEST", "pristine.tar.gz"))
+    return not any(there) and not (root / "labs" / "mutants").exists()
 
 
 def files(root: pathlib.Path) -> list[str]:
@@ -64,25 +74,33 @@ def changed(root: pathlib.Path) -> list[str]:
         name
         for name, wanted in sums.items()
         if not (root / name).is_file()
-        or hashlib.sha256((root / name).read_bytes()).hexdigest() != wanted
+        or sum_of((root / name).read_bytes()) != wanted
     }
     if sums:
         names |= {name for name in files(root) if name not in sums and not is_students(name)}
     return sorted(names)
 
 
-def distribution(root: pathlib.Path) -> dict[str, tuple[bytes, int]]:
-    """name -> (bytes, mode): from the archive beside the MANIFEST, or the project's own."""
+def handed_out(root: pathlib.Path) -> dict[str, tuple[bytes, int]]:
+    """name -> (bytes, mode), from the archive beside the MANIFEST; nothing without it."""
     archive = root / DIST / "pristine.tar.gz"
-    if archive.exists():
-        with tarfile.open(archive) as tar:
-            members = [member for member in tar.getmembers() if member.isfile()]
-            return {
-                member.name.partition("/")[2]: (tar.extractfile(member).read(), member.mode)
-                for member in members
-            }
-    names = labs.project_files(root)
+    if not archive.exists():
+        return {}
+    with tarfile.open(archive) as tar:
+        members = [member for member in tar.getmembers() if member.isfile()]
+        return {
+            member.name.partition("/")[2]: (tar.extractfile(member).read(), member.mode)
+            for member in members
+        }
+
+
+def distribution(root: pathlib.Path) -> dict[str, tuple[bytes, int]]:
+    """What was handed out, or where nothing was, the project's own files."""
+    if there := handed_out(root):
+        return there
+    names = [] if (root / DIST / "MANIFEST").exists() else labs.project_files(root)
     if not names:
+        archive = root / DIST / "pristine.tar.gz"
         raise Unable(f"{archive} is missing: there is nothing to restore from")
     return {name: ((root / name).read_bytes(), (root / name).stat().st_mode) for name in names}
 
@@ -137,16 +155,18 @@ def hand_in(lab: labs.Lab, submission: pathlib.Path, folder: pathlib.Path) -> No
             path.unlink()
 
 
-def judged_elsewhere(lab: labs.Lab, arguments: argparse.Namespace, names: list[str]) -> int:
-    """Makes the copy and has its own grader judge it; the exit code is that one's."""
+def judged_elsewhere(arguments: argparse.Namespace, names: list[str]) -> int:
+    """Makes the copy and has its own grader judge it; the exit code is that one's. Which
+    labs there are says the copy: a lab.toml may have been changed, too."""
     root = labs.ROOT
-    folder = arguments.stage or root / "build" / f"lab{lab.number}" / "stage"
+    folder = arguments.stage or root / "build" / f"lab{arguments.lab}" / "stage"
     lay_out(root, folder)
-    chosen = [other for other in labs.every() if other.number < lab.number] if arguments.own else []
-    for each in [*chosen, lab]:
+    lab = labs.numbered(arguments.lab, folder / "labs")
+    every = labs.every(folder / "labs") if arguments.own else []
+    for each in [*(other for other in every if other.number < lab.number), lab]:
         hand_in(each, arguments.submission or root, folder)
     out = arguments.out or root / "build" / f"lab{lab.number}"
-    words = [f"--restored={' '.join(names)}", f"--out={out}", f"--seed-base={arguments.seed_base}"]
+    words = ["--restored=" + "\n".join(names), f"--out={out}", f"--seed-base={arguments.seed_base}"]
     words += [f"--jobs={arguments.jobs}", *(["--own"] if arguments.own else [])]
     for name in ("step", "junit", "gradescope", "classroom"):
         if value := getattr(arguments, name):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import shlex
 import sys
 import textwrap
 
@@ -17,6 +18,9 @@ from raftlab.lab_failure import fact_of
 COLUMNS = 79
 TEXT_LINES_MAX = 8
 ALIKE_MAX = 3  # claims that are named before one reason
+UNCHECKED = (
+    "labs/dist is missing: nobody can tell what was changed, and this tree is judged as it is."
+)
 # Where it failed says it all, whichever claims have come there.
 ASSERTION = re.compile(r"\b((?:labs|raft|kvserver|sim)/[\w./-]+:\d+): .*?Assertion `(.*)' failed")
 STUB = re.compile(r"\S+:\d+: \w+\(\) is still to be written \(.*\)")  # of a claim in C
@@ -29,6 +33,8 @@ class Verdict:
     claims: list[Claim]
     problem: str = ""  # why nothing was run: it does not compile, it was refused
     restored: list[str] = dataclasses.field(default_factory=list)
+    seed_base: int = 1
+    unchecked: bool = False  # nothing says what was handed out
     reports: str = ""  # the folder of the reports, as it is told
     step: int = 0  # where only one was asked for
     own: list[labs.Lab] = dataclasses.field(default_factory=list)  # the student's, below it
@@ -128,7 +134,10 @@ class Verdict:
         if claim.file.endswith(".c"):
             program = claim.file.removesuffix(".c")
             return f"build/sanitized/lab{lab}/{program} {claim.name}"
-        return f"RAFTLAB_LAB={lab} python3 -m pytest {claim.file} -k {claim.name}"
+        own = ["OWN=1"] if self.own else []
+        seed = [f"SEED={self.seed_base}"] if self.seed_base != 1 else []
+        name = shlex.quote(f"CLAIM={claim.file}::{claim.name}")
+        return " ".join(["make", "again", f"LAB={lab}", *own, *seed, name])
 
 
 def is_stub(claim: Claim) -> bool:
@@ -214,6 +223,8 @@ def text(verdict: Verdict) -> str:
     if verdict.restored:
         lines += ["", "These files are not yours, and are judged as they were handed out:"]
         lines += [f"  {name}" for name in verdict.restored]
+    if verdict.unchecked:
+        lines += ["", *textwrap.wrap(UNCHECKED, COLUMNS)]
     if verdict.problem:
         lines += ["", verdict.problem]
     else:

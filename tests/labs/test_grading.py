@@ -149,13 +149,108 @@ def test_code_that_does_not_compile_is_told_with_its_line_and_gets_nothing(
 
 
 def test_refused_code_gets_nothing_and_the_reason(tree: pathlib.Path) -> None:
-    print_it = '#include <stdio.h>\nvoid quorum_x(void) { puts("{}"); }\n'
+    print_it = '#include <stdio.h>\nvoid quorum_x(void);\nvoid quorum_x(void) { puts("{}"); }\n'
     done = grade(tree, "--junit", "refused.xml", text=small_lab.SOLUTION + print_it)
     assert (last_line(done), done.returncode) == ("lab 1: 0/10 points", 1)
-    assert "quorum.c calls puts(), which is not for this lab: take your output" in done.stdout
+    line = (small_lab.SOLUTION + print_it).count("\n")
+    said = f"\nquorum.c:{line}: calls puts(), which is not for this lab: take your output"
+    assert said in done.stdout
     suite = xml.parse(tree / "refused.xml").getroot()
     assert suite.get("failures") == suite.get("tests") == "3"
     assert last_line(grade(tree, text=None)) == "lab 1: 0/10 points"
+
+
+def results(tree: pathlib.Path) -> list[str]:
+    """The text of each file of results, which is taken away."""
+    names = ("r.xml", "r.json", "r.classroom")
+    texts = [(tree / name).read_text(encoding="utf-8") for name in names]
+    for name in names:
+        (tree / name).unlink()
+    return texts
+
+
+RESULTS = ("--junit", "r.xml", "--gradescope", "r.json", "--classroom", "r.classroom")
+
+
+@pytest.mark.parametrize(
+    "added, said",
+    [
+        (
+            "void crash_tell(const char *p);\nvoid crash_tell(const char *p) { (void)p; }\n",
+            "quorum.c:{line}: crash_tell() has the name of a function of the simulator "
+            "(sim/tool/crash.h): make it static, or name it otherwise",
+        ),
+        (
+            "void test_fail(int n);\nvoid test_fail(int n) { (void)n; }\n",
+            "quorum.c:{line}: test_fail() has the name of a function of the tests "
+            "(tests/test.h): make it static, or name it otherwise",
+        ),
+        (
+            "int main(void);\nint main(void) { return 0; }\n",
+            "quorum.c:{line}: quorum.c defines main(), a name that is not its own: make it "
+            "static, or begin it with quorum_",
+        ),
+    ],
+)
+def test_a_helper_that_is_not_static_and_named_like_anothers_is_the_students_mistake(
+    tree: pathlib.Path, added: str, said: str
+) -> None:
+    text = small_lab.SOLUTION + added
+    done = grade(tree, *RESULTS, text=text)
+    assert (last_line(done), done.returncode) == ("lab 1: 0/10 points", 1), done.stderr
+    said = said.format(line=text.count("\n"))
+    assert said in done.stdout.split("\n") and str(tree) not in done.stdout
+    assert all(said in told for told in results(tree))
+
+
+def test_two_files_of_the_students_that_define_the_same_are_told_of(tree: pathlib.Path) -> None:
+    twice = "int quorum_more_x(void);\nint quorum_more_x(void) { return 1; }\n"
+    small_lab.submit(tree.parent / "two", small_lab.SOLUTION + twice)
+    (tree.parent / "two" / "quorum_more.c").write_text(twice)
+    stage = ("--submission", str(tree.parent / "two"), "--stage", str(tree.parent / "s2"))
+    done = grade(tree, *stage)
+    assert (last_line(done), done.returncode) == ("lab 1: 0/10 points", 1), done.stderr
+    assert "multiple definition of `quorum_more_x'" in done.stdout
+    assert str(tree.parent) not in done.stdout
+
+
+def test_a_function_that_is_gone_is_named_once_with_its_file(tree: pathlib.Path) -> None:
+    done = grade(tree, *RESULTS, text='#include "raft/quorum.h"\n')
+    assert (last_line(done), done.returncode) == ("lab 1: 0/10 points", 1), done.stderr
+    assert done.stdout == (
+        "Lab 1: Counting\n\nIt cannot be put together with the rest:\n\n"
+        "quorum.c lacks quorum_size()\n\nlab 1: 0/10 points\n"
+    )  # the simulator, which is linked first, needs only this one
+    assert all("quorum.c lacks quorum_size()" in told for told in results(tree))
+
+
+def test_bytes_that_are_no_text_reach_neither_the_terminal_nor_the_results(
+    tree: pathlib.Path,
+) -> None:
+    text = small_lab.SOLUTION + '\x1b[2J\x07\x7f\x9b\u202e = "\x01\x0c";\n'
+    done = grade(tree, *RESULTS, text=text)
+    assert (last_line(done), done.returncode) == ("lab 1: 0/10 points", 1), done.stderr
+    assert "quorum.c:" in done.stdout and "stray" in done.stdout
+    for told in (done.stdout, *results(tree)):
+        bad = {c for c in told if not c.isprintable()} - {"\n", "\t"}
+        assert not bad and not re.search(r"\\u00[019]|\\u007f", told), bad
+
+
+@pytest.mark.parametrize(
+    "instead, seen",
+    [("printf(\"%d\\n\", count)", "calls printf()"), ("printf(\"no\\n\")", "calls printf()"),
+     ("exit(0)", "calls exit()"), ("fprintf(stderr, \"no\\n\")", "calls fprintf()")],
+)  # fmt: skip
+def test_a_call_that_is_not_for_the_lab_is_told_as_it_is_written_with_its_line(
+    tree: pathlib.Path, instead: str, seen: str
+) -> None:
+    text = small_lab.SOLUTION.replace("int latest = 0;", f"int latest = 0;\n    {instead};")
+    text = text.replace("\n", "\n#include <stdio.h>\n#include <stdlib.h>\n", 1)
+    done = grade(tree, text=text)
+    assert (last_line(done), done.returncode) == ("lab 1: 0/10 points", 1), done.stderr
+    line = text[: text.index(instead)].count("\n") + 1
+    assert f"\nquorum.c:{line}: {seen}, which is not for this lab" in done.stdout
+    assert done.stdout.count(seen) == 1 and "puts" not in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -268,6 +363,74 @@ def test_a_student_who_changes_the_tests_is_judged_by_those_handed_out(
     assert f"judged as they were handed out:\n{changed}" in done.stdout
 
 
+@pytest.mark.parametrize("how", ["gone", "damaged"])
+def test_a_lab_toml_is_restored_before_it_is_read(
+    archive: bytes, tmp_path: pathlib.Path, how: str
+) -> None:
+    tree = small_lab.unpack(archive, tmp_path / "raftlab")
+    toml = tree / "labs" / "1-counting" / "lab.toml"
+    if how == "gone":
+        toml.unlink()
+    else:
+        toml.write_text("garbage [\n")
+    done = grade(tree)
+    assert (last_line(done), done.returncode) == ("lab 1: 10/10 points", 0), done.stderr
+    assert "as they were handed out:\n  labs/1-counting/lab.toml\n" in done.stdout
+
+
+def test_what_is_wrong_with_another_lab_is_no_matter(
+    archive: bytes, tmp_path: pathlib.Path
+) -> None:
+    for number, text in ((1, small_lab.TOML), (2, "garbage [\n")):
+        (tmp_path / f"{number}-x").mkdir()
+        (tmp_path / f"{number}-x" / "lab.toml").write_text(text)
+    assert labs.numbered(1, tmp_path).title == "Counting"
+    with pytest.raises(labs.Unknown, match="2-x/lab.toml: "):
+        labs.every(tmp_path)
+
+
+def test_a_tree_that_has_lost_what_it_knows_itself_by_says_so(
+    archive: bytes, tmp_path: pathlib.Path
+) -> None:
+    tree = small_lab.unpack(archive, tmp_path / "raftlab")
+    claims = tree / "tests" / "labs" / "lab1" / "test_counting.py"
+    claims.write_text(claims.read_text().replace("2 * value <= voters", "False"))
+    (tree / "labs" / "dist" / "MANIFEST").unlink()
+    done = grade(tree, text=WRONG_FOR_EVEN)  # the second copy is enough
+    assert last_line(done) == "lab 1: 5/10 points" and "test_counting.py" in done.stdout
+    shutil.rmtree(tree / "labs" / "dist")
+    done = grade(tree, "--gradescope", "g.json", text=WRONG_FOR_EVEN)
+    assert last_line(done) == "lab 1: 10/10 points"
+    assert "labs/dist is missing: nobody can tell" in done.stdout
+    assert "labs/dist is missing: nobody can tell" in (tree / "g.json").read_text()
+
+
+def test_a_copy_is_not_made_from_what_was_changed(archive: bytes, tmp_path: pathlib.Path) -> None:
+    tree = small_lab.unpack(archive, tmp_path / "raftlab")
+    (tree / "labs" / "dist" / "pristine.tar.gz").unlink()
+    (tree / "tests" / "labs" / "conftest.py").write_text("import os; os._exit(0)\n")
+    subprocess.run(["git", "init", "-q"], cwd=tree, check=True)
+    done = grade(tree)
+    assert done.returncode == 2 and "there is nothing to restore from" in done.stderr
+
+
+def test_a_grader_that_fails_is_no_zero(archive: bytes, tmp_path: pathlib.Path) -> None:
+    tree = small_lab.unpack(archive, tmp_path / "raftlab")
+    (tree / "Makefile").unlink()
+    (tree / "labs" / "dist" / "pristine.tar.gz").write_bytes(b"no archive")
+    done = grade(tree, RAFTLAB_DEBUG="")
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    told = done.stderr.rstrip("\n").split("\n")[-1]
+    assert told.startswith("The grader itself has failed: ReadError: ")
+    done = grade(tree, RAFTLAB_DEBUG="1")
+    assert done.returncode == 2 and "Traceback" in done.stderr and "staging.py" in done.stderr
+    # Nor is one that cannot even begin.
+    (tmp_path / "pytest.py").write_text("raise ModuleNotFoundError('no pytest here')\n")
+    done = grade(tree, PYTHONPATH=str(tmp_path))
+    assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+    assert "no pytest here" in done.stderr
+
+
 # ---- the platforms ---------------------------------------------------------------
 
 
@@ -341,6 +504,15 @@ def test_github_classroom_gets_its_result_from_a_distribution_that_students_cann
     assert "lab 1: 5/10 points" in done.stdout
 
 
+def test_a_grader_that_leaves_without_a_result_is_no_zero(tmp_path: pathlib.Path) -> None:
+    for name in ("tests/bootstrap.sh", "labs/tools/grade.py"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("exit(1)\n" if name.endswith(".py") else "exit 0\n")
+    run = AUTOGRADER / "github-classroom" / "run.sh"
+    done = called("sh", run, 1, tmp_path, tmp_path, RUNNER_TEMP=str(tmp_path))
+    assert done.returncode != 0
+
+
 def test_what_goes_to_classrooms_reporter_fits_into_a_variable() -> None:
     claims = [
         grading.Claim(
@@ -354,6 +526,17 @@ def test_what_goes_to_classrooms_reporter_fits_into_a_variable() -> None:
     subprocess.run(["true"], env={"GRADE_RESULTS": line}, check=True)
     assert [test["score"] for test in result["tests"]] == [0] * 60
     assert all(test["message"] for test in result["tests"])
+
+
+def test_a_claim_without_a_scenario_is_run_again_by_make_with_the_python_that_it_found() -> None:
+    claim = grading.Claim(
+        id="", file="tests/labs/test_kit.py", line=1, name="test_a_lab_line_is_read", step=1,
+        points=1, rules="LEAD-1",
+    )  # fmt: skip
+    told = verdict.Verdict(labs.numbered(8), [claim], seed_base=7).again(claim)
+    assert told == "make again LAB=8 SEED=7 CLAIM=tests/labs/test_kit.py::test_a_lab_line_is_read"
+    done = called(*told.split(), "-C", build.ROOT, f"PYTHON={sys.executable}")
+    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout
 
 
 def test_the_workflow_is_one_that_classrooms_reporter_finds() -> None:

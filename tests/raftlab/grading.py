@@ -179,7 +179,12 @@ def result(report: pytest.TestReport, call: pytest.CallInfo) -> dict[str, Any]:
     }
 
 
+def printable(text: str) -> str:
+    """Without what would do something to a terminal, and what no file of results can hold."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)
+
+
 def steady(text: str) -> str:
     """Without what another run of the same would say otherwise."""
     text = confine.named(text).replace(f"{build.ROOT}/", "")
-    return re.sub(r"\bin \d+\.\d+ ?s(econds)?\b", "", text).strip("\n")
+    return printable(re.sub(r"\bin \d+\.\d+ ?s(econds)?\b", "", text).strip("\n"))

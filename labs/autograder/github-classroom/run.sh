@@ -16,7 +16,8 @@ out=${RUNNER_TEMP:-/tmp}/raftlab-lab$lab
 cd "$distribution"
 sh tests/bootstrap.sh install grade
 mkdir -p "$out"
+rm -f "$out/classroom.json"
 status=0
-"$python" labs/tools/grade.py "$lab" --submission "$submission" --stage "$out/stage" \
+RAFTLAB_DEBUG=1 "$python" labs/tools/grade.py "$lab" --submission "$submission" --stage "$out/stage" \
     --out "$out" --classroom "$out/classroom.json" --junit "$out/junit.xml" || status=$?
-[ "$status" -le 1 ]
+[ "$status" -le 1 ] && [ -s "$out/classroom.json" ]

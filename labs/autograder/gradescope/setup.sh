@@ -25,7 +25,8 @@ sh tests/bootstrap.sh install grade
 # One run with the skeleton: it gets no points, and leaves everything built.
 make --no-print-directory "lab$lab" >/dev/null
 status=0
-"$python" labs/tools/grade.py "$lab" >"$root/setup.txt" || status=$?
+RAFTLAB_DEBUG=1 "$python" labs/tools/grade.py "$lab" --gradescope "$root/setup.json" \
+    >"$root/setup.txt" 2>&1 || status=$?
 cat "$root/setup.txt"
 rm -f labs/"$lab"-*/*.[ch]
-[ "$status" -le 1 ]
+[ "$status" -le 1 ] && [ -s "$root/setup.json" ]
