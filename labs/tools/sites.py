@@ -77,7 +77,7 @@ class Sites:
 
     def call(self, symbol: str) -> tuple[str, str]:
         """(how a message begins, the function as it is written)."""
-        plain = re.sub(r"^__(?:isoc\d+_)?(\w+?)(?:_chk)?$", r"\1", symbol)
+        plain = re.sub(r"^__isoc\d+_(\w+)$|^__(\w+)_chk$", r"\1\2", symbol)
         words = WRITTEN.get(symbol) or WRITTEN.get(plain) or (symbol, plain)
         seen = [
             (file, number, word)
