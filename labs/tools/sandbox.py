@@ -372,8 +372,8 @@ def judge_objects(
     for path in sources:
         words: set[str] = set()
         for place in built(path, root, out)[: None if linked else 1]:
-            where = sites.Sites(place, path, root, lambda path=path: as_built(path, root))
-            found |= dict.fromkeys(judge_object(path.name, place, calls | between, own, where, words))
+            at = sites.Sites(place, path, root, lambda path=path: as_built(path, root))
+            found |= dict.fromkeys(judge_object(path.name, place, calls | between, own, at, words))
     return sorted(found, key=sites.order)
 
 

@@ -40,8 +40,11 @@ def run(*words: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-def own_lines(text: str, folder: pathlib.Path, root: pathlib.Path) -> Iterator[tuple[str, int, str]]:
-    """(file, number, line) of what is the student's in a preprocessed text."""
+Line = tuple[str, int, str]  # file, number, text
+
+
+def own_lines(text: str, folder: pathlib.Path, root: pathlib.Path) -> Iterator[Line]:
+    """What is the student's in a preprocessed text."""
     path, number = root, 0
     for line in text.split("\n"):
         if marker := MARKER.match(line):
@@ -60,7 +63,7 @@ class Sites:
         self.place, self.source, self.root, self.text = place, source, root, text
 
     @functools.cached_property
-    def lines(self) -> list[tuple[str, int, str]]:
+    def lines(self) -> list[Line]:
         return [*own_lines(self.text(), self.source.parent, self.root)]
 
     @functools.cached_property

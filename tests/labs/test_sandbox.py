@@ -280,7 +280,8 @@ def test_code_that_does_more_than_compute_is_refused_with_its_reason(
         ),
         (
             "#include <stdio.h>\n"
-            '#define LOG(...) fprintf(stderr, __VA_ARGS__)\nvoid quorum_x(void)\n{\n    LOG("x");\n}\n',
+            "#define LOG(...) fprintf(stderr, __VA_ARGS__)\n"
+            'void quorum_x(void)\n{\n    LOG("x");\n}\n',
             "quorum.c:{at}: calls fprintf(), which",
         ),
         (
@@ -298,7 +299,8 @@ def test_what_is_refused_is_named_as_it_is_written_and_where(
     line = next(n for n, line in enumerate((HONEST + text).split("\n"), 1) if any(
         mark in line for mark in marks))  # fmt: skip
     told = verdict(lab)
-    assert any(one.startswith(said.format(at=line, next=line + 1)) for one in told.split("\n")), told
+    said = said.format(at=line, next=line + 1)
+    assert any(one.startswith(said) for one in told.split("\n")), told
     assert told.count("keeps") + told.count("calls f") + told.count("calls p") == 1, told
 
 
