@@ -230,7 +230,7 @@ def test_bytes_that_are_no_text_reach_neither_the_terminal_nor_the_results(
     text = small_lab.SOLUTION + '\x1b[2J\x07\x7f\x9b\u202e = "\x01\x0c";\n'
     done = grade(tree, *RESULTS, text=text)
     assert (last_line(done), done.returncode) == ("lab 1: 0/10 points", 1), done.stderr
-    assert "quorum.c:" in done.stdout and "stray" in done.stdout
+    assert "quorum.c" in done.stdout
     for told in (done.stdout, *results(tree)):
         bad = {c for c in told if not c.isprintable()} - {"\n", "\t"}
         assert not bad and not re.search(r"\\u00[019]|\\u007f", told), bad
