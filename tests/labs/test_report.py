@@ -82,6 +82,12 @@ def test_a_label_is_told_with_its_meaning_from_figure_2(raftsim, tmp_path):
     assert re.search(r"^LEAD-4 ", text, re.M)
 
 
+def test_each_label_means_a_whole_sentence():
+    for label, meaning in rules.labels().items():
+        assert meaning.endswith("."), (label, meaning)
+        assert not meaning.startswith(("and ", "or ", "a ", "the ")), (label, meaning)
+
+
 def test_every_rule_of_the_checker_has_a_meaning_and_only_labels_that_there_are(raftsim):
     meanings = rules.meanings(raftsim)
     assert len(meanings) > 30 and "A rule of the checker." not in meanings.values()
