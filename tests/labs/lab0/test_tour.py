@@ -132,7 +132,7 @@ def test_the_value_at_the_end_is_predicted(world: World) -> None:
 
 
 @lab(0, step=1, points=1, rules="AE-3")
-def test_what_stands_in_an_entrys_place_is_predicted(world: World) -> None:
+def test_what_stands_in_its_place_is_predicted(world: World) -> None:
     predicted(world, "in its place stands a")
     index = tour(world)["propose at 1 set x 2"]["index"]
     there = [entry["type"] for entry in world.log(1) if entry["index"] == index]
