@@ -7,7 +7,7 @@ Each labs/alternatives/*.toml is one:
     title     what is different
     why       why that is right
     [[change]]  file, find (stands there once), replace: of a file that the lab's student writes
-    [[file]]    name, text: a file more
+    [[file]]    name, text: a file more, or one of lab.toml's `start` in other words
 
     labs/tools/alternatives.py                 judges all, in a copy of the tree
     labs/tools/alternatives.py --lab N         those of one lab

@@ -23,6 +23,7 @@ sys.path[:0] = [str(TOOLS), str(TOOLS.parents[1] / "tests")]
 
 from reporting import facts as gathering  # noqa: E402  (the path above comes first)
 from raftlab import lab_failure  # noqa: E402
+from raftlab.lab_failure import stem_of  # noqa: E402
 from reporting import page, play, words  # noqa: E402
 
 
@@ -77,12 +78,14 @@ def write(
     what looks like one; with the lab's own raftsim unless another one is given."""
     program = program or gathering.program_of(lab)
     out.mkdir(parents=True, exist_ok=True)
-    name = gathering.name_of(failure.claim)
+    name = stem_of(failure.claim)
     facts = gathering.gather(failure, lab, program)
     paths = Paths(out / f"{name}.txt")
     if facts.lines:
         paths.scenario = out / f"{name}.scenario"
-        facts.command = facts.command or again(program, lab, paths.scenario)
+        facts.command = facts.command or again(
+            program, lab, paths.scenario, endless=facts.play.loops()
+        )
         paths.scenario.write_text(facts.scenario, encoding="utf-8")
     if facts.has_page():
         paths.page = out / f"{name}.html"
@@ -93,10 +96,11 @@ def write(
     return paths
 
 
-def again(program: pathlib.Path, lab: int, scenario: pathlib.Path) -> str:
-    """The one command that comes to the same failure."""
+def again(program: pathlib.Path, lab: int, scenario: pathlib.Path, endless: bool) -> str:
+    """The one command that comes to the same failure, and to an end."""
     build = f"make LAB={lab} && " if lab else ""
-    return f"{build}{gathering.relative(program)} script {gathering.relative(scenario)}"
+    limit = f"{lab_failure.LIMIT} " if endless else ""
+    return f"{build}{limit}{gathering.relative(program)} script {gathering.relative(scenario)}"
 
 
 # ---- by hand -------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import textwrap
 
 import lab as labs
 from raftlab.grading import Claim
-from raftlab.lab_failure import fact_of
+from raftlab.lab_failure import LIMIT, fact_of
 
 COLUMNS = 79
 TEXT_LINES_MAX = 8
@@ -124,9 +124,12 @@ class Verdict:
         return "\n".join(shown)
 
     def again(self, claim: Claim) -> str:
-        """The command that runs a claim again by itself."""
-        lab = self.lab.number
+        """The command that runs a claim again by itself, and comes to an end."""
         claim = self.teller(claim)
+        return f"{LIMIT} {self.replay(claim)}" if is_endless(claim) else self.replay(claim)
+
+    def replay(self, claim: Claim) -> str:
+        lab = self.lab.number
         if claim.facts.get("command"):
             return f"build/lab{lab}/{claim.facts['command']}"
         if claim.lines:
@@ -143,6 +146,11 @@ class Verdict:
 def is_stub(claim: Claim) -> bool:
     """Whether all that it has met is a function that is still to be written."""
     return claim.facts.get("kind") == "stub" or STUB.fullmatch(claim.text) is not None
+
+
+def is_endless(claim: Claim) -> bool:
+    """Whether the processor time ran out: in a scenario, a run, or a test in C."""
+    return claim.facts.get("kind") == "endless" or claim.text.endswith(": an endless loop?")
 
 
 def in_words(claim: Claim) -> str:

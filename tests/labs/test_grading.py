@@ -7,6 +7,7 @@ import pathlib
 import pty
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as xml
@@ -15,7 +16,7 @@ from typing import Optional
 
 import pytest
 
-from raftlab import build, grading
+from raftlab import build, grading, lab_failure
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent), str(build.ROOT / "labs" / "tools")]
 
@@ -270,6 +271,22 @@ def test_a_crash_or_an_endless_loop_fails_its_claims_alone_and_has_a_line(
     assert seen.format(line=line) in done.stdout
     report = tree / "build/lab1/report/the_latest_term_is_the_highest.txt"
     assert f"Where     quorum.c:{line}, in quorum_latest()" in report.read_text()
+    again = seen_again(tree, report)
+    assert again.returncode in (-signal.SIGXCPU, 1)  # a sanitizer's report ends in 1
+    assert "#0 " in again.stderr, again.stderr
+
+
+def seen_again(tree: pathlib.Path, report: pathlib.Path) -> subprocess.CompletedProcess:
+    """What comes of the command of a report, with less time than a student has."""
+    text = report.read_text()
+    command = re.search(r"^Again((?: .*|\n)(?:.*\\\n)*.*)", text, re.MULTILINE)[1].strip()
+    words = command.replace(f"{lab_failure.LIMIT} ", "prlimit --cpu=1:2 ")
+    assert (words != command) == ("endless" in text), command
+    scenario = report.with_suffix(".scenario")  # which this raftsim has to be given
+    return subprocess.run(
+        ["sh", "-c", f"exec {words}"], cwd=tree, capture_output=True, text=True, timeout=60,
+        input=scenario.read_text() if scenario.exists() else "",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -286,6 +303,10 @@ def test_a_crash_or_an_endless_loop_in_a_simulated_claim_has_a_line(
     done = grade(tree, "--junit", "died.xml", text=text)
     assert (last_line(done), done.returncode) == ("lab 1: 5/10 points", 1), done.stdout
     line = text[: text.index(instead)].count("\n") + 1
+    reports = tree / "build/lab1/report"
+    again = seen_again(tree, reports / "no_two_majorities_are_disjoint.txt")
+    assert again.returncode == (-signal.SIGXCPU if "loop" in killed else -signal.SIGSEGV)
+    assert "#0 " in again.stderr, again.stderr
     told = xml.parse(tree / "died.xml").getroot().find(".//failure").text
     assert f"{killed}quorum_size (quorum.c:{line}), called from main (main.c:" in " ".join(
         told.split()

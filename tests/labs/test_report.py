@@ -8,7 +8,7 @@ import textwrap
 import xml.etree.ElementTree
 
 import pytest
-from raftlab import build
+from raftlab import build, lab_failure
 from raftlab.lab_failure import LabFailure
 
 TOOLS = build.ROOT / "labs" / "tools"
@@ -96,16 +96,47 @@ def test_every_rule_of_the_checker_has_a_meaning_and_only_labels_that_there_are(
         assert len(rules.explain(labels)) == len(labels.split())
 
 
+LONG = "test_" + "long_name_" * 12
+
+
 def test_the_text_fits_into_80_columns(stale, raftsim, tmp_path):
-    claim = failure(
-        lines=LATE, seen="word " * 60, stderr="x" * 300, claim="test_" + "long_name_" * 12
-    )
-    for text in (
-        stale.text.read_text(),
-        report.write(claim, 0, tmp_path, raftsim).text.read_text(),
-    ):
+    claim = failure(lines=LATE, seen="word " * 60, stderr="x" * 300, claim=LONG)
+    program = "build/sanitized/lab4/tests/raft/install_snapshot_test"
+    unit = failure(claim=LONG, command=f"prlimit --cpu=5:6 {program} {'x' * 76}")
+    run = failure(claim=LONG, command=" ".join(["build/lab3/raftsim run", *DRIFT, *DRIFT]))
+    for one in (claim, unit, run):
+        text = report.write(one, 0, tmp_path, raftsim).text.read_text()
+        text = text.replace(f"{tmp_path}/", "build/lab1/report/")
         wide = [line for line in text.splitlines() if len(line) > 80]
-        assert all(line.startswith("  ") and "/" in line for line in wide), wide  # paths
+        assert not wide, wide
+    assert all(len(line) <= 80 for line in stale.text.read_text().splitlines()
+               if str(stale.text.parent) not in line)  # fmt: skip
+
+
+def test_a_command_that_takes_several_lines_is_one_for_a_shell():
+    flags = "--note 'two  words' " + " ".join(f"--flag-{n} value" for n in range(12))
+    name, *lines = words.unfolded("Again", f"printf '%s.' {flags}")
+    assert name == "Again" and len(lines) > 2
+    assert all(len(line) <= 80 for line in lines)
+    said = [
+        subprocess.run(["sh", "-c", text], capture_output=True, text=True, check=True).stdout
+        for text in ("\n".join(lines), f"printf '%s.' {flags}")
+    ]
+    assert said[0] == said[1] and "two  words." in said[0]
+
+
+def test_the_reports_of_a_labs_claims_have_names_of_their_own():
+    found: dict[str, set[str]] = {}
+    in_c = r"// LAB (\d).*\nTEST\((\w+)\)"
+    in_python = r"@lab\(\s*(\d)[^@]*?\)\ndef (\w+)"
+    for pattern, files in ((in_c, "*_test.c"), (in_python, "test_*.py")):
+        for path in (build.ROOT / "tests").rglob(files):
+            for number, claim in re.findall(pattern, path.read_text()):
+                names = found.setdefault(number, set())
+                stem = lab_failure.stem_of(claim)
+                assert stem not in names and len(stem) <= 40, (number, claim)
+                names.add(stem)
+    assert sum(map(len, found.values())) > 270
 
 
 def test_colours_change_no_word(stale):
@@ -365,7 +396,7 @@ def test_a_run_without_a_scenario_is_shown_by_its_end(raftsim, tmp_path):
     paths = report.write(run, 0, tmp_path, raftsim)
     text, html = paths.text.read_text(), paths.page.read_text()
     assert paths.scenario is None and "The schedule" not in text
-    assert "Broken    linearizability" in text and run.command in text
+    assert "Broken    linearizability" in text and run.command in re.sub(r" \\\n +", " ", text)
     for node in (1, 2, 3):
         assert re.search(rf"^\[ *\d+\] n{node} ", text, re.MULTILINE)
     assert html.count('<g class="arrow') > 100
@@ -392,4 +423,6 @@ def test_it_tells_of_any_scenario_by_hand(raftsim, tmp_path):
 def test_a_claims_name_becomes_words_and_a_file():
     claim = "tests/labs/lab1/test_election.py::test_a_vote_is_given_once[plain]"
     assert facts.title_of(claim) == "A vote is given once"
-    assert facts.name_of(claim) == "a_vote_is_given_once-plain"
+    assert lab_failure.stem_of(claim) == "a_vote_is_given_once-plain"
+    long = "test_a_leader_that_is_cut_off_is_replaced_and_follows"
+    assert lab_failure.stem_of(long) == "a_leader_that_is_cut_off_is_replaced_and"

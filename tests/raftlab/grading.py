@@ -20,6 +20,7 @@ from typing import Any, Optional
 import pytest
 
 from raftlab import build, confine
+from raftlab.lab_failure import stem_of
 
 FIELDS = ("rule", "expected", "seen", "kind", "command", "stderr")  # of a LabFailure
 NOT_RUN = "it was not run"
@@ -53,7 +54,7 @@ class Claim:
     @property
     def stem(self) -> str:
         """What its report's files are called."""
-        return self.name.removeprefix("test_")[:100]
+        return stem_of(self.name)
 
 
 def order(claim: Claim) -> tuple[int, str, int]:

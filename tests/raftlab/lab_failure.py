@@ -18,6 +18,23 @@ ENDLESS = "endless"  # it did not come back
 # schedule is the same on a slow machine.
 SHRINK_SECONDS = 120
 
+# Before a command that would run for ever. The second number lets raftsim and the tests
+# in C say where they were (sim/tool/crash.h), before the kernel kills them.
+LIMIT = "prlimit --cpu=5:6"
+
+
+# Of a report's file: so its path, and the command that names it, fit into 80 columns.
+STEM_CHARS = 40
+
+
+def stem_of(claim: str) -> str:
+    """What the files of a claim's report are called: its first words."""
+    name = claim.rpartition("::")[2].removeprefix("test_")
+    name = re.sub(r"[^\w.-]+", "-", name).strip("-") or "claim"
+    if len(name) <= STEM_CHARS:
+        return name
+    return name[: STEM_CHARS + 1].rpartition("_")[0] or name[:STEM_CHARS]
+
 
 def fact_of(seen: str) -> str:
     """Without what raftsim says before it: which rule, and when."""

@@ -8,7 +8,7 @@ import re
 import shlex
 from typing import Any, Optional
 
-from raftlab.lab_failure import fact_of
+from raftlab.lab_failure import fact_of, stem_of
 
 from reporting import crash, flow, play, rules, shorten, tables
 
@@ -17,7 +17,6 @@ RUN_SECONDS_MAX = 20
 RUN = re.compile(r"raftsim run (.*)")
 DONE = "# Shrunk from"  # by raftsim shrink: as short as it gets
 DECISIONS = 18  # of all nodes together
-NAME_CHARS = 100  # of a file
 NOTHING_FAILS = "nothing fails"
 CLOSE_BY = 24  # lines of a scenario that the text shows
 
@@ -61,12 +60,6 @@ def title_of(claim: str) -> str:
     name = re.sub(r"\[.*\]$", "", claim.rpartition("::")[2]).removeprefix("test_")
     words = name.replace("_", " ").strip()
     return words[:1].upper() + words[1:]
-
-
-def name_of(claim: str) -> str:
-    """For a file."""
-    name = claim.rpartition("::")[2].removeprefix("test_")
-    return re.sub(r"[^\w.-]+", "-", name).strip("-")[:NAME_CHARS] or "claim"
 
 
 def program_of(lab: int) -> pathlib.Path:

@@ -9,6 +9,7 @@ from reporting.facts import CLOSE_BY, Facts
 
 COLUMNS = 80
 NAME = 10
+WORD = r"""(?:[^\s"']|"[^"]*"|'[^']*')+"""  # of a command
 RED, GREEN, BOLD, FAINT, PLAIN = "\033[31m", "\033[32m", "\033[1m", "\033[2m", "\033[0m"
 
 
@@ -57,12 +58,19 @@ def render(facts: Facts, paths: dict[str, str]) -> str:
 
 
 def unfolded(name: str, text: str) -> list[str]:
-    """What is to be copied stands whole on one line."""
+    """What is to be copied stands on one line, or on several that a shell takes as one."""
     if not text:
         return []
     if NAME + len(text) <= COLUMNS:
         return [f"{name:<{NAME}}{text}"]
-    return [name, f"  {text}"]
+    lines = [" "]
+    for word in re.findall(WORD, text):
+        longer = f"{lines[-1]} {word}"
+        if lines[-1].strip() and len(f"{longer} \\") > COLUMNS:
+            lines.append(f"    {word}")
+        else:
+            lines[-1] = longer
+    return [name, *(f"{line} \\" for line in lines[:-1]), lines[-1]]
 
 
 def schedule(facts: Facts, path: str) -> list[str]:
