@@ -84,6 +84,9 @@ def test_no_page_and_no_schedule_of_a_known_bug_is_in_the_archive(handed_out) ->
         assert "bug-zoo" not in name and pathlib.PurePath(name).stem not in mutants, name
         assert data not in kept, name
         assert b"bug-zoo" not in data or not name.endswith(".md"), name
+        named = {mutant for mutant in mutants if mutant.encode() in data}
+        assert not named or not name.endswith((".md", ".toml")), (name, named)
+        assert b"make handout" not in data or not name.endswith(".md"), name
 
 
 def test_what_a_lab_begins_with_is_in_the_archive(handed_out) -> None:
@@ -114,6 +117,20 @@ def test_the_archive_knows_what_was_handed_out(handed_out) -> None:
 
 def test_the_same_tree_gives_the_same_archive() -> None:
     assert handout.archive(EVERY[0]) == handout.archive(EVERY[0])
+
+
+def test_its_make_offers_nothing_that_it_lacks_the_files_for(tmp_path: pathlib.Path) -> None:
+    for name, data in unpacked(handout.archive(labs.numbered(1))).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    offered = re.findall(r"^  make (\S+)", make(tmp_path, "help"), re.MULTILINE)
+    assert {"all", "grade", "labs", "clean", "help"} <= set(offered)
+    assert not {"mutants", "hunt", "zoo", "demo", "test", "handout"} & set(offered)
+    makefile = (tmp_path / "Makefile").read_text(encoding="utf-8")
+    for target in offered:
+        recipe = re.search(rf"^{target}:.*\n((?:\t.*\n)*)", makefile, re.MULTILINE)[1]
+        for name in re.findall(r"\b(?:labs|tests|docs)/[\w./-]+\.(?:py|sh|awk|c)\b", recipe):
+            assert (tmp_path / name).exists(), (target, name)
 
 
 # ---- another one, unpacked over it -----------------------------------------------

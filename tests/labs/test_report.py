@@ -1,5 +1,6 @@
 """The failure report: what it says, how short it gets, and that its page is whole."""
 
+import dataclasses
 import pathlib
 import re
 import subprocess
@@ -279,6 +280,29 @@ def test_what_a_check_in_c_expected_and_saw_is_taken_apart(said, expected, seen)
     found = crash.of_unit(f"ok\ntests/raft/log_test.c:7: {said}\n")
     assert (found.where, found.expected, found.seen) == (
         "tests/raft/log_test.c:7", expected, seen)  # fmt: skip
+
+
+def broken(entry: int, lines: list[str]) -> play.Play:
+    said = f"violation of state equality at 3 us: the state after entry {entry} differs"
+    return play.Play(lines, [{"ok": True}, {"ok": False, "error": said}], "", 0)
+
+
+def test_what_the_shown_schedule_comes_to_is_told_and_what_the_whole_run_saw():
+    told = facts.Facts(4, "c", "C", "no rule is broken", "the state after entry 158 differs")
+    told.play = broken(157, ["cluster 3", "run 1s"])
+    facts.see_as_shown(told, broken(157, ["cluster 3", "run 1s"]))
+    text = words.render(told, {"scenario": "c.scenario"})
+    assert "Seen      the state after entry 157 differs\n" in text
+    assert "First     the state after entry 158 differs (before it was made shorter)\n" in text
+    assert "First" not in words.render(dataclasses.replace(told, first_seen=""), {})
+
+
+def test_a_schedule_of_thirty_commands_is_shown_whole(raftsim, tmp_path):
+    lines = ["# Shrunk from 99", "cluster 3 seed=1", *(f"at {n}ms cut 1 2" for n in range(1, 31)),
+             "expect term 1 == 99"]  # fmt: skip
+    text = report.write(failure(lines=lines), 0, tmp_path, raftsim).text.read_text()
+    assert "commands before these" not in text
+    assert all(f"  {line}\n" in text for line in lines[1:])
 
 
 # ---- the page ------------------------------------------------------------------------

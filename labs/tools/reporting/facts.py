@@ -17,8 +17,9 @@ RUN_SECONDS_MAX = 20
 RUN = re.compile(r"raftsim run (.*)")
 DONE = "# Shrunk from"  # by raftsim shrink: as short as it gets
 DECISIONS = 18  # of all nodes together
+LINEARIZABILITY = "linearizability"
 NOTHING_FAILS = "nothing fails"
-CLOSE_BY = 24  # lines of a scenario that the text shows
+CLOSE_BY = 40  # lines of a scenario that the text shows
 
 
 @dataclasses.dataclass
@@ -28,6 +29,7 @@ class Facts:
     title: str  # the claim in words
     expected: str
     seen: str
+    first_seen: str = ""  # before the schedule was made shorter, where that was another
     rule: str = ""  # of the checker
     meaning: str = ""
     labels: list[tuple[str, str]] = dataclasses.field(default_factory=list)
@@ -49,6 +51,9 @@ class Facts:
     def has_page(self) -> bool:
         """Whether anything happened that could be drawn."""
         return self.play is not None and any(one["kind"] == "step" for one in self.play.events)
+
+    def told_first(self) -> str:
+        return f"{self.first_seen} (before it was made shorter)" if self.first_seen else ""
 
     def failed(self) -> bool:
         """A scenario may also be looked at that holds."""
@@ -138,7 +143,7 @@ def add_rule(facts: Facts, words: str, program: pathlib.Path) -> None:
     else:
         facts.rule = ""
     facts.labels = rules.explain(words)
-    if facts.rule == "linearizability" and facts.play is not None:
+    if facts.rule == LINEARIZABILITY and facts.play is not None:
         window = facts.play.verdict.get("window", [])
         facts.seen = "no order explains " + ", ".join(map(tables.words, window))
 
@@ -158,12 +163,23 @@ def add_play(facts: Facts, told: list[str], program: pathlib.Path, kind: str) ->
     facts.nodes = play.node_count(facts.lines)
     most = max(2, DECISIONS // facts.nodes)
     facts.decisions = flow.decisions(facts.play.events, facts.nodes, most)
+    see_as_shown(facts, first)
     if facts.play.died():
         facts.crash = crash.read(facts.play.stderr, facts.play.status)
         facts.stderr = facts.play.stderr.strip()
         facts.during = flow.read(facts.play.events, facts.nodes).unfinished()
-        facts.expected = facts.seen = ""  # an answer, and none
+        facts.expected = facts.seen = facts.first_seen = ""  # an answer, and none
     facts.scenario = "\n".join([*told, ""]) if is_story else written(facts)
+
+
+def see_as_shown(facts: Facts, first: play.Play) -> None:
+    """The same rule may break at another entry, or node, once the schedule is shorter."""
+    shown = facts.play.seen()
+    if shown in ("", facts.seen) or not (facts.play.rule() or facts.seen == first.seen()):
+        return
+    if facts.play.rule() != LINEARIZABILITY:  # of which the window is told
+        facts.first_seen = facts.seen
+    facts.seen = shown
 
 
 def written(facts: Facts) -> str:

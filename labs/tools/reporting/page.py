@@ -60,6 +60,7 @@ def pairs(facts: Facts) -> list[tuple[str, str]]:
     for label, meaning in facts.labels:
         found.append((label, escape(meaning)))
     found += [("Expected", escape(facts.expected)), ("Seen", escape(facts.seen))]
+    found.append(("First", escape(facts.told_first())))
     if facts.seed is not None:
         found.append(("Seed", str(facts.seed)))
     found.append(("Again", f"<code>{escape(facts.command)}</code>"))

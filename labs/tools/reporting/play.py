@@ -17,6 +17,7 @@ import subprocess
 from typing import Any
 
 from raftlab import confine
+from raftlab.lab_failure import fact_of
 from raftlab.lab_world import broken_rule
 
 CPU_SECONDS_MAX = 5  # the worlds of the labs take less than one
@@ -50,6 +51,13 @@ class Play:
     def rule(self) -> str:
         """The checker's rule that is broken, or nothing."""
         return next((rule for rule in map(broken_rule, self.answers) if rule), "")
+
+    def seen(self) -> str:
+        """What failed, in the words of the last answer."""
+        last = self.answers[-1] if self.answers else {}
+        if last.get("violations"):
+            return last["violations"][0]["text"]
+        return fact_of(last.get("error", ""))
 
     def failure(self) -> str:
         """What makes two failures the same; nothing where nothing fails."""

@@ -43,6 +43,7 @@ def render(facts: Facts, paths: dict[str, str]) -> str:
         lines += folded(label, meaning)
     lines += folded("Expected", facts.expected)
     lines += folded("Seen", facts.seen)
+    lines += folded("First", facts.told_first())
     if facts.seed is not None:
         lines += folded("Seed", str(facts.seed))
     lines += unfolded("Claim", facts.source) + unfolded("Again", facts.command)
