@@ -86,7 +86,13 @@ def test_no_page_and_no_schedule_of_a_known_bug_is_in_the_archive(handed_out) ->
         assert b"bug-zoo" not in data or not name.endswith(".md"), name
         named = {mutant for mutant in mutants if mutant.encode() in data}
         assert not named or not name.endswith((".md", ".toml")), (name, named)
-        assert b"make handout" not in data or not name.endswith(".md"), name
+
+
+def test_what_is_for_teachers_alone_is_not_told_to_a_class(handed_out) -> None:
+    _, files = handed_out
+    told = files.get("labs/README.md", b"")
+    assert b"make handout" not in told and b"alternatives" not in told
+    assert "labs/teaching.md" not in files
 
 
 def test_what_a_lab_begins_with_is_in_the_archive(handed_out) -> None:
