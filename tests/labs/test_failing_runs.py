@@ -31,8 +31,8 @@ class Bug:
 
 BUGS = [
     Bug(
-        1, "raft/request_vote.c", "    if (voted_for != 0 && voted_for != message->from) { // RV-2a",
-        "    if (voted_for != 0 && voted_for == message->term + 99) {",
+        1, "raft/request_vote.c", "if (voted_for != 0 && voted_for != message->from) { // RV-2a",
+        "if (voted_for != 0 && voted_for == message->term + 99) {",
         ["tests/labs/lab1/test_election.py::"
          "test_a_leader_that_is_cut_off_is_replaced_and_follows_when_it_returns"],
         in_archive=True,
@@ -43,7 +43,8 @@ BUGS = [
         ["tests/labs/lab2/test_faults.py::test_networks_may_fall_apart_in_every_way"],
     ),
     Bug(
-        3, "raft/durability.c", "        if (pending->last_index >= index)\n", "        if (index == 0)\n",
+        3, "raft/durability.c", "        if (pending->last_index >= index)\n",
+        "        if (index == 0)\n",
         ["tests/labs/lab3/test_disks.py::test_networks_and_disks_may_fail_together"],
         ("tests/labs/lab3/order_test what_was_replaced_is_not_durable_any_more",),
     ),
@@ -55,8 +56,8 @@ BUGS = [
          "an_entry_that_conflicts_with_the_snapshots_last_goes_with_all_behind_it",),
     ),
     Bug(
-        5, "raft/read_index.c", "           (read->round <= raft->round_confirmed && read->index <= reached);",
-        "           read->index <= reached;",
+        5, "raft/read_index.c", "(read->round <= raft->round_confirmed && read->index <= reached);",
+        "read->index <= reached;",
         ["tests/labs/lab5/test_reads.py::"
          "test_a_minority_answers_nobody_and_all_are_answered_once_it_is_healed"],
     ),

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from raftlab import build
-from raftlab.labs import LabFailure, World
+from raftlab.labs import LabFailure
 
 TOUR = build.ROOT / "labs" / "0-tour"
 CLAIMS = build.ROOT / "tests" / "labs" / "lab0" / "test_tour.py"
