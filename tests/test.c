@@ -17,6 +17,26 @@ void test_register(struct test_case *test)
     *last = test;
 }
 
+enum { STEPS_KEPT = 6 };
+
+static char steps[STEPS_KEPT][TEST_STEP_BYTES];
+static unsigned step_count;
+
+void test_step(const char *line)
+{
+    snprintf(steps[step_count++ % STEPS_KEPT], TEST_STEP_BYTES, "%s", line);
+}
+
+static void tell_steps(void)
+{
+    unsigned kept = step_count < STEPS_KEPT ? step_count : STEPS_KEPT;
+
+    if (kept > 0)
+        fputs("the last steps:\n", stderr);
+    for (unsigned i = step_count - kept; i < step_count; i++)
+        fprintf(stderr, "%s\n", steps[i % STEPS_KEPT]);
+}
+
 void test_fail(const char *file, int line, const char *format, ...)
 {
     va_list arguments;
@@ -25,6 +45,7 @@ void test_fail(const char *file, int line, const char *format, ...)
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);
+    tell_steps();
     exit(1);
 }
 

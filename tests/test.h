@@ -4,9 +4,9 @@
 //     TEST_MAIN
 //
 // `x_test --list` prints the names, `x_test NAME` runs one (exit code 0: it holds), and
-// `x_test NAME NAME...` some, `x_test` alone all, one after another, in child processes.
-// `x_test --sign NAME` ends in `held NAME WORD`, with a word from stdin, where the claim
-// has held to its end.
+// `x_test NAME NAME...` some, `x_test` alone all, one after another, in child
+// processes. `x_test --sign NAME` ends in `held NAME WORD`, with a word from stdin,
+// where the claim has held to its end.
 #ifndef TESTS_TEST_H
 #define TESTS_TEST_H
 
@@ -40,6 +40,10 @@ int test_main(int argc, char **argv);
     {                                 \
         return test_main(argc, argv); \
     }
+
+// What happened: the last few of these lines are told when the claim fails.
+enum { TEST_STEP_BYTES = 400 };
+void test_step(const char *line);
 
 void test_fail(const char *file, int line, const char *format, ...)
     __attribute__((noreturn, format(printf, 3, 4)));

@@ -275,7 +275,57 @@ def test_a_claim_in_c_is_told_in_words_with_its_line(tmp_path, raftsim):
     assert "Where     tests/raft/vote_test.c:41" in text
     assert "Expected  granted == 0" in text
     assert "RV-2a     Grant only if the vote" in text
-    assert unit.command in text
+    assert unit.command in text and "The last steps" not in text
+
+
+def test_a_claim_in_c_tells_the_last_steps_of_its_nodes(tmp_path, raftsim):
+    steps = [
+        "[     0] n1 tick: -> candidate | save t1 vote n1 | send RequestVote n1>n2 t1 log=0/0",
+        "[     3] n1 < RequestVote n2 t1 log=0/0: refuse",
+    ]
+    unit = failure(
+        claim="tests/raft/vote_test.c::a_vote_is_not_granted_twice[plain]",
+        expected="", seen="", rules="RV-2a", seed=None,
+        stderr="\n".join(["x_test.c:41: granted is 1, expected 0", "the last steps:", *steps, ""]),
+    )  # fmt: skip
+    text = report.write(unit, 1, tmp_path, raftsim).text.read_text()
+    assert "Seen      granted is 1\n" in text
+    assert f"The last steps\n--------------\n{steps[0].rpartition(' | ')[0]}\n" in text
+    assert text.rstrip().endswith(steps[1])  # and what the program said is told above
+
+
+def test_of_a_claim_in_c_six_steps_are_kept(tmp_path):
+    """And those of a node are in the words of a trace."""
+    source = tmp_path / "steps.c"
+    source.write_text(STEPS_PROGRAM)
+    program = tmp_path / "steps"
+    libraries = [str(build.OUT / name) for name in ("libcore.a",)]
+    words = ["gcc", "-w", "-g", "-D_GNU_SOURCE", "-I.", "-o", str(program), str(source)]
+    words += ["tests/test.c", "sim/tool/crash.c", *libraries]
+    subprocess.run(words, cwd=build.ROOT, check=True)
+    done = subprocess.run([program, "ten_ticks"], capture_output=True, text=True)
+    head, said = done.stderr.split("the last steps:\n")
+    assert done.returncode == 1 and head.endswith("node.now_ms is 10, expected 11\n")
+    steps = said.rstrip("\n").split("\n")
+    assert [int(re.match(r"\[ *(\d+)\] n1 tick", step)[1]) for step in steps] == [5, 6, 7, 8, 9, 10]
+    assert crash.without_steps(done.stderr) == (head, steps)
+    assert crash.without_steps(head) == (head, [])
+
+
+STEPS_PROGRAM = """
+#include "tests/raft/fixture.h"
+
+TEST(ten_ticks)
+{
+    struct node node;
+    node_start(&node, 1, 3);
+    for (int i = 0; i < 10; i++)
+        node_tick(&node, 1);
+    CHECK_EQ(node.now_ms, 11);
+}
+
+TEST_MAIN
+"""
 
 
 @pytest.mark.parametrize(

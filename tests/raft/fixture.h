@@ -6,6 +6,7 @@
 #define TESTS_RAFT_FIXTURE_H
 
 #include "raft/raft.h"
+#include "raft/trace.h"
 #include "tests/raft/messages.h"
 #include "tests/test.h"
 
@@ -136,6 +137,9 @@ static void node_step(struct node *node, struct raft_event event)
     node_enter(node, event.type);
     event.now_ms = node->now_ms;
     enum raft_status status = raft_step(node->raft, &event, &node->output);
+    char step[TEST_STEP_BYTES];
+    raft_trace_step(step, sizeof step, node->raft, &event, &node->output);
+    test_step(step);
     uint64_t write = node->output.write;
     if (write != 0) {
         CHECK_EQ(write, node->write + 1);

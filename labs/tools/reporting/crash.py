@@ -15,6 +15,7 @@ ADDRESS = re.compile(r"(?:ERROR: |^ *)(\w+Sanitizer): (.*)", re.MULTILINE)
 FRAME = re.compile(r"#\d+ (?:.*? in )?(\w+) ([\w./-]+\.[ch]):(\d+)")
 STUB = re.compile(r"([\w./-]+\.c)(?::(\d+))?: (\w+\(\) is still to be written.*)")
 STANDSTILL = re.compile(r"^time stands still: .*", re.MULTILINE)
+STEPS = re.compile(r"^the last steps:\n((?:\[ *\d+\] .*\n?)+)", re.MULTILINE)
 SIGNAL = re.compile(r"^SIG[A-Z]+$", re.MULTILINE)  # sim/tool/crash.h
 FAILED = re.compile(r"^([\w./-]+\.[ch]):(\d+): (.*)", re.MULTILINE | re.DOTALL)
 UNEQUAL = re.compile(r"(.+?) is\s+(.+?)(?:,|\n)\s*expected\s+([^\n]+)", re.DOTALL)
@@ -69,11 +70,20 @@ def read(stderr: str, status: int) -> Crash:
 
 @dataclasses.dataclass
 class Check:
-    """What a claim in C says (tests/test.h), as "tests/raft/x_test.c:33: expected: a == b"."""
+    """What a claim in C says (tests/test.h), as "tests/raft/x_test.c:33: expected: a == b",
+    and the last steps of its nodes behind that."""
 
     where: str = ""
     expected: str = ""
     seen: str = ""
+
+
+def without_steps(stderr: str) -> tuple[str, list[str]]:
+    """What was said besides, and those steps."""
+    found = STEPS.search(stderr)
+    if found is None:
+        return stderr, []
+    return stderr.replace(found[0], ""), found[1].rstrip("\n").split("\n")
 
 
 def of_unit(stderr: str) -> Check:

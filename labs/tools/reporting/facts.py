@@ -46,6 +46,7 @@ class Facts:
     play: Optional[play.Play] = None
     nodes: int = 0
     decisions: dict[int, list[str]] = dataclasses.field(default_factory=dict)
+    steps: list[str] = dataclasses.field(default_factory=list)  # of a claim in C, the last ones
     stderr: str = ""
 
     def has_page(self) -> bool:
@@ -121,8 +122,10 @@ def add_run(facts: Facts, program: pathlib.Path) -> None:
 
 def add_unit(facts: Facts, failure: Any) -> None:
     """Of a claim in C: the line that failed, or where the code has died."""
-    found = crash.of_unit(failure.stderr)
-    died = crash.read(failure.stderr, -9 if failure.kind == "endless" else 0)
+    said, facts.steps = crash.without_steps(failure.stderr)
+    facts.stderr = said.strip()
+    found = crash.of_unit(said)
+    died = crash.read(said, -9 if failure.kind == "endless" else 0)
     if died.where or failure.kind in ("crash", "stub", "endless"):
         facts.crash = died
     elif found.where:

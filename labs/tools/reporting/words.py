@@ -52,6 +52,9 @@ def render(facts: Facts, paths: dict[str, str]) -> str:
             lines += schedule(facts, paths["scenario"])
         if any(facts.decisions.values()):
             lines += last_decisions(facts)
+    if facts.steps:
+        lines += heading("The last steps")
+        lines += [line for step in facts.steps for line in step_lines(step)]
     lines += said(facts)
     if "page" in paths:
         lines += ["", *unfolded("Page", paths["page"])]
