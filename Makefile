@@ -34,9 +34,10 @@ endif
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
 PKG_LIBS = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
 # Debian's own python3 has Debian's packages; another one earlier on PATH may not.
-python_with = $(firstword $(foreach p,/usr/bin/python3 python3,$(shell $(p) -c \
-              'import $(1)' >/dev/null 2>&1 && echo $(p))))
-PYTHON ?= $(or $(call python_with,pytest),$(call python_with,sys),python3)
+python_with = $(shell for p in /usr/bin/python3 python3; do \
+              $$p -c 'import $(1)' >/dev/null 2>&1 && echo $$p && break; done)
+PYTHON ?= $(eval PYTHON := $$(or $$(call python_with,pytest),$$(call \
+          python_with,sys),python3))$(PYTHON)
 
 # A library for each layer: core <- host <- service <- sim; rpc and the process beside.
 CORE_SRC := $(wildcard raft/*.c)
