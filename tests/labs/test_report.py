@@ -299,9 +299,8 @@ def test_of_a_claim_in_c_six_steps_are_kept(tmp_path):
     source = tmp_path / "steps.c"
     source.write_text(STEPS_PROGRAM)
     program = tmp_path / "steps"
-    libraries = [str(build.OUT / name) for name in ("libcore.a",)]
     words = ["gcc", "-w", "-g", "-D_GNU_SOURCE", "-I.", "-o", str(program), str(source)]
-    words += ["tests/test.c", "sim/tool/crash.c", *libraries]
+    words += ["tests/test.c", "sim/tool/crash.c", str(build.OUT / "libcore.a")]
     subprocess.run(words, cwd=build.ROOT, check=True)
     done = subprocess.run([program, "ten_ticks"], capture_output=True, text=True)
     head, said = done.stderr.split("the last steps:\n")

@@ -243,10 +243,13 @@ class World:
     def statuses(self) -> list[dict[str, Any]]:
         return self.tell("status")["nodes"]
 
+    def up(self) -> list[dict[str, Any]]:
+        """Of the nodes that run."""
+        return [s for s in self.statuses() if s["state"] == "up"]
+
     def reachable(self) -> list[dict[str, Any]]:
         """Of the nodes that run and that nobody has disconnected."""
-        statuses = self.statuses()
-        return [s for s in statuses if s["state"] == "up" and s["node"] not in self.cut_off]
+        return [s for s in self.up() if s["node"] not in self.cut_off]
 
     def situation(self) -> str:
         """The nodes in one line, for a failure."""
@@ -404,10 +407,8 @@ class World:
         """The nodes whose applied state has this value (and has come to that entry)."""
         return [
             s["node"]
-            for s in self.statuses()
-            if s["state"] == "up"
-            and s["applied_index"] >= index
-            and self.holds("committed", key, value, "at", s["node"])
+            for s in self.up()
+            if s["applied_index"] >= index and self.holds("committed", key, value, "at", s["node"])
         ]
 
     def agree(
@@ -458,20 +459,17 @@ class World:
 
     def have_applied(self, index: int) -> int:
         """How many nodes that run have applied up to there."""
-        up = [s for s in self.statuses() if s["state"] == "up"]
-        return sum(s["applied_index"] >= index for s in up)
+        return sum(s["applied_index"] >= index for s in self.up())
 
     def is_lost(self, ticket: dict[str, Any]) -> bool:
         """It gave way to another entry, which a node knows to be committed."""
-        up = [s for s in self.statuses() if s["state"] == "up"]
-        if all(s["commit_index"] < ticket["index"] for s in up):
+        if all(s["commit_index"] < ticket["index"] for s in self.up()):
             return False
         return self.tell("ticket", ticket["ticket"])["state"] == "lost"
 
     def nobody_commits(self, within: Duration = "2s") -> None:
         """In that time no node's commit index passes what the highest one was."""
-        up = [s for s in self.statuses() if s["state"] == "up"]
-        before = max((s["commit_index"] for s in up), default=0)
+        before = max((s["commit_index"] for s in self.up()), default=0)
         self.run(within)
         for s in self.statuses():
             if s["state"] == "up" and s["commit_index"] > before:
