@@ -11,6 +11,8 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator
 
+import tokens
+
 ALSO_MAX = 5  # further lines that are named
 # What a compiler makes of it -> what may stand in the source.
 WRITTEN = {
@@ -26,7 +28,6 @@ WRITTEN = {
 }
 VARIABLES = {"stdin", "stdout", "stderr", "errno", "environ"}
 MARKER = re.compile(r'^# (\d+) "((?:[^"\\]|\\.)*)"')
-STRING = re.compile(r'"(\\.|[^"\\])*"')
 
 
 def order(message: str) -> tuple[str, int]:
@@ -44,14 +45,16 @@ Line = tuple[str, int, str]  # file, number, text
 
 
 def own_lines(text: str, folder: pathlib.Path, root: pathlib.Path) -> Iterator[Line]:
-    """What is the student's in a preprocessed text."""
+    """What is the student's in a preprocessed text: its words, without what is quoted."""
     path, number = root, 0
     for line in text.split("\n"):
         if marker := MARKER.match(line):
             path, number = pathlib.Path(os.path.normpath(root / marker[2])), int(marker[1])
             continue
         if path.parent == folder:
-            yield path.name, number, STRING.sub('""', line)
+            found = tokens.tokens(line, spliced=False)
+            words = [one.text for one in found if one.kind not in ("string", "character")]
+            yield path.name, number, " ".join(words)
         number += 1
 
 

@@ -276,6 +276,11 @@ def test_code_that_does_more_than_compute_is_refused_with_its_reason(
             '    printf("a\\n");\n    return printf("%d\\n", n);\n}\n',
             "quorum.c:{at}: calls printf() (and in line {next}), which",
         ),
+        (
+            "#include <stdio.h>\nint quorum_x(int n)\n{\n"
+            "    if (n == '\"') printf(\"a\\n\");\n    return printf(\"%d\\n\", n);\n}\n",
+            "quorum.c:{at}: calls printf() (and in line {next}), which",
+        ),
     ],
 )
 def test_what_is_refused_is_named_as_it_is_written_and_where(
