@@ -111,6 +111,10 @@ static struct raft_message answer_to(const struct raft *raft,
 {
     struct raft_message reply =
         state_reply(raft, RAFT_APPEND_ENTRIES_REPLY, message->from);
+    // Its sender may lead again, in the term that it is told now: an echo of what it
+    // said in an older one would pass for an answer to what it says in this.
+    if (message->term < reply.term)
+        return reply;
     reply.append_entries_reply.prev_log_index = message->append_entries.prev_log_index;
     reply.append_entries_reply.round = message->append_entries.round;
     return reply;
@@ -233,11 +237,8 @@ enum raft_status append_entries_receive(struct raft *raft,
 static bool reply_is_possible(const struct raft *raft,
                               const struct raft_append_entries_reply *reply)
 {
-    if (reply->round > raft->round_started)
-        return false;
-    if (reply->success)
-        return reply->match_index <= raft->log.last_index;
-    return reply->prev_log_index > 0; // nothing stands before the first entry
+    return reply->round <= raft->round_started &&
+           (!reply->success || reply->match_index <= raft->log.last_index);
 }
 
 // Reads wait for answers to a round of heartbeats (dissertation 6.4).

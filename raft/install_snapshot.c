@@ -148,7 +148,7 @@ enum raft_status install_snapshot_receive(struct raft *raft,
     if (message->term < raft->hard_state.current_term) { // IS-1
         state_reach(raft, RAFT_MARK_IS_1);
         state_note(output, "term lower -> refuse");
-        reply_with(raft, message->from, chunk->last_included_index, 0);
+        reply_with(raft, message->from, 0, 0); // not about a snapshot of this term
         return RAFT_OK;
     }
     if (raft->role == RAFT_LEADER)

@@ -196,9 +196,10 @@ struct raft_append_entries_reply {
     bool success;
     raft_index match_index; // success: the follower's durable log equals the leader's
     raft_index prev_log_index; // refusal: the request's, so that a stale one is known
+                               // (0: the request was of an older term)
     raft_index conflict_index; // refusal: no entry above this can match
     raft_term conflict_term;   // refusal: the term at conflict_index (0: none known)
-    uint64_t round;            // the request's, echoed
+    uint64_t round;            // the request's, echoed, if it was of this term
 };
 
 // One chunk (Figure 13). What is sent is the leader's snapshot file as it stands on its
@@ -214,9 +215,9 @@ struct raft_install_snapshot {
 };
 
 struct raft_install_snapshot_reply {
-    raft_index last_included_index;
-    uint64_t next_offset; // where the follower wants to go on
-    bool installed;       // its durable state covers last_included_index
+    raft_index last_included_index; // the chunk's (0: it was of an older term)
+    uint64_t next_offset;           // where the follower wants to go on
+    bool installed;                 // its durable state covers last_included_index
 };
 
 struct raft_read_index {

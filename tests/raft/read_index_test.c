@@ -70,6 +70,40 @@ TEST(a_new_leader_answers_no_read_before_its_own_term_has_a_commit)
     node_stop(&node);
 }
 
+// Node 1 leads in term 3, is deposed, and leads again in term 4, while what node 3 said
+// to the old leader is still on its way: refused in the name of term 4, which node 3
+// may have left since.
+TEST(a_message_of_an_older_term_is_refused_in_words_that_confirm_no_later_leader)
+{
+    struct node voter;
+    node_init(&voter, 3, 3);
+    node_boot(&voter, (struct raft_hard_state){4, 1}, TERMS(1, 3), 2);
+    struct raft_message late = an_append(1, 3, 3, 2, 3, 1, NULL);
+    late.append_entries.round = 1;
+    node_receive(&voter, late);
+    struct raft_message refusal = *node_must_send(&voter, RAFT_APPEND_ENTRIES_REPLY, 1);
+    CHECK_EQ(refusal.term, 4);
+    node_stop(&voter);
+
+    struct node leader;
+    node_init(&leader, 1, 3);
+    node_boot(&leader, (struct raft_hard_state){3, 1}, TERMS(1, 3), 2);
+    node_become_leader(&leader);
+    CHECK_EQ(leader.view.current_term, 4);
+    node_receive(&leader, an_ack(2, 1, 4, 3));
+    CHECK_EQ(leader.view.commit_index, 3);
+    node_read(&leader, 7);
+    node_forget_sent(&leader);
+    node_receive(&leader, refusal);
+    CHECK_EQ(leader.status, RAFT_OK);
+    CHECK_EQ(leader.read_count, 0);
+    CHECK_EQ(leader.sent_count,
+             0); // and it backs up for no refusal of what it said before
+    node_receive(&leader, an_echo(3, 1, 4, 2, 1));
+    CHECK_EQ(leader.read_count, 1);
+    node_stop(&leader);
+}
+
 // An echo of an older round cannot confirm a read that came after it was sent.
 // LAB 5 step 6, 1 point: reads
 TEST(a_late_echo_of_an_older_round_does_not_confirm_a_later_read)
