@@ -106,14 +106,35 @@ static uint64_t crash_file(struct file *file, struct random *random,
     return lost;
 }
 
+static void mark_named(struct disk_files *files, bool marked)
+{
+    for (uint32_t i = 0; i < files->now.count; i++) {
+        files->files[files->now.entries[i].file].marked = marked;
+    }
+}
+
+// Returns the bytes of the files that lose their names.
+static uint64_t crash_names(struct disk_files *files, struct random *random,
+                            enum sim_disk_crash_mode mode)
+{
+    mark_named(files, true);
+    crash_directory(files, random, mode);
+    mark_named(files, false);
+    uint64_t lost = 0;
+    for (uint32_t i = 0; i < files->file_count; i++) {
+        lost += files->files[i].marked ? files->files[i].size : 0;
+        files->files[i].marked = false;
+    }
+    return lost;
+}
+
 uint64_t disk_crash_files(struct disk_files *files, struct random *random,
                           enum sim_disk_crash_mode mode)
 {
-    uint64_t lost = 0;
     for (uint32_t i = 0; i < files->file_count; i++) {
         files->files[i].syncs = 0;
     }
-    crash_directory(files, random, mode);
+    uint64_t lost = crash_names(files, random, mode);
     for (uint32_t i = 0; i < files->now.count; i++) {
         uint32_t index = files->now.entries[i].file;
         lost += crash_file(&files->files[index], random, mode);

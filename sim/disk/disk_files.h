@@ -25,7 +25,7 @@ struct file {
     uint64_t old_end;
     uint32_t syncs; // under way
     bool used;
-    bool marked; // while collecting
+    bool marked; // while collecting, or a crash
 };
 
 struct entry {

@@ -31,6 +31,7 @@ TEST(a_crash_that_loses_all_leaves_exactly_what_was_synced)
     sim_disk_count(bench.disk, &counters);
     CHECK_EQ(counters.bytes_used, 3);
     CHECK_EQ(counters.bytes_unsynced, 0);
+    CHECK_EQ(counters.bytes_lost, 4);
     sim_disk_free(bench.disk);
 }
 
