@@ -85,8 +85,6 @@ void progress_arrived(struct progress *progress)
 bool progress_refusal_is_news(const struct progress *progress,
                               raft_index prev_log_index)
 {
-    if (prev_log_index == 0)
-        return false;
     switch (progress->state) {
     case RAFT_PROBE:
         return prev_log_index + 1 == progress->next_index;

@@ -70,8 +70,7 @@ void progress_sent(struct progress *progress, raft_index last_index, uint64_t by
 // What it has acknowledged, up to match_index, is in flight no more.
 void progress_arrived(struct progress *progress);
 
-// Whether a refusal of `prev_log_index` still says something about the peer's log; 0
-// says nothing of it, but that the message was of an older term.
+// Whether a refusal of `prev_log_index` still says something about the peer's log.
 bool progress_refusal_is_news(const struct progress *progress,
                               raft_index prev_log_index);
 

@@ -282,6 +282,14 @@ static bool tells_a_term(const struct raft_message *message)
     return true;
 }
 
+// The refusal of an append of an older term has said all there is to say with its own.
+static bool tells_only_a_term(const struct raft_message *message)
+{
+    return message->type == RAFT_APPEND_ENTRIES_REPLY &&
+           !message->append_entries_reply.success &&
+           message->append_entries_reply.prev_log_index == 0;
+}
+
 // Anything that a peer says in the leader's own term shows that it is there.
 static void note_contact(struct raft *raft, const struct raft_message *message)
 {
@@ -323,6 +331,8 @@ static enum raft_status receive(struct raft *raft, const struct raft_message *me
         role_adopt_term(raft, message->term, output); // ALL-2
     }
     note_contact(raft, message);
+    if (tells_only_a_term(message))
+        return RAFT_OK;
     switch (message->type) { // FOL-1: a follower answers, and asks nothing
     case RAFT_REQUEST_VOTE:
         if (message->request_vote.pre_vote)
