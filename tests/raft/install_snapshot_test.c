@@ -38,31 +38,6 @@ TEST(a_chunk_of_an_older_term_is_refused) // IS-1
     node_stop(&node);
 }
 
-// Its sender may lead again, and be sending the same snapshot: it need not begin anew.
-TEST(the_refusal_of_a_chunk_of_an_older_term_is_about_no_snapshot)
-{
-    struct node node;
-    start_follower(&node, 3, NULL, 0);
-    node_receive(&node, a_chunk(1, 2, 2, 10, 2, 4));
-    struct raft_message refusal =
-        *node_must_send(&node, RAFT_INSTALL_SNAPSHOT_REPLY, 1);
-    node_stop(&node);
-
-    node_init(&node, 1, 3);
-    struct raft_snapshot_meta meta = meta_of(10, 2, 3);
-    snapshots[10] = meta;
-    node_boot_behind(&node, (struct raft_hard_state){2, 1}, &meta, NULL, 0);
-    node_become_leader(&node);
-    CHECK_EQ(node.view.current_term, refusal.term);
-    node_receive(&node, a_refusal(refusal.from, 1, 3, 10, 1, 1));
-    CHECK_EQ(node_peer(&node, refusal.from)->state, RAFT_SNAPSHOT);
-    node_receive(&node, a_chunk_reply(refusal.from, 1, 3, 10, 4, false));
-    CHECK_EQ(node_peer(&node, refusal.from)->snapshot_offset, 4);
-    node_receive(&node, refusal);
-    CHECK_EQ(node_peer(&node, refusal.from)->snapshot_offset, 4);
-    node_stop(&node);
-}
-
 // LAB 4 step 2, 1 point: IS-4 FOL-2
 TEST(a_chunk_shows_who_leads)
 {
@@ -447,6 +422,31 @@ TEST(who_is_not_in_a_snapshots_configuration_is_no_member_any_more)
     node_become_candidate(&node);
     CHECK(node_sent(&node, RAFT_REQUEST_VOTE, 1) == NULL);
     CHECK(node_sent(&node, RAFT_REQUEST_VOTE, 4) != NULL);
+    node_stop(&node);
+}
+
+// Its sender may lead again, and be sending the same snapshot: it need not begin anew.
+TEST(the_refusal_of_a_chunk_of_an_older_term_is_about_no_snapshot)
+{
+    struct node node;
+    start_follower(&node, 3, NULL, 0);
+    node_receive(&node, a_chunk(1, 2, 2, 10, 2, 4));
+    struct raft_message refusal =
+        *node_must_send(&node, RAFT_INSTALL_SNAPSHOT_REPLY, 1);
+    node_stop(&node);
+
+    node_init(&node, 1, 3);
+    struct raft_snapshot_meta meta = meta_of(10, 2, 3);
+    snapshots[10] = meta;
+    node_boot_behind(&node, (struct raft_hard_state){2, 1}, &meta, NULL, 0);
+    node_become_leader(&node);
+    CHECK_EQ(node.view.current_term, refusal.term);
+    node_receive(&node, a_refusal(refusal.from, 1, 3, 10, 1, 1));
+    CHECK_EQ(node_peer(&node, refusal.from)->state, RAFT_SNAPSHOT);
+    node_receive(&node, a_chunk_reply(refusal.from, 1, 3, 10, 4, false));
+    CHECK_EQ(node_peer(&node, refusal.from)->snapshot_offset, 4);
+    node_receive(&node, refusal);
+    CHECK_EQ(node_peer(&node, refusal.from)->snapshot_offset, 4);
     node_stop(&node);
 }
 
