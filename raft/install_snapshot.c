@@ -13,19 +13,30 @@
 
 // ---- any node -------------------------------------------------------------------
 
-// The host holds the two newest: who was being sent an older one begins anew.
+// Who is being sent the one before the newest, the host still has it, and part of it
+// has arrived, or may be about to.
+static bool may_go_on(const struct raft *raft, const struct progress *peer)
+{
+    bool is_heard = raft->now_ms - peer->contact_ms < raft->config.election_timeout_ms;
+    return peer->snapshot_index == raft->snapshot_index_before &&
+           (peer->snapshot_offset > 0 || is_heard);
+}
+
+// The host holds the two newest. A transfer of the older one is gone on with, unless it
+// has not begun: who is away is sent the newest once it is back, and only that.
 static void restart_transfers(struct raft *raft)
 {
     for (uint32_t i = 0; i < raft->configuration.count; i++) {
         struct progress *peer = &raft->peers[i];
-        if (peer->state == RAFT_SNAPSHOT &&
-            peer->snapshot_index != raft->snapshot_index &&
-            peer->snapshot_index != raft->snapshot_index_before) {
-            progress_become_snapshot(peer, raft->snapshot_index);
-            state_reach(raft, RAFT_MARK_SNAPSHOT_GONE_WHILE_SENT);
-        } else if (peer->state == RAFT_SNAPSHOT) {
+        if (peer->state != RAFT_SNAPSHOT)
+            continue;
+        if (may_go_on(raft, peer)) {
             state_reach(raft, RAFT_MARK_SNAPSHOT_TAKEN_WHILE_SENT);
+            continue;
         }
+        if (peer->snapshot_index != raft->snapshot_index_before)
+            state_reach(raft, RAFT_MARK_SNAPSHOT_GONE_WHILE_SENT);
+        progress_become_snapshot(peer, raft->snapshot_index);
     }
 }
 

@@ -175,4 +175,21 @@ TEST(what_is_installed_counts_towards_commitment)
     node_stop(&node);
 }
 
+// Of two whole snapshots the first would be sent for nothing.
+TEST(who_was_not_heard_since_is_sent_the_newest_instead)
+{
+    for (int silent = 0; silent <= 1; silent++) {
+        struct node node;
+        start_sending(&node);
+        node_tick(&node, node.config.election_timeout_ms);
+        node_propose(&node, "x");
+        if (!silent)
+            node_receive(&node, a_chunk_reply(3, 1, 1, 6, 0, false));
+        node_receive(&node, an_ack(2, 1, 1, 7));
+        node_compact(&node, 4);
+        CHECK_EQ(node_peer(&node, 3)->snapshot_index, silent ? 7 : 6);
+        node_stop(&node);
+    }
+}
+
 TEST_MAIN
