@@ -1,7 +1,5 @@
 #include "raft/install_snapshot.h"
 
-#include <string.h>
-
 #include "raft/append_entries.h"
 #include "raft/commit.h"
 #include "raft/configuration.h"
@@ -9,7 +7,6 @@
 #include "raft/membership.h"
 #include "raft/role.h"
 #include "raft/state.h"
-#include "raft/timer.h"
 
 // ---- any node -------------------------------------------------------------------
 
@@ -243,7 +240,7 @@ enum raft_status install_snapshot_received(struct raft *raft,
     struct snapshot_receipt receipt = raft->receipt;
     if (receipt.index == 0 || meta == NULL || (!failed && !receipt.complete))
         return RAFT_INVALID;
-    memset(&raft->receipt, 0, sizeof raft->receipt);
+    raft->receipt = (struct snapshot_receipt){0};
     if (failed || !is_what_was_announced(meta, &receipt)) {
         state_note(output, "the snapshot is of no use -> ask for it again");
         state_reach(raft, RAFT_MARK_SNAPSHOT_USELESS);

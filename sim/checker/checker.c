@@ -231,7 +231,7 @@ static void check_view(struct checker *checker, raft_id id,
     if (view->last_index != shadow->log.last || view->last_term != last.term)
         checker_violate(checker, PROPERTY_OUTPUT_SHAPE, id, 0,
                         "its log ends at %" PRIu64 "/%" PRIu64
-                        ", but was written to %" PRIu64 "/%" PRIu64,
+                        ", but the writes that it gave out end at %" PRIu64 "/%" PRIu64,
                         view->last_index, view->last_term, shadow->log.last, last.term);
     if (view->current_term != shadow->hard_state.current_term ||
         view->voted_for != shadow->hard_state.voted_for)

@@ -51,13 +51,17 @@ TEST(a_snapshot_of_what_is_not_applied_or_not_newer_is_refused)
     event.snapshot_taken.keep_from = 6;
     node_step(&node, event);
     CHECK_EQ(node.status, RAFT_OK);
-    node_step(&node, event); // the same one again: there is nothing to drop
+    node_step(&node, event); // no newer one, and as much is asked for
     CHECK_EQ(node.status, RAFT_OK);
     CHECK_EQ(node.view.first_index, 6);
+    event.snapshot_taken.keep_from = 99; // no newer one, and less
+    node_step(&node, event);
+    CHECK_EQ(node.status, RAFT_OK);
+    CHECK_EQ(node.view.first_index, 7);
     event.snapshot_taken.index = 3;
     node_step(&node, event);
     CHECK_EQ(node.status, RAFT_INVALID);
-    CHECK_EQ(node.view.first_index, 6);
+    CHECK_EQ(node.view.first_index, 7);
     node_stop(&node);
 }
 

@@ -169,7 +169,8 @@ static void node_step(struct node *node, struct raft_event event)
     node_keep_chunks(node);
     struct raft_output own = node->output; // its numbers; what it points at goes
     const char *broken = raft_check(node->raft);
-    CHECK_TEXT(broken == NULL ? "" : broken, "");
+    if (broken != NULL)
+        test_fail(__FILE__, __LINE__, "core invariant: %s", broken);
     if (write != 0 && node->auto_persist)
         node_persist(node);
     if (applied != 0 && node->auto_apply)

@@ -122,7 +122,7 @@ TEST(a_snapshot_replaces_a_log_that_does_not_reach_it) // IS-7, IS-8
 }
 
 // Bug 38: who kept it would refuse what comes next, and be sent the snapshot again.
-// LAB 4 step 4, 1 point: IS-7
+// LAB 4 step 4, 1 point: IS-6 IS-7
 TEST(an_entry_that_conflicts_with_the_snapshots_last_goes_with_all_behind_it)
 {
     struct node node;
@@ -158,6 +158,15 @@ TEST(a_log_that_has_the_snapshots_last_entry_stays_as_it_is)
     CHECK_EQ(node.view.commit_index, 10);
     CHECK_EQ(node.restored, 0);
     CHECK_EQ(node.applied, 10); // entry by entry
+    node_stop(&node);
+
+    for (int i = 0; i < 12; i++)
+        terms[i] = 1;
+    start_follower(&node, 2, terms, 12);
+    node_receive(&node, a_chunk(1, 2, 2, 10, 2, 0)); // its entry 10 is another one
+    CHECK_EQ(node.store_count, 1);
+    CHECK(!last_reply(&node)->installed);
+    CHECK_EQ(node.view.commit_index, 0);
     node_stop(&node);
 }
 
@@ -210,6 +219,7 @@ TEST(a_snapshot_of_an_older_term_leaves_term_and_vote_alone)
     struct raft_snapshot_meta meta = meta_of(10, 2, 3);
     node_received(&node, &meta, false);
     CHECK_EQ(node.restored, 10);
+    CHECK_EQ(node.view.last_term, 2); // and the other way round
     CHECK_EQ(node.view.current_term, 7);
     CHECK_EQ(node.view.voted_for, 3);
     node_forget_sent(&node);

@@ -47,6 +47,12 @@ def one_in_three(world: World) -> bool:
     return world.seed % 3 == 1
 
 
+def take_alone(world: World, leader: int) -> None:
+    """A leader that is cut off takes more than the others will: its log is the longer one."""
+    for number in range(60):
+        world.propose("set", f"lost{number % 7}", number, at=leader)
+
+
 def rounds(world: World, away: str, count: int = 5, *, chunks: int = 1) -> None:
     """One node after the other is away while the others take more than a snapshot, which
     is sent in so many chunks at least."""
@@ -59,6 +65,8 @@ def rounds(world: World, away: str, count: int = 5, *, chunks: int = 1) -> None:
         victim = leader if turn % 3 == 1 else followers[turn % len(followers)]
         if away == "disconnect":
             world.disconnect(victim)
+            if victim == leader:
+                take_alone(world, victim)
         else:
             world.crash(victim)
         world.check_one_leader()
@@ -74,6 +82,24 @@ def rounds(world: World, away: str, count: int = 5, *, chunks: int = 1) -> None:
                        line=f"expect snapshot_index {victim} > 0")  # fmt: skip
     if chunks > 1:
         world.expect("messages_snapshot", ">=", chunks * count, why=f"each has {chunks} chunks")
+    world.run("500ms")
+    world.expect("same")
+
+
+def copies_come_late(world: World) -> None:
+    """Of a snapshot in one chunk, to who has long gone on, and has taken others since."""
+    world.cluster(3, snapshot_entries=10, snapshot_tail=2, snapshot_chunk=5000)
+    for _ in range(10):
+        leader = world.check_one_leader()
+        away = next(node for node in world.nodes if node != leader)
+        world.disconnect(away)
+        give(world, 20, 2)
+        world.tell("link", leader, ">", away, "duplicate=100", "slow=50", "mean=300ms")
+        world.reconnect(away)
+        give(world, 20, 3)
+        world.run("500ms")
+        world.tell("link", "off")
+    world.agree("late", 3)
     world.run("500ms")
     world.expect("same")
 
@@ -107,13 +133,14 @@ def test_who_had_crashed_catches_up_by_a_snapshot(world: World) -> None:
     rounds(world, "crash")
 
 
-@lab(4, step=6, points=1, rules="IS-2 IS-3 IS-4", seeds=3)
+@lab(4, step=6, points=1, rules="IS-2 IS-3 IS-4 IS-6", seeds=3)
 def test_chunks_may_be_lost_late_and_doubled(world: World) -> None:
     world.cluster(3, **SMALL_CHUNKS, delay="1ms..8ms")
     world.tell("loss", "10")
     world.tell("duplicate", "10")
     world.tell("reorder", "10")
     rounds(world, "disconnect", 3, chunks=5)
+    copies_come_late(world)
 
 
 @lab(4, step=6, points=1, rules="IS-4 IS-7", seeds=3)
