@@ -18,6 +18,8 @@ from raftlab.lab_failure import LIMIT, fact_of
 COLUMNS = 79
 TEXT_LINES_MAX = 8
 ALIKE_MAX = 3  # claims that are named before one reason
+STEPS = "\nthe last steps:\n"  # of a claim in C, behind what failed (tests/test.c)
+FAILED = "\nexit code 1"  # as it does wherever a check fails
 UNCHECKED = (
     "labs/dist is missing: nobody can tell what was changed, and this tree is judged as it is."
 )
@@ -59,10 +61,14 @@ class Verdict:
     @property
     def alike(self) -> list[list[Claim]]:
         """Those that failed, by reason: the very same one is told of once."""
-        reasons: dict[str, list[Claim]] = {}
+        reasons: dict[tuple[str, str], list[Claim]] = {}
         for claim in self.failed:
-            reasons.setdefault(self.short(claim), []).append(claim)
+            reasons.setdefault((self.cause(claim), self.blame(claim)), []).append(claim)
         return list(reasons.values())
+
+    def cause(self, claim: Claim) -> str:
+        """Where it failed and why: on which way it came there is each claim's own."""
+        return claim.text.partition(STEPS)[0] if STEPS in claim.text else self.reason(claim)
 
     @property
     def reported(self) -> list[Claim]:
@@ -113,15 +119,13 @@ class Verdict:
     def reason(self, claim: Claim) -> str:
         if crash := ASSERTION.search(" ".join(claim.text.split())):
             return "\n".join(folded(f"{crash[1]}: an assertion failed: {crash[2]}"))
-        lines = claim.text.splitlines() or ["it failed"]
+        lines = claim.text.removesuffix(FAILED).rstrip().splitlines() or ["it failed"]
         if claim.facts.get("kind") == "stub":
             lines = [claim.facts["seen"]]
         elif claim.facts:
             return in_words(claim)
-        shown = [cut for line in lines[:TEXT_LINES_MAX] for cut in folded(line)]
-        if len(lines) > TEXT_LINES_MAX:
-            shown.append("...")
-        return "\n".join(shown)
+        tail = TEXT_LINES_MAX // 2 if STEPS in claim.text else 0
+        return "\n".join(cut for line in shortened(lines, tail) for cut in folded(line))
 
     def again(self, claim: Claim) -> str:
         """The command that runs a claim again by itself, and comes to an end."""
@@ -173,6 +177,13 @@ def fact(name: str, words: str) -> str:
 
 def own_names(lab: labs.Lab) -> str:
     return ", ".join(path.name for path in lab.written())
+
+
+def shortened(lines: list[str], tail: int) -> list[str]:
+    """So many of the lines stand behind what is left out: of steps the newest decides."""
+    if len(lines) <= TEXT_LINES_MAX:
+        return lines
+    return [*lines[: TEXT_LINES_MAX - tail], "...", *lines[len(lines) - tail :]]
 
 
 def folded(line: str) -> list[str]:
