@@ -212,13 +212,16 @@ LINK = re.compile(r"\[([^\]]+)\]\(([^)#:]+)(#[^)]*)?\)")
 
 
 def without_dead_links(found: dict[str, tuple[bytes, bool]]) -> dict[str, tuple[bytes, bool]]:
-    """A page keeps the words of a link to what is not handed out."""
+    """A page keeps the words of a link to what is not handed out; where they name a page,
+    they say that it is not there."""
     names = set(found)
     folders = {str(parent) for name in names for parent in pathlib.PurePath(name).parents}
 
     def words(page: str, match: re.Match) -> str:
         target = os.path.normpath(pathlib.PurePath(page).parent / match[2])
-        return match[0] if target in names or target in folders else match[1]
+        if target in names or target in folders:
+            return match[0]
+        return match[1] + (" [not in this archive]" if match[1].endswith(".md") else "")
 
     def mended(page: str, data: bytes) -> bytes:
         return LINK.sub(lambda match: words(page, match), data.decode()).encode()

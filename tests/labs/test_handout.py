@@ -112,6 +112,12 @@ def test_the_links_of_its_pages_lead_somewhere(handed_out) -> None:
             assert path in files or any(n.startswith(path + "/") for n in files), (page, target)
 
 
+def test_a_page_that_is_not_handed_out_is_named_as_missing(handed_out) -> None:
+    _, files = handed_out
+    clients = files.get("docs/clients.md", b"").decode()
+    assert "See mechanisms.md [not in this archive]." in clients or not clients
+
+
 def test_the_archive_knows_what_was_handed_out(handed_out) -> None:
     _, files = handed_out
     rows = files["labs/dist/MANIFEST"].decode().splitlines()
@@ -137,6 +143,37 @@ def test_its_make_offers_nothing_that_it_lacks_the_files_for(tmp_path: pathlib.P
         recipe = re.search(rf"^{target}:.*\n((?:\t.*\n)*)", makefile, re.MULTILINE)[1]
         for name in re.findall(r"\b(?:labs|tests|docs)/[\w./-]+\.(?:py|sh|awk|c)\b", recipe):
             assert (tmp_path / name).exists(), (target, name)
+
+
+# ---- what is said of its stories ------------------------------------------------
+
+
+STORY = re.compile(r"^\| `([\w-]+\.scenario)` \| .* \| (\d) \|$", re.MULTILINE)
+
+
+@pytest.mark.timeout(600)
+def test_a_story_comes_true_in_the_archive_of_the_lab_that_it_is_said_to_need(
+    tmp_path: pathlib.Path,
+) -> None:
+    told = {name: int(lab) for name, lab in STORY.findall(reference("docs/scenarios.md"))}
+    assert len(told) == len(list((build.ROOT / "sim/scenarios").glob("*.scenario")))
+    for lab in EVERY:
+        if lab.number not in told.values():
+            continue
+        for name, (data, _) in handout.content(lab).items():
+            if name in lab.files:  # the student has solved it
+                data = handout.MARKS.sub("", reference(name)).encode()
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists() or path.read_bytes() != data:
+                path.write_bytes(data)
+        make(tmp_path, "OPT=-O1", "build/raftsim")
+        stories = [f"sim/scenarios/{name}" for name, first in told.items() if first <= lab.number]
+        for story in stories:
+            done = subprocess.run(
+                ["build/raftsim", "script", story], cwd=tmp_path, capture_output=True, timeout=60
+            )
+            assert done.returncode == 0, (lab.number, story, done.stdout[-500:])
 
 
 # ---- another one, unpacked over it -----------------------------------------------
