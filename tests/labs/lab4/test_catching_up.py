@@ -180,7 +180,7 @@ def test_all_crash_and_begin_again_with_snapshots_and_logs(world: World) -> None
 
 @lab(4, step=6, points=1, rules="IS-4 IS-7", seeds=5)
 def test_a_next_leader_goes_on_with_the_snapshot(world: World) -> None:
-    world.cluster(3, snapshot_entries=20, snapshot_tail=5, snapshot_chunk=20, delay="5ms..5ms")
+    world.cluster(3, snapshot_entries=20, snapshot_tail=5, snapshot_chunk=20, delay="20ms..20ms")
     leader = world.check_one_leader()
     away, other = (node for node in world.nodes if node != leader)
     world.disconnect(away)
@@ -213,10 +213,9 @@ def test_a_crash_at_any_write_of_an_installation_loses_nothing(world: World) -> 
     world.run("200ms")
     world.reconnect(away)
     # Among the chunks, at the sync, at the name, at the log that begins anew...
-    world.tell("crash", away, "inside", 1 + 3 * (world.seed % 12), "lose", "sectors")
-    world.run("1s")
-    if world.status(away)["state"] != "up":
-        world.restart(away)
+    world.tell("crash", away, "inside", 1 + world.seed % 12, "lose", "sectors")
+    world.wait(lambda: world.status(away)["state"] != "up", "it crashes, among these or later")
+    world.restart(away)
     world.agree("together", 3)
     world.run("500ms")
     world.expect("snapshot_index", away, ">", 0)
