@@ -310,6 +310,8 @@ void membership_advance(struct raft *raft, struct raft_output *output)
     const struct raft_member *joining = ready_to_vote(raft);
     if (joining == NULL || raft->transfer_to != 0)
         return;
+    if (!membership_counts(raft))
+        return; // it is about to go, and whoever takes over needs no more than it has
     struct raft_member change = *joining;
     change.role = RAFT_VOTER;
     if (configuration_change(&raft->configuration, &change, 1, &next) == RAFT_OK &&
@@ -323,7 +325,7 @@ void membership_advance(struct raft *raft, struct raft_output *output)
 void membership_step_down(struct raft *raft, struct raft_output *output)
 {
     // BEGIN SOLUTION lab6: dissertation 4.2.2
-    // Whoever it was that removed it: the newest may be another change since.
+    // It adds no other once it does not count: the newest is what removed it.
     if (membership_counts(raft) || raft->commit_index < raft->configuration_index)
         return;
     transfer_hand_over(raft, output);

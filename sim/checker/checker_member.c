@@ -118,12 +118,13 @@ void checker_member_elected(struct checker *checker, raft_id id,
 void checker_member_leads(struct checker *checker, raft_id id,
                           const struct raft_view *view)
 {
-    struct electorate_place now =
-        electorate_newest(&checker_shadow(checker, id)->members);
+    const struct shadow *shadow = checker_shadow(checker, id);
+    struct electorate_place known = electorate_at(&shadow->members, view->commit_index);
 
-    if (!electorate_votes(&now.electorate, id) && now.index <= view->commit_index)
+    // What it may have logged since does not keep it in office.
+    if (!may_be_needed(shadow, id, known.index))
         checker_violate(checker, PROPERTY_LEADER_MEMBER, id, 0,
                         "it leads on, but the configuration at %" PRIu64
                         ", in which it is no voter, is committed",
-                        now.index);
+                        known.index);
 }

@@ -66,7 +66,7 @@ TEST(a_snapshot_of_what_is_not_applied_or_not_newer_is_refused)
 }
 
 // Bug 43: neither a newer one, nor the one of the start.
-// LAB 6 step 2, 1 point: changes-of-members snapshots
+// LAB 6 step 3, 1 point: changes-of-members snapshots
 TEST(a_snapshot_tells_the_configuration_at_its_index)
 {
     struct node node;

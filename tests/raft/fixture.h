@@ -324,7 +324,7 @@ static UNUSED const struct raft_peer_view *node_peer(const struct node *node,
         if (node->view.peers[i].id == id)
             return &node->view.peers[i];
     }
-    CHECK(false);
+    test_fail(__FILE__, __LINE__, "node %u knows of no member %u", node->config.id, id);
     return NULL;
 }
 

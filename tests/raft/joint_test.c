@@ -101,14 +101,16 @@ static struct raft_configuration joint_configuration(void)
     return joint;
 }
 
-// Bug 50: its leader died between the two entries.
-// LAB 6 step 6, 1 point: changes-of-members
-TEST(a_new_leader_leaves_the_joint_configuration_that_it_inherited)
+// Bug 50: its leader died between the two entries; the new one knows of the first that
+// it is committed, or does not.
+static void inherit_joint_configuration(raft_index leader_commit)
 {
     struct node node;
     node_start(&node, 4, 0);
     struct raft_configuration joint = joint_configuration();
     node_receive(&node, an_append_of(1, 4, 1, 0, 0, &joint));
+    node_receive(&node, an_append(1, 4, 1, 1, 1, leader_commit, NULL));
+    CHECK_EQ(node.view.commit_index, leader_commit);
     node_time_out(&node);
     for (raft_id from = 1; from <= 2; from++)
         node_receive(&node, a_prevote(from, 4, 2, true));
@@ -116,6 +118,7 @@ TEST(a_new_leader_leaves_the_joint_configuration_that_it_inherited)
     CHECK_EQ(node.view.role, RAFT_CANDIDATE); // 1 and 4 of the new, 1 of the old
     node_receive(&node, a_vote(2, 4, 2, true));
     CHECK_EQ(node.view.role, RAFT_LEADER);
+    CHECK_EQ(node.view.last_index, 2);
     node_receive(&node, an_ack(1, 4, 2, 1));
     node_receive(&node, an_ack(2, 4, 2, 1));
     CHECK_EQ(node.view.last_index, 2); // nothing of its own term is committed
@@ -125,6 +128,13 @@ TEST(a_new_leader_leaves_the_joint_configuration_that_it_inherited)
     CHECK_EQ(node.view.configuration->count, 3);
     CHECK_EQ(node_role_of(&node, 1), RAFT_VOTER);
     node_stop(&node);
+}
+
+// LAB 6 step 6, 1 point: changes-of-members
+TEST(a_new_leader_leaves_the_joint_configuration_that_it_inherited)
+{
+    inherit_joint_configuration(0);
+    inherit_joint_configuration(1);
 }
 
 // Bug 50: nor does it leave it again.
@@ -148,6 +158,27 @@ TEST(a_new_leader_with_both_entries_in_its_log_adds_none)
     node_receive(&node, an_ack(5, 4, 2, 3));
     CHECK_EQ(node.view.commit_index, 3);
     CHECK_EQ(node.view.last_index, 3);
+    node_stop(&node);
+    // Nor one that leaves with the second: it counted in the joint one, which is known
+    // to be committed, and may be the only one that has both (4.2.2).
+    node_start(&node, 2, 0);
+    node_receive(&node, an_append_of(1, 2, 1, 0, 0, &joint));
+    node_receive(&node, an_append(1, 2, 1, 1, 1, 1, NULL));
+    CHECK_EQ(node.view.commit_index, 1);
+    node_receive(&node, an_append_of(1, 2, 1, 1, 1, &new));
+    CHECK_EQ(node_role_of(&node, 2), RAFT_REMOVED);
+    node_time_out(&node);
+    CHECK_EQ(node.view.role, RAFT_PRE_CANDIDATE);
+    for (raft_id from = 4; from <= 5; from++)
+        node_receive(&node, a_prevote(from, 2, 2, true));
+    for (raft_id from = 4; from <= 5; from++)
+        node_receive(&node, a_vote(from, 2, 2, true));
+    CHECK_EQ(node.view.role, RAFT_LEADER);
+    for (raft_id from = 4; from <= 5; from++)
+        node_receive(&node, an_ack(from, 2, 2, 3));
+    CHECK_EQ(node.view.commit_index, 3);
+    CHECK_EQ(node.view.last_index, 3);
+    CHECK_EQ(node.view.role, RAFT_FOLLOWER);
     node_stop(&node);
 }
 

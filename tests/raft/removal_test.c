@@ -39,6 +39,18 @@ TEST(a_leader_that_is_removed_leads_until_the_others_have_committed_it)
     CHECK_EQ(node.view.role, RAFT_FOLLOWER);
     CHECK_EQ(node.view.current_term, 1);
     node_stop(&node);
+    // It goes with that entry, and with no later one: not even to let a node join.
+    start_leader(&node, 3);
+    const struct raft_member changes[] = {{1, RAFT_REMOVED}, {4, RAFT_JOINING}};
+    node_change_all(&node, changes, 2);
+    CHECK_EQ(node.status, RAFT_OK);
+    node_receive(&node, an_ack(2, 1, 1, 2));
+    node_receive(&node, an_ack(4, 1, 1, 2));
+    CHECK_EQ(node.view.role, RAFT_LEADER);
+    node_receive(&node, an_ack(3, 1, 1, 2));
+    CHECK_EQ(node.view.commit_index, 2);
+    CHECK_EQ(node.view.role, RAFT_FOLLOWER);
+    node_stop(&node);
 }
 
 // Dissertation 4.2.2: so that nobody has to wait for an election timeout.

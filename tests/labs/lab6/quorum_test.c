@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "raft/configuration.h"
 #include "tests/test.h"
 
 enum { VALUES = 4, MEMBERS_MAX = 7 };
@@ -47,6 +48,26 @@ static uint32_t digit(uint32_t code, uint32_t base, uint32_t at)
     return code % base;
 }
 
+// The answer is that by hand; a failure says of what.
+static void check_value(const struct raft_configuration *configuration,
+                        const uint64_t *values)
+{
+    uint64_t expected = by_hand(configuration, values);
+    uint64_t found = quorum_value(configuration, values);
+    if (found == expected)
+        return;
+    char members[MEMBERS_MAX * 16] = "";
+    size_t used = 0;
+    for (uint32_t i = 0; i < configuration->count; i++) {
+        enum raft_member_role role = configuration->members[i].role;
+        used += (size_t)snprintf(members + used, sizeof members - used, "%s%s=%" PRIu64,
+                                 i == 0 ? "" : " ", raft_configuration_role_text(role),
+                                 values[i]);
+    }
+    test_fail(__FILE__, __LINE__, "quorum_value(%s) is %" PRIu64 ", expected %" PRIu64,
+              members, found, expected);
+}
+
 // With every value for every member.
 static void check_all_values(const struct raft_configuration *configuration)
 {
@@ -57,7 +78,7 @@ static void check_all_values(const struct raft_configuration *configuration)
         uint64_t values[RAFT_MEMBERS_MAX] = {0};
         for (uint32_t i = 0; i < configuration->count; i++)
             values[i] = digit(code, VALUES, i);
-        CHECK_EQ(quorum_value(configuration, values), by_hand(configuration, values));
+        check_value(configuration, values);
     }
 }
 
@@ -102,7 +123,8 @@ TEST(both_halves_of_a_joint_configuration_have_to_agree)
                                            RAFT_LEARNER};
     for (uint32_t code = 0; code < 4 * 4 * 4 * 4 * 4; code++) {
         struct raft_configuration configuration = of_roles(5, code, roles, 4);
-        check_all_values(&configuration);
+        if (configuration_problem(&configuration) == NULL) // it has a new half
+            check_all_values(&configuration);
     }
 }
 
