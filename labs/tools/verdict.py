@@ -24,7 +24,7 @@ UNCHECKED = (
     "labs/dist is missing: nobody can tell what was changed, and this tree is judged as it is."
 )
 # Where it failed says it all, whichever claims have come there.
-ASSERTION = re.compile(r"\b((?:labs|raft|kvserver|sim)/[\w./-]+:\d+): .*?Assertion `(.*)' failed")
+ASSERTION = re.compile(r"\b((?:labs|raft|kvserver|sim)/[\w./-]+:\d+): .*?Assertion `(.*?)' failed")
 STUB = re.compile(r"\S+:\d+: \w+\(\) is still to be written \(.*\)")  # of a claim in C
 COLOURS = {"pass": "32", "FAIL": "31", "head": "1", "hint": "33"}
 

@@ -43,6 +43,34 @@ static bool is_majority_durable(const struct checker *checker,
             electorate_is_quorum(&newest.electorate, hold));
 }
 
+// Which half of the configuration lacks it; nothing of one that has no halves.
+static const char *half_that_lacks(const struct electorate *electorate, uint32_t hold)
+{
+    struct electorate half = *electorate;
+
+    if (electorate->old_voters == 0)
+        return "";
+    half.old_voters = 0;
+    return electorate_is_quorum(&half, hold) ? "the old half of " : "the new half of ";
+}
+
+static void tell_not_durable(struct checker *checker, raft_id id, raft_index last)
+{
+    const struct electorate_place *decides = &checker_shadow(checker, id)->decides;
+
+    if (decides->index == 0) {
+        checker_violate(checker, PROPERTY_COMMIT_DURABLE, id, 0,
+                        "entry %" PRIu64 " is committed, but not durable on a majority",
+                        last);
+        return;
+    }
+    checker_violate(checker, PROPERTY_COMMIT_DURABLE, id, 0,
+                    "entry %" PRIu64 " is committed, but not durable on a majority of "
+                    "%sthe configuration at %" PRIu64,
+                    last, half_that_lacks(&decides->electorate, holders(checker, last)),
+                    decides->index);
+}
+
 // The configurations among what is committed now.
 static void extend_members(struct checker *checker, const struct shadow *shadow,
                            raft_index last)
@@ -76,9 +104,7 @@ static void extend_committed(struct checker *checker, raft_id id,
         marks_push(terms, (struct mark){view->current_term, first});
     extend_members(checker, shadow, last);
     if (!is_majority_durable(checker, shadow, last))
-        checker_violate(checker, PROPERTY_COMMIT_DURABLE, id, 0,
-                        "entry %" PRIu64 " is committed, but not durable on a majority",
-                        last);
+        tell_not_durable(checker, id, last);
     for (raft_id other = 1; other <= checker->node_count; other++) {
         const struct shadow *leader = &checker->nodes[other];
 

@@ -549,6 +549,16 @@ def test_what_goes_to_classrooms_reporter_fits_into_a_variable() -> None:
     assert all(test["message"] for test in result["tests"])
 
 
+def test_of_a_failed_assertion_no_more_is_told_than_what_it_asserted() -> None:
+    said = "raftsim: labs/6-membership/a.c:9: a_go: Assertion `!is_joint(now)' failed."
+    claim = grading.Claim(
+        id="", file="a.py", line=1, name="test_a", step=8, points=1, rules="LEAD-1",
+        text=f"{said}\nseed: 47\nagain: raftsim run --seed 47\n{said}",
+    )  # fmt: skip
+    told = verdict.Verdict(labs.numbered(6), [claim]).reason(claim)
+    assert told == "labs/6-membership/a.c:9: an assertion failed: !is_joint(now)"
+
+
 def test_a_claim_without_a_scenario_is_run_again_by_make_with_the_python_that_it_found() -> None:
     claim = grading.Claim(
         id="", file="tests/labs/test_kit.py", line=1, name="test_a_lab_line_is_read", step=1,

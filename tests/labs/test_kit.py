@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from raftlab import build, lab_failure
+from raftlab import build, lab_failure, lab_world
 from raftlab.lab_process import Died
 from raftlab.labs import LabFailure, World, campaign, lab, parse_claim
 
@@ -98,6 +98,28 @@ def test_what_fails_in_a_world_fails_as_a_scenario(
     assert failure.expected and failure.seen
     last = failure.lines[-1]
     assert f":{len(failure.scenario().splitlines())}: " in replayed(failure, tmp_path), last
+
+
+@pytest.mark.parametrize(
+    "rule", ["one change at a time", "commit at once", "nothing under way at rest", "state equality"]
+)
+def test_a_broken_rule_is_named_in_full(rule: str) -> None:
+    told = f"violation of {rule} at 97061 us: the leader logs one at 3 us: as it is"
+    assert lab_world.broken_rule({"ok": False, "error": told}) == rule
+    assert lab_world.broken_rule({"ok": False, "error": "node 3 is down"}) == ""
+
+
+def test_where_a_configuration_is_waited_for_each_nodes_own_is_told(world: World) -> None:
+    world.cluster(3, spare=1)
+    leader = world.check_one_leader()
+    world.agree("first")
+    world.tell("isolate", leader)
+    index = world.tell("add", 4, "learner", "at", leader)["index"]
+    world.crash(world.nodes[leader % 3])
+    told = world.configurations().split("; ")
+    assert f"uses [1 2 3 4:learner] of entry {index}, not committed" in told[leader - 1]
+    assert told[leader % 3].endswith("down")
+    assert told[(leader + 1) % 3].endswith("uses [1 2 3] of the start")
 
 
 def test_waiting_leaves_one_line_and_questions_none(world: World) -> None:

@@ -5,6 +5,7 @@ says so and nowhere else. Every line that was told is kept in `lines`, in a form
 `raftsim script` takes: questions that change nothing are left out, and what was refused
 stands there as `refused ...`. Whatever fails ends in a LabFailure."""
 
+import re
 from typing import Any, Callable, NoReturn, Optional, Union
 
 from raftlab import lab_failure
@@ -20,6 +21,7 @@ STEP_US = 5000  # how often a condition is looked at that raftsim does not know
 QUESTIONS = {"status", "log", "hash", "history", "ticket", "counters", "flight", "help"}
 # An entry that gave way shows as lost only once another is committed in its place.
 AGAIN_US = 1000000
+VIOLATION = re.compile(r"violation of (.+?) at \d+ us: ")  # a rule may have an " at ", too
 UNITS_US = {"us": 1, "ms": 1000, "s": 1000000, "m": 60000000, "h": 3600000000}
 
 # What a lab's worlds are like where its tests say nothing else: a student who has not
@@ -219,15 +221,17 @@ class World:
         within: Duration = "10s",
         line: Callable[[], str] = str,
         until: Callable[[], str] = str,
+        seen: Optional[Callable[[], str]] = None,
     ) -> Any:
         """Runs until the condition is true, and returns what it was. `line` makes what
         fail() takes, `until` what `run until` may wait for before one need look again
-        (nothing: it is looked every few milliseconds)."""
+        (nothing: it is looked every few milliseconds), `seen` tells what there is instead
+        (the situation)."""
         limit_us = self.now_us + microseconds(within)
         while not (found := condition()):
             if self.now_us >= limit_us:
                 limit = written(microseconds(within))
-                self.fail(f"{what} within {limit}", self.situation(), line=line())
+                self.fail(f"{what} within {limit}", (seen or self.situation)(), line=line())
             if before := until():
                 self.come(before, min(limit_us - self.now_us, AGAIN_US))
             else:
@@ -251,14 +255,26 @@ class World:
         """Of the nodes that run and that nobody has disconnected."""
         return [s for s in self.up() if s["node"] not in self.cut_off]
 
-    def situation(self) -> str:
-        """The nodes in one line, for a failure."""
+    def situation(self, more: Callable[[dict[str, Any]], str] = lambda _: "") -> str:
+        """The nodes in one line, for a failure; `more` of each that runs."""
         return "; ".join(
             f"n{s['node']} " + (f"{s['role']} t{s['term']} log {s['last_index']} "
-                                f"commit {s['commit_index']}" if s["state"] == "up" else s["state"])
+                                f"commit {s['commit_index']}{more(s)}"
+                                if s["state"] == "up" else s["state"])
             + (" (disconnected)" if s["node"] in self.cut_off else "")
             for s in self.statuses()
         )  # fmt: skip
+
+    def configurations(self) -> str:
+        """The same, with the configuration that each node uses, and the entry it stands in."""
+
+        def used(s: dict[str, Any]) -> str:
+            index = s["configuration_index"]
+            where = f"of entry {index}" if index else "of the start"
+            open_ = "" if s["commit_index"] >= index else ", not committed"
+            return f" uses [{s['configuration']}] {where}{open_}"
+
+        return self.situation(used)
 
     def leader(self) -> int:
         """Of the nodes that are connected, the leader of the highest term; 0: nobody."""
@@ -485,7 +501,5 @@ def broken_rule(answer: dict[str, Any]) -> str:
     if answer.get("violations"):
         first = answer["violations"][0]
         return first.get("property") or first.get("rule") or "a rule"
-    error = answer.get("error", "")
-    if error.startswith("violation of "):
-        return error.removeprefix("violation of ").partition(" at ")[0]
-    return ""
+    found = VIOLATION.match(answer.get("error", ""))
+    return found[1] if found else ""

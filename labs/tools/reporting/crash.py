@@ -8,7 +8,7 @@ import signal
 
 # A compiler may tell the whole of the function's header.
 ASSERTION = re.compile(
-    r"([\w./-]+\.[ch]):(\d+): (?:[^\n:(]*?\b)?(\w+)(?:\([^\n]*?\))?: Assertion `(.*)' failed"
+    r"([\w./-]+\.[ch]):(\d+): (?:[^\n:(]*?\b)?(\w+)(?:\([^\n]*?\))?: Assertion `(.*?)' failed"
 )
 UNDEFINED = re.compile(r"([\w./-]+\.[ch]):(\d+)(?::\d+)?: runtime error: (.*)")
 ADDRESS = re.compile(r"(?:ERROR: |^ *)(\w+Sanitizer): (.*)", re.MULTILINE)

@@ -38,8 +38,11 @@ def await_configuration(world: World, *members: object, at: tuple[int, ...]) -> 
         )
 
     words = " ".join(map(str, members))
-    world.wait(used, f"nodes {' '.join(map(str, at))} use the configuration {words}",
-               line=lambda: f"expect configuration {words} at {at[0]}")  # fmt: skip
+    nodes = " ".join(map(str, at))
+    who = f"nodes {nodes} have" if len(at) > 1 else f"node {nodes} has"
+    world.wait(used, f"{who} the configuration {words} in use, and committed,",
+               line=lambda: f"expect configuration {words} at {at[0]}",
+               seen=world.configurations)  # fmt: skip
 
 
 def others(world: World, leader: int) -> list[int]:
@@ -98,6 +101,12 @@ def test_a_server_that_hears_nothing_yet_is_not_waited_for(world: World) -> None
     tell_leader(world, "add", 4)
     world.run("1s")
     world.expect("member", 4, "joining", why="who has none of the log has no vote", rule="learners")
+    # It blocks nothing: the entry that lets it join is committed, so that the next change may
+    # be made, be it to give it up.
+    world.tell("remove", 4)
+    world.until("quiet")
+    world.expect("configuration 1 2 3")
+    tell_leader(world, "add", 4)
     dead = others(world, leader)[0]
     world.crash(dead)
     world.agree("two of three will do", 2)
