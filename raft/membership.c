@@ -291,7 +291,7 @@ static const struct raft_member *ready_to_vote(const struct raft *raft)
 
 void membership_advance(struct raft *raft, struct raft_output *output)
 {
-    // BEGIN SOLUTION lab6: dissertation 4.2.1 and 4.3
+    // BEGIN SOLUTION lab6: dissertation 4.2.1 and 4.3 (empty at first)
     if (!raft->moves || raft->commit_index < raft->configuration_index ||
         raft->commit_index < raft->term_start_index)
         return;
@@ -307,11 +307,11 @@ void membership_advance(struct raft *raft, struct raft_output *output)
             state_reach(raft, RAFT_MARK_JOINT_INHERITED);
         return;
     }
+    if (!membership_counts(raft))
+        return; // it is about to go, and whoever takes over needs no more than it has
     const struct raft_member *joining = ready_to_vote(raft);
     if (joining == NULL || raft->transfer_to != 0)
         return;
-    if (!membership_counts(raft))
-        return; // it is about to go, and whoever takes over needs no more than it has
     struct raft_member change = *joining;
     change.role = RAFT_VOTER;
     if (configuration_change(&raft->configuration, &change, 1, &next) == RAFT_OK &&
@@ -324,7 +324,7 @@ void membership_advance(struct raft *raft, struct raft_output *output)
 
 void membership_step_down(struct raft *raft, struct raft_output *output)
 {
-    // BEGIN SOLUTION lab6: dissertation 4.2.2
+    // BEGIN SOLUTION lab6: dissertation 4.2.2 (empty at first)
     // It adds no other once it does not count: the newest is what removed it.
     if (membership_counts(raft) || raft->commit_index < raft->configuration_index)
         return;

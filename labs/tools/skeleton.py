@@ -11,6 +11,8 @@ The reference is the one source. What is to be written stands in it between the 
 
 either around the whole body of a function, for which the skeleton says what is missing,
 or around whole static functions, which the skeleton leaves out. A file serves one lab.
+Where the rules end with `(empty at first)`, the function does nothing as long as it is not
+written: each step of a node calls it, also in tests of what is written before it.
 What a lab names as `start` is no source, and is copied as it stands in labs/*/start."""
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import lab as labs
 BEGIN = re.compile(r"^(\s*)// BEGIN SOLUTION lab(\d): (\S.*)$")
 END = re.compile(r"^\s*// END SOLUTION$")
 STATIC = re.compile(r"^static (.*\b(\w+)\()")
+EMPTY = " (empty at first)"
 INDENT = "    "
 
 
@@ -68,6 +71,9 @@ def stub(lines: list[str], begin: int, number: str, rules: str, where: str) -> l
     if "(" not in header:
         raise Malformed(f"{where}: no function's header stands above")
     ignored = [f"{INDENT}(void){name};" for name in parameters(header)]
+    if rules.endswith(EMPTY):
+        told = f"{INDENT}// lab {number}: {rules.removesuffix(EMPTY)}. It does nothing yet."
+        return [*ignored, told]
     return [*ignored, f'{INDENT}LAB_TODO("lab {number}: {rules}");']
 
 
@@ -126,7 +132,7 @@ def skeleton(text: str, name: str) -> str:
     for at, line in enumerate(lines):
         given = STATIC.match(line)
         if given and len(re.findall(rf"\b{given.group(2)}\b", left)) == 1:
-            lines[at] = "static LAB_GIVEN " + given.group(1) + line[given.end() :]
+            lines[at] = "LAB_GIVEN\n" + line  # above it, so that its lines stay as they are
     return "\n".join(lines) + "\n"
 
 

@@ -52,13 +52,18 @@ EVERY = labs.every()
 def test_a_body_becomes_a_stub_that_names_its_rules_and_a_helper_goes() -> None:
     text = skeleton.skeleton(REFERENCE, "x.c")
     assert "helper" not in text and "SOLUTION" not in text
-    assert "static LAB_GIVEN int given(int a)" in text  # nobody calls it yet
+    assert "LAB_GIVEN\nstatic int given(int a)\n" in text  # nobody calls it yet
     assert (
         "{\n    (void)raft;\n    (void)value_of;\n    (void)values;\n"
         '    LAB_TODO("lab 1: RV-1, RV-2a");\n}' in text
     )
     assert 'void x_nothing(void)\n{\n    LAB_TODO("lab 1: ALL-2");\n}' in text
     assert text.startswith('#include "raft/x.h"\n\n#include "labs/todo.h"\n')
+
+
+def test_a_body_may_be_empty_at_first() -> None:
+    text = skeleton.skeleton(REFERENCE.replace("ALL-2", "ALL-2 (empty at first)"), "x.c")
+    assert "void x_nothing(void)\n{\n    // lab 1: ALL-2. It does nothing yet.\n}" in text
 
 
 @pytest.mark.parametrize(
