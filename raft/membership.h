@@ -34,13 +34,14 @@ enum raft_status membership_change(struct raft *raft, const struct raft_member *
                                    uint32_t count, struct raft_output *output);
 
 // As leader: leaves a joint configuration that is committed, and makes voters of those
-// who are joining and have caught up.
+// who are joining and have caught up; like any change, behind an entry of its own term.
 void membership_advance(struct raft *raft, struct raft_output *output);
 
-// As leader: steps down where a committed configuration does not count it any more.
+// As leader: steps down in the step in which the entry that removed it is committed.
 void membership_step_down(struct raft *raft, struct raft_output *output);
 
-// Whether this node counts in a majority of the newest configuration.
+// Whether this node counts in a majority of the newest configuration, the old or the
+// new.
 bool membership_counts(const struct raft *raft);
 
 // Whether this node may stand for election: it counts; or it did, and the configuration

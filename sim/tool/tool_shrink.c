@@ -84,14 +84,14 @@ static void write_head(const struct tool *tool, struct buffer *out)
     for (uint32_t i = 0; i < tool->flag_count; i++)
         buffer_format(&line, " %s", tool->flags[i]);
     write_comment(out, &line);
-    buffer_format(&line,
-                  "Shrunk from %" PRIu32 " %s of seed %" PRIu64 " with %" PRIu32
-                  " nodes to %" PRIu32 " commands. It holds where the rule is broken, "
-                  "and only there.",
-                  tool->form == FORM_BY_HAND ? tool->hand.recorded->count
-                                             : tool->clock.lines,
-                  tool->form == FORM_BY_HAND ? "acts" : "faults", run->seed, run->nodes,
-                  count_commands(tool));
+    buffer_format(
+        &line,
+        "Shrunk from %" PRIu32 " %s of seed %" PRIu64 " with %" PRIu32
+        " nodes to %" PRIu32 " %s. It holds where the rule is broken, "
+        "and only there.",
+        tool->form == FORM_BY_HAND ? tool->hand.recorded->count : tool->clock.lines,
+        tool->form == FORM_BY_HAND ? "acts" : "faults", run->seed, run->nodes,
+        count_commands(tool), count_commands(tool) == 1 ? "command" : "commands");
     write_comment(out, &line);
     buffer_free(&line);
 }

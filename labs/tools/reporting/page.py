@@ -92,7 +92,7 @@ def end_words(facts: Facts) -> str:
 
 
 def scenario(facts: Facts) -> str:
-    said = f"{len(facts.lines)} commands"
+    said = f"{len(facts.lines)} command{'s' if len(facts.lines) != 1 else ''}"
     if facts.told > len(facts.lines):
         said += f", shortened from {facts.told}"
     return f"<p>{said}.</p><pre>{escape(facts.scenario)}</pre>"

@@ -104,7 +104,7 @@ def last_decisions(facts: Facts) -> list[str]:
     for steps in filter(None, facts.decisions.values()):
         lines += [line for step in steps for line in step_lines(step)]
         lines.append("")
-    return [*lines, f"None: {', '.join(silent)}"] if silent else lines[:-1]
+    return [*lines, f"No decision: {', '.join(silent)}"] if silent else lines[:-1]
 
 
 def step_lines(step: str) -> list[str]:
