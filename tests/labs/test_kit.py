@@ -101,7 +101,8 @@ def test_what_fails_in_a_world_fails_as_a_scenario(
 
 
 @pytest.mark.parametrize(
-    "rule", ["one change at a time", "commit at once", "nothing under way at rest", "state equality"]
+    "rule",
+    ["one change at a time", "commit at once", "nothing under way at rest", "state equality"],
 )
 def test_a_broken_rule_is_named_in_full(rule: str) -> None:
     told = f"violation of {rule} at 97061 us: the leader logs one at 3 us: as it is"
