@@ -73,16 +73,13 @@ TEST(the_session_longest_unused_makes_room)
 TEST(a_session_opens_no_other_so_that_their_number_keeps_its_bound)
 {
     struct fixture f;
-    struct service_limits limits;
-    service_limits_default(&limits);
-    limits.sessions_max = 3;
-    setup_limited(&f, &limits);
-    for (uint64_t i = 0; i < 10; i++) {
+    setup(&f);
+    for (uint64_t sessions = 1; sessions <= 10; sessions++) {
         uint64_t session = f.index + 1;
         apply(&f, "RAFT.REGISTER");
         CHECK(strncmp(apply_in(&f, session, 1, "RAFT.REGISTER"), "-ERR ", 5) == 0);
         CHECK_TEXT(apply_in(&f, session, 1, "SET k v"), "+OK\r\n");
-        CHECK_AT_MOST(service_session_count(f.service), 3);
+        CHECK_EQ(service_session_count(f.service), sessions);
     }
     teardown(&f);
 }
@@ -99,9 +96,12 @@ TEST(a_session_idle_for_too_long_is_dropped_in_log_time)
     apply(&f, "RAFT.REGISTER");
     f.time_ms = START_MS + 800;
     CHECK_TEXT(apply_in(&f, 1, 1, "INCR n"), ":1\r\n");
+    tick(&f, START_MS + 1000);
+    CHECK_EQ(service_session_count(f.service), 2); // the limit itself is not too long
     tick(&f, START_MS + 1001);
     CHECK_EQ(service_session_count(f.service), 1);
     CHECK_EQ(apply_in(&f, 2, 1, "INCR n")[0], '-');
+    f.time_ms = START_MS + 1800;
     CHECK_TEXT(apply_in(&f, 1, 2, "INCR n"), ":2\r\n");
     teardown(&f);
 }

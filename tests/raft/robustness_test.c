@@ -197,23 +197,6 @@ TEST(a_refusal_that_leaves_nothing_else_to_offer_is_not_answered_at_once)
     node_stop(&node);
 }
 
-TEST(a_leader_whose_log_has_no_room_for_its_no_op_refuses_reads)
-{
-    struct node node;
-    node_init(&node, 1, 1);
-    node.config.log_entries_max = 64;
-    raft_term terms[64];
-    for (int i = 0; i < 64; i++)
-        terms[i] = 1;
-    node_boot(&node, (struct raft_hard_state){.current_term = 1}, terms, 64);
-    node_time_out(&node);
-    CHECK_EQ(node.view.role, RAFT_LEADER);
-    node_read(&node, 7);
-    CHECK_EQ(node.status, RAFT_LOG_FULL);
-    CHECK_EQ(node.view.reads_pending, 0);
-    node_stop(&node);
-}
-
 // ---- behind a snapshot ------------------------------------------------------------
 
 static void boot_behind_a_snapshot(struct node *node, raft_id id)

@@ -12,12 +12,14 @@ static void echo_newest(struct node *node, raft_id from, raft_index match)
 }
 
 // All others answer, until nobody has anything new to say.
-static void echo_from_all(struct node *node, raft_index match)
+static void echo_from_all(struct node *node, raft_index match, uint32_t reads_max)
 {
     for (int turn = 0; turn < 3; turn++) {
         node_tick(node, node->config.heartbeat_ms);
-        for (raft_id from = 2; from <= node->config.configuration.count; from++)
+        for (raft_id from = 2; from <= node->config.configuration.count; from++) {
             echo_newest(node, from, match);
+            CHECK_AT_MOST(node->read_count, reads_max);
+        }
     }
 }
 
@@ -33,10 +35,9 @@ TEST(a_new_leader_reads_nothing_older_than_the_first_entry_of_its_term)
     CHECK_EQ(begin, 3);
     node_read(&node, 1);
     CHECK_EQ(node.status, RAFT_OK);
-    echo_from_all(&node, 2); // who leads is sure, what is committed is not
+    echo_from_all(&node, 2, 0); // who leads is sure, what is committed is not
     CHECK_EQ(node.view.commit_index, 0);
-    CHECK_EQ(node.read_count, 0);
-    echo_from_all(&node, begin);
+    echo_from_all(&node, begin, 1);
     CHECK_EQ(node.view.commit_index, begin);
     CHECK_EQ(node.read_count, 1);
     CHECK_EQ(node.reads[0].status, RAFT_OK);
@@ -63,22 +64,49 @@ TEST(a_read_waits_for_what_is_committed_and_for_nothing_more)
     node_stop(&node);
 }
 
-// Nothing is written for it: an entry is what the world before this lab pays.
+// As many reads as fit are taken, and each is answered once, in turn.
+static void fill_with_reads(struct node *node)
+{
+    for (uint64_t id = 1; id <= RAFT_READS_MAX; id++) {
+        node_forget_sent(node);
+        node_read(node, id);
+        CHECK_EQ(node->status, RAFT_OK);
+    }
+    node_read(node, 999);
+    CHECK_EQ(node->status, RAFT_READS_FULL);
+    for (uint32_t round = 0; round < RAFT_READS_MAX && node->view.reads_pending > 0;
+         round++) {
+        node_tick(node, node->config.heartbeat_ms);
+        echo_newest(node, 2, node->view.last_index);
+        node_forget_sent(node);
+    }
+    CHECK_EQ(node->read_count, RAFT_READS_MAX);
+    for (uint64_t id = 1; id <= RAFT_READS_MAX; id++)
+        CHECK_EQ(node->reads[id - 1].id, id);
+}
+
 // LAB 5 step 5, 1 point: reads
-TEST(a_read_writes_nothing_to_the_log_or_to_the_disk)
+TEST(a_read_that_cannot_wait_is_refused)
 {
     struct node node;
     node_start(&node, 1, 3);
+    node_read(&node, 1); // who leads?
+    CHECK_EQ(node.status, RAFT_NOT_LEADER);
     node_lead(&node);
-    raft_index last_index = node.view.last_index;
-    uint64_t write = node.write;
-    for (uint64_t id = 1; id <= 20; id++) {
-        node_read(&node, id);
-        echo_newest(&node, 2, last_index);
-    }
-    CHECK_EQ(node.read_count, 20);
-    CHECK_EQ(node.view.last_index, last_index);
-    CHECK_EQ(node.write, write);
+    fill_with_reads(&node);
+    node_stop(&node);
+
+    node_init(&node, 1, 3);
+    node.config.log_entries_max = 64;
+    raft_term terms[64];
+    for (int i = 0; i < 64; i++)
+        terms[i] = 1;
+    node_boot(&node, (struct raft_hard_state){.current_term = 1}, terms, 64);
+    node_become_leader(&node); // without a no-op, for which there is no room
+    node_read(&node, 7);
+    CHECK_EQ(node.status, RAFT_LOG_FULL);
+    CHECK_EQ(node.view.reads_pending, 0);
+    CHECK_EQ(node.read_count, 0);
     node_stop(&node);
 }
 
@@ -99,6 +127,18 @@ TEST(a_question_that_comes_twice_takes_one_place_and_dies_with_the_leadership)
     CHECK(reply == NULL || !reply->read_index.ok);
     CHECK_EQ(node.read_count, 1);
     CHECK_EQ(node.reads[0].status, RAFT_NOT_LEADER);
+    node_stop(&node);
+
+    // Who stepped down for want of answers leads no more, in the same term.
+    node_init(&node, 1, 3);
+    node.config.check_quorum = true;
+    node_boot(&node, (struct raft_hard_state){0}, NULL, 0);
+    node_lead(&node);
+    node_time_out(&node);
+    CHECK_EQ(node.view.role, RAFT_FOLLOWER);
+    CHECK_EQ(node.view.current_term, 1);
+    node_receive(&node, a_question(2, 1, 1, 78));
+    CHECK_EQ(node.view.reads_pending, 0);
     node_stop(&node);
 }
 

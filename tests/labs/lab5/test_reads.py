@@ -23,6 +23,8 @@ def test_a_minority_answers_nobody_and_all_are_answered_once_it_is_healed(world:
     hand.reply(1, "OK")
     world.tell("partition", 1, 2, "|", 3, 4, 5)
     hand.lead(3, many)
+    hand.tell("timeout", 1)  # and node 2 goes on following the other one
+    hand.pass_on(few)
     hand.ask(2, 3, "set", "x", 14)
     hand.ask(3, 1, "append", "x", "!")
     hand.ask(4, 1, "get", "x")
