@@ -116,8 +116,11 @@ static void add_fields(struct line *line, const struct raft_message *message)
         add(line, " id=%" PRIu64, message->read_index.id);
         break;
     case RAFT_READ_INDEX_REPLY:
-        add(line, " id=%" PRIu64 " %s=%" PRIu64, message->read_index.id,
-            message->read_index.ok ? "index" : "refused", message->read_index.index);
+        add(line, " id=%" PRIu64, message->read_index.id);
+        if (message->read_index.ok)
+            add(line, " index=%" PRIu64, message->read_index.index);
+        else
+            add(line, " refused");
         break;
     case RAFT_TIMEOUT_NOW:
     case RAFT_MESSAGE_TYPE_END:

@@ -66,7 +66,8 @@ void run_settle(struct world *world)
     }
     if (equal)
         checker_violate(world->checker, PROPERTY_REST, node, 0,
-                        "all is done, but it counts as under way: %s", unrest);
+                        "all is done, but node %u counts as under way: %s", node,
+                        unrest);
     else
         checker_violate(world->checker, PROPERTY_LIVENESS, 0, 0,
                         "%d election timeouts after all was healed the cluster has not "

@@ -62,6 +62,33 @@ void test_fail_number(const char *file, int line, const char *actual_text,
               relation, number, expected_text);
 }
 
+// In quotes, on one line.
+static void tell_text(const char *before, const char *text, const char *behind)
+{
+    fprintf(stderr, "  \"%s", before);
+    for (; *text != '\0'; text++) {
+        if (*text == '\r')
+            fputs("\\r", stderr);
+        else if (*text == '\n')
+            fputs("\\n", stderr);
+        else
+            fputc(*text, stderr);
+    }
+    fprintf(stderr, "%s\"\n", behind);
+}
+
+void test_fail_text(const char *file, int line, const char *actual_text,
+                    const char *actual, const char *before, const char *expected,
+                    const char *behind)
+{
+    fprintf(stderr, "%s:%d: %s is\n", file, line, actual_text);
+    tell_text("", actual, "");
+    fputs("expected\n", stderr);
+    tell_text(before, expected, behind);
+    tell_steps();
+    exit(1);
+}
+
 // In a child, so that a crash or an exit ends that test alone.
 static int run_in_child(const struct test_case *test)
 {

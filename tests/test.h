@@ -54,6 +54,12 @@ void test_fail_number(const char *file, int line, const char *actual_text,
                       uint64_t actual, const char *relation, const char *expected_text,
                       uint64_t expected) __attribute__((noreturn));
 
+// Both in quotes, each on a line of its own; "..." in the place of what may be any
+// text.
+void test_fail_text(const char *file, int line, const char *actual_text,
+                    const char *actual, const char *before, const char *expected,
+                    const char *behind) __attribute__((noreturn));
+
 #define CHECK(condition)                                               \
     do {                                                               \
         if (!(condition))                                              \
@@ -79,13 +85,29 @@ void test_fail_number(const char *file, int line, const char *actual_text,
                              bound_);                                                  \
     } while (0)
 
-#define CHECK_TEXT(actual, expected)                                             \
+#define CHECK_TEXT(actual, expected)                                                 \
+    do {                                                                             \
+        const char *actual_ = (actual);                                              \
+        const char *expected_ = (expected);                                          \
+        if (strcmp(actual_, expected_) != 0)                                         \
+            test_fail_text(__FILE__, __LINE__, #actual, actual_, "", expected_, ""); \
+    } while (0)
+
+#define CHECK_TEXT_BEGINS(actual, beginning)                                     \
     do {                                                                         \
         const char *actual_ = (actual);                                          \
-        const char *expected_ = (expected);                                      \
-        if (strcmp(actual_, expected_) != 0)                                     \
-            test_fail(__FILE__, __LINE__, "%s is\n  \"%s\"\nexpected\n  \"%s\"", \
-                      #actual, actual_, expected_);                              \
+        const char *beginning_ = (beginning);                                    \
+        if (strncmp(actual_, beginning_, strlen(beginning_)) != 0)               \
+            test_fail_text(__FILE__, __LINE__, #actual, actual_, "", beginning_, \
+                           "...");                                               \
+    } while (0)
+
+#define CHECK_TEXT_HAS(actual, part)                                                   \
+    do {                                                                               \
+        const char *actual_ = (actual);                                                \
+        const char *part_ = (part);                                                    \
+        if (strstr(actual_, part_) == NULL)                                            \
+            test_fail_text(__FILE__, __LINE__, #actual, actual_, "...", part_, "..."); \
     } while (0)
 
 #endif

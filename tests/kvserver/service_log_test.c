@@ -40,12 +40,12 @@ TEST(a_session_refuses_what_is_out_of_turn)
     apply_in(&f, 1, 1, "INCR n");
     apply_in(&f, 1, 2, "INCR n");
     uint64_t hash = service_hash(f.service);
-    CHECK(strncmp(apply_in(&f, 1, 1, "INCR n"), "-SESSION ", 9) == 0);
-    CHECK(strstr(f.reply.data, "has run 1 before") != NULL);
-    CHECK(strncmp(apply_in(&f, 1, 4, "INCR n"), "-SESSION ", 9) == 0);
-    CHECK(strstr(f.reply.data, "the next is 3") != NULL);
-    CHECK(strncmp(apply_in(&f, 9, 1, "INCR n"), "-SESSION ", 9) == 0);
-    CHECK(strstr(f.reply.data, "RAFT.REGISTER") != NULL);
+    CHECK_TEXT_BEGINS(apply_in(&f, 1, 1, "INCR n"), "-SESSION ");
+    CHECK_TEXT_HAS(text_of(&f.reply), "has run 1 before");
+    CHECK_TEXT_BEGINS(apply_in(&f, 1, 4, "INCR n"), "-SESSION ");
+    CHECK_TEXT_HAS(text_of(&f.reply), "the next is 3");
+    CHECK_TEXT_BEGINS(apply_in(&f, 9, 1, "INCR n"), "-SESSION ");
+    CHECK_TEXT_HAS(text_of(&f.reply), "RAFT.REGISTER");
     CHECK_EQ(service_hash(f.service), hash);
     teardown(&f);
 }
@@ -63,7 +63,7 @@ TEST(the_session_longest_unused_makes_room)
     apply_in(&f, 1, 1, "INCR n");
     CHECK_TEXT(apply(&f, "RAFT.REGISTER"), ":4\r\n");
     CHECK_EQ(service_session_count(f.service), 2);
-    CHECK_EQ(apply_in(&f, 2, 1, "INCR n")[0], '-');
+    CHECK_TEXT_BEGINS(apply_in(&f, 2, 1, "INCR n"), "-SESSION ");
     CHECK_TEXT(apply_in(&f, 1, 2, "INCR n"), ":2\r\n");
     CHECK_TEXT(apply_in(&f, 4, 1, "INCR n"), ":3\r\n");
     teardown(&f);
@@ -77,7 +77,7 @@ TEST(a_session_opens_no_other_so_that_their_number_keeps_its_bound)
     for (uint64_t sessions = 1; sessions <= 10; sessions++) {
         uint64_t session = f.index + 1;
         apply(&f, "RAFT.REGISTER");
-        CHECK(strncmp(apply_in(&f, session, 1, "RAFT.REGISTER"), "-ERR ", 5) == 0);
+        CHECK_TEXT_BEGINS(apply_in(&f, session, 1, "RAFT.REGISTER"), "-ERR ");
         CHECK_TEXT(apply_in(&f, session, 1, "SET k v"), "+OK\r\n");
         CHECK_EQ(service_session_count(f.service), sessions);
     }
@@ -100,7 +100,7 @@ TEST(a_session_idle_for_too_long_is_dropped_in_log_time)
     CHECK_EQ(service_session_count(f.service), 2); // the limit itself is not too long
     tick(&f, START_MS + 1001);
     CHECK_EQ(service_session_count(f.service), 1);
-    CHECK_EQ(apply_in(&f, 2, 1, "INCR n")[0], '-');
+    CHECK_TEXT_BEGINS(apply_in(&f, 2, 1, "INCR n"), "-SESSION ");
     f.time_ms = START_MS + 1800;
     CHECK_TEXT(apply_in(&f, 1, 2, "INCR n"), ":2\r\n");
     teardown(&f);

@@ -83,6 +83,14 @@ def test_a_label_is_told_with_its_meaning_from_figure_2(raftsim, tmp_path):
     assert re.search(r"^LEAD-4 ", text, re.M)
 
 
+def test_a_word_beyond_the_figure_is_told_with_where_to_read_of_it(raftsim, tmp_path):
+    told = failure(lines=LATE, rules="sessions changes-of-members LEAD-2")
+    text = report.write(told, 0, tmp_path, raftsim).text.read_text()
+    assert re.search(r"^sessions  A client's command runs once, ", text, re.M)
+    assert "(dissertation 6.3)." in text
+    assert re.search(r"^changes-of-members Changes of the cluster: ", text, re.M)
+
+
 def test_each_label_means_a_whole_sentence():
     for label, meaning in rules.labels().items():
         assert meaning.endswith("."), (label, meaning)
@@ -309,6 +317,8 @@ def test_of_a_claim_in_c_six_steps_are_kept(tmp_path):
     assert [int(re.match(r"\[ *(\d+)\] n1 tick", step)[1]) for step in steps] == [5, 6, 7, 8, 9, 10]
     assert crash.without_steps(done.stderr) == (head, steps)
     assert crash.without_steps(head) == (head, [])
+    done = subprocess.run([program, "a_reply"], capture_output=True, text=True)
+    assert done.stderr.endswith('reply is\n  "+OK\\r\\n"\nexpected\n  "-ERR ..."\n')
 
 
 STEPS_PROGRAM = """
@@ -323,6 +333,14 @@ TEST(ten_ticks)
     CHECK_EQ(node.now_ms, 11);
 }
 
+TEST(a_reply)
+{
+    const char *reply = "+OK\\r\\n";
+    CHECK_TEXT_BEGINS(reply, "+OK");
+    CHECK_TEXT_HAS(reply, "K\\r");
+    CHECK_TEXT_BEGINS(reply, "-ERR ");
+}
+
 TEST_MAIN
 """
 
@@ -334,6 +352,7 @@ TEST_MAIN
         ("view.commit_index is 3, expected 2 (last)", "view.commit_index is 2 (last)",
          "view.commit_index is 3"),
         ('text is\n  "x"\nexpected\n  "y"', 'text is "y"', 'text is "x"'),
+        ('text is\n  "1\\r\\n"\nexpected\n  "-ERR ..."', 'text is "-ERR ..."', 'text is "1\\r\\n"'),
     ],
 )  # fmt: skip
 def test_what_a_check_in_c_expected_and_saw_is_taken_apart(said, expected, seen):
@@ -355,6 +374,16 @@ def test_what_the_shown_schedule_comes_to_is_told_and_what_the_whole_run_saw():
     assert "Seen      the state after entry 157 differs\n" in text
     assert "First     the state after entry 158 differs (before it was made shorter)\n" in text
     assert "First" not in words.render(dataclasses.replace(told, first_seen=""), {})
+
+
+def test_what_no_order_explains_may_be_of_another_key_in_the_shown_schedule():
+    said = "violation of linearizability at 3 us: no order of the operations on key x explains"
+    shown = play.Play(["check"], [{"ok": False, "error": said}], "", 0)
+    for rule, first in (("linearizability", "key k3"), ("", "")):  # a campaign; `check`
+        told = facts.Facts(5, "c", "C", "some order", "key k3" if rule else "no", rule=rule)
+        told.play = shown
+        facts.see_as_shown(told, shown)
+        assert told.first_seen == first
 
 
 def test_a_schedule_of_thirty_commands_is_shown_whole(raftsim, tmp_path):

@@ -180,7 +180,8 @@ def see_as_shown(facts: Facts, first: play.Play) -> None:
     shown = facts.play.seen()
     if shown in ("", facts.seen) or not (facts.play.rule() or facts.seen == first.seen()):
         return
-    if facts.play.rule() != LINEARIZABILITY:  # of which the window is told
+    # A claim that asked for the verdict itself saw "no", which the window says, too.
+    if facts.play.rule() != LINEARIZABILITY or facts.rule == LINEARIZABILITY:
         facts.first_seen = facts.seen
     facts.seen = shown
 

@@ -9,7 +9,9 @@ from reporting import play
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 FIGURE = ROOT / "docs" / "figure2.md"
-ROW = re.compile(r"^\| ([A-Z]+-\d+[a-z]?) \| (.+?) \| [^|]*\|$", re.MULTILINE)
+ROW = re.compile(
+    r"^\| (?:([A-Z]+-\d+[a-z]?)|`([a-z-]+)`) \| (.+?) \|(?: ([^|]*) \|)? [^|]*\|$", re.MULTILINE
+)
 
 # Where to look first when the checker says that this is broken.
 LABELS = {
@@ -40,9 +42,13 @@ LABELS = {
 
 
 def labels() -> dict[str, str]:
-    """Each label of docs/figure2.md with its meaning, as plain text."""
+    """Each label of docs/figure2.md with its meaning, as plain text; beyond the figure, where
+    to read of it, too."""
     found = ROW.findall(FIGURE.read_text(encoding="utf-8"))
-    return {label: re.sub(r"[`*]", "", meaning) for label, meaning in found}
+    return {
+        label or word: re.sub(r"[`*]", "", f"{meaning[:-1]} ({source})." if source else meaning)
+        for label, word, meaning, source in found
+    }
 
 
 def explain(words: str) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ RED, GREEN, BOLD, FAINT, PLAIN = "\033[31m", "\033[32m", "\033[1m", "\033[2m", "
 
 def folded(name: str, said: str) -> list[str]:
     """"Seen      one leader, ..." with what follows below its beginning."""
-    first = f"{name:<{NAME}}"
+    first = f"{name:<{NAME - 1}} "
     if not said:
         return []
     return textwrap.wrap(
@@ -151,7 +151,7 @@ def coloured(text: str) -> str:
             line = f"{FAINT}{line}{PLAIN}"
         elif found := re.match(r"(Broken|Crash|Missing|Seen)( .*)", line):
             line = f"{FAINT}{found[1]}{PLAIN}{RED}{found[2]}{PLAIN}"
-        elif found := re.match(r"([A-Z]\w+(?:-\w+)?)(\s{2,}.*)", line):
+        elif found := re.match(r"([A-Za-z]\w+(?:-\w+)?)(\s{2,}.*)", line):
             line = f"{FAINT}{found[1]}{PLAIN}{found[2]}"
         elif found := re.match(r"(\[ *\d+\] n\d+ [^:|]*): ([^|]*)(.*)", line):
             line = f"{found[1]}: {BOLD}{found[2]}{PLAIN}{FAINT}{found[3]}{PLAIN}"
