@@ -170,6 +170,8 @@ def problem_of(arguments: argparse.Namespace, files: list[str]) -> str:
     try:
         for lab in chosen:
             sandbox.before_the_build(lab, ROOT)
+        if sys.stderr.isatty() and not (ROOT / f"build/lab{arguments.lab}/raftsim").exists():
+            print("Building: the first time takes minutes.", file=sys.stderr, flush=True)
         if said := build(arguments.lab, files, own):
             if told := unbuilt.problem(said, chosen, ROOT):
                 return told

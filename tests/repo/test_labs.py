@@ -3,6 +3,7 @@
 import ast
 import pathlib
 import re
+import tomllib
 
 from raftlab import labs
 
@@ -76,6 +77,14 @@ def test_the_claims_of_the_labs_name_rules_that_are_documented() -> None:
         if rule not in known
     ]
     assert not unknown
+
+
+def test_the_table_of_the_labs_tells_the_hours_of_each() -> None:
+    page = (ROOT / "labs/README.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| \[\d \S+\]\(([\w-]+)/README\.md\) .* (\d+) h \|$", page, re.M))
+    files = {path.parent.name: path.read_text() for path in (ROOT / "labs").glob("*/lab.toml")}
+    minutes = {lab: int(tomllib.loads(text)["minutes"]) for lab, text in files.items()}
+    assert {lab: 60 * int(hours) for lab, hours in told.items()} == minutes
 
 
 def test_the_points_of_a_lab_are_a_round_number() -> None:

@@ -71,6 +71,7 @@ static void fill_with_reads(struct node *node)
         node_forget_sent(node);
         node_read(node, id);
         CHECK_EQ(node->status, RAFT_OK);
+        CHECK_EQ(node->read_count, 0);
     }
     node_read(node, 999);
     CHECK_EQ(node->status, RAFT_READS_FULL);
