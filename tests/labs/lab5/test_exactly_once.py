@@ -21,8 +21,8 @@ def test_a_write_that_is_repeated_at_the_next_leader_runs_once(world: World) -> 
     world.expect("committed", "k", "x", "at", 2)
     hand.again(1, 2)
     hand.pass_on()
-    hand.reply(1, "1")
     world.expect("committed", "k", "x", "at", 2, why="the append has run once")
+    hand.reply(1, "1")
     hand.again(1, 2)  # it was doubled on the way
     hand.pass_on()
     world.expect("committed", "k", "x", "at", 2, why="the append has run once")
@@ -50,9 +50,9 @@ def test_a_write_that_is_repeated_after_all_have_restarted_runs_once(world: Worl
     hand.again(1, 3)
     hand.again(2, 3)
     hand.pass_on()
-    hand.reply(2, "1")
     world.expect("committed", "n", 3, "at", 3, why="the third incr has run once")
     world.expect("committed", "k", "x", "at", 3, why="the append has run once")
+    hand.reply(2, "1")
 
 
 CLIENTS = 25
