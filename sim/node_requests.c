@@ -14,6 +14,7 @@ static void finish(struct node *node, uint64_t handle, enum reply_status status,
         .status = status,
         .client = request->client,
         .operation = request->operation,
+        .from = node->id,
         .leader_hint = node->view.leader_id,
         .size = data == NULL ? 0 : (uint32_t)data->size,
     };

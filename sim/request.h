@@ -36,6 +36,7 @@ struct reply {
     enum reply_status status;
     uint32_t client;
     uint64_t operation;
+    raft_id from;
     raft_id leader_hint;
     uint32_t size;
 };

@@ -234,7 +234,9 @@ static void show_answer(struct buffer *out, const struct reply *reply, const cha
                     reply->status == REPLY_NOT_LEADER ? "not the leader"
                     : reply->status == REPLY_LOST     ? "its entry was replaced"
                                                       : "no room");
-        json_number(out, "leader", reply->leader_hint);
+        // Who refuses in the step that deposed it has still itself for a leader.
+        json_number(out, "leader",
+                    reply->leader_hint == reply->from ? 0 : reply->leader_hint);
     }
     json_close(out);
     buffer_free(&text);

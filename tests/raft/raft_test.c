@@ -257,6 +257,8 @@ TEST(a_message_is_told_in_one_line)
     struct raft_message answer = {RAFT_READ_INDEX_REPLY, 1, 2, 3};
     answer.read_index = (struct raft_read_index){.id = 8, .index = 5, .ok = true};
     check_message(answer, "ReadIndexReply n1>n2 t3 id=8 index=5");
+    answer.read_index.ok = false;
+    check_message(answer, "ReadIndexReply n1>n2 t3 id=8 refused");
 }
 
 static void check_trace(struct node *node, struct raft_event event,

@@ -226,6 +226,23 @@ TEST(a_client_is_answered_as_soon_as_its_node_knows)
     ANSWERS("\"linearizable\":\"yes\"");
 }
 
+TEST(who_is_deposed_does_not_name_itself_to_its_client)
+{
+    elect("cluster 3 manual check_quorum=off");
+    SAY("deliver 1 3 append");
+    SAY("pass 1s");
+    SAY("timeout 3");
+    SAY("deliver 3 2 pre-vote");
+    SAY("deliver 2 3 pre-vote-reply");
+    SAY("deliver 3 2 vote");
+    SAY("deliver 2 3 vote-reply");
+    SAY("client 1 at 1 get x");
+    SAY("timeout 1");
+    SAY("deliver 1 2 append");
+    SAY("deliver 2 1 append-reply");
+    ANSWERS("{\"client\":1,\"refused\":\"not the leader\",\"leader\":0}");
+}
+
 TEST(a_client_asks_twice_only_where_the_store_knows_it_for_the_same)
 {
     elect("cluster 3 manual");
