@@ -40,7 +40,8 @@ build/obj/%.o: %.c
 build/sanitized/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(SAN) -fno-sanitize-recover=all $(WARN) -c -o $@ $<
-build/sanitized/lab$(LAB)/%: $(addprefix build/sanitized/obj/,%.o tests/test.o sim/tool/crash.o $(OWN_O)) FORCE
+build/sanitized/lab$(LAB)/%: $(addprefix build/sanitized/obj/,\
+    %.o tests/test.o sim/tool/crash.o $(OWN_O)) FORCE
 	@mkdir -p $(@D)
 	$(Q)$(SAN) -o $@ $(filter %.o,$^)
 .PHONY: FORCE

@@ -113,7 +113,10 @@ def named(text: str) -> str:
     return "\n".join(line for line in text.split("\n") if not NOISE.match(line))
 
 
-NOISE = re.compile(r"lines: addr2line |\s*#\d+ _start |SUMMARY: |ABORTING|\s*\(BuildId|AddressSanitizer can not provide|.*hint: ")
+NOISE = re.compile(
+    r"lines: addr2line |\s*#\d+ _start |SUMMARY: |ABORTING|\s*\(BuildId"
+    r"|AddressSanitizer can not provide|.*hint: "
+)
 
 
 def problem(program: pathlib.Path, claim: str, *, sanitized: bool) -> str:

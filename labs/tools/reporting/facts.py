@@ -8,7 +8,7 @@ import re
 import shlex
 from typing import Any, Optional
 
-from raftlab.lab_failure import fact_of, stem_of
+from raftlab.lab_failure import fact_of
 
 from reporting import crash, flow, play, rules, shorten, tables
 
