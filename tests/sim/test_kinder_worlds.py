@@ -65,7 +65,7 @@ def files_before_and_after_a_crash(disk: str) -> list[dict[str, int]]:
         *("incr a",) * 6,
         "run 100ms",
         "heal",
-        "run 112ms",
+        "run 50ms",
     )
     answers = tell(*lines, "disk 3 files", "crash 3 lose all", "disk 3 files")
     return [answers[-3]["files"], answers[-1]["files"]]
