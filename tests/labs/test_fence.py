@@ -3,6 +3,8 @@
 import ctypes
 import os
 import pathlib
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -126,6 +128,22 @@ def test_a_sanitizers_report_names_functions_and_lines_and_nothing_that_changes(
     assert f"test_reads_beyond cheats.c:{line}\n" in said
     again = confine.problem(programs["sanitized"], "reads_beyond", sanitized=True)
     assert again == said
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_each_instruction_of_a_function_has_a_line(compiler: str, tmp_path: pathlib.Path) -> None:
+    """Wherever the time of an endless loop runs out."""
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not there")
+    source, made = tmp_path / "loop.c", tmp_path / "loop.o"
+    source.write_text("int f(void)\n{\n    for (volatile int i = 0;; i++)\n        continue;\n}\n")
+    words = [compiler, "-g", "-O1", "-fsanitize=address,undefined", "-c", "-o", made, source]
+    subprocess.run(words, check=True)
+    listed = subprocess.run(["nm", "-S", made], capture_output=True, text=True, check=True).stdout
+    begin, size = re.search(r"^(\w+) (\w+) T f$", listed, re.MULTILINE).groups()
+    behind = range(int(begin, 16) + 1, int(begin, 16) + int(size, 16) + 1)
+    places = {confine.place(str(made), f"{at:#x}") for at in behind}
+    assert places and places <= {f"f loop.c:{line}" for line in range(1, 6)}
 
 
 def test_workers_may_be_and_may_write_in_their_own_folder_alone() -> None:

@@ -29,6 +29,7 @@ SANITIZERS = {
 FRAME = re.compile(r"^ *#(\d+) 0x[0-9a-f]+ +\((\S+)\+(0x[0-9a-f]+)\).*$", re.MULTILINE)
 REPORT = re.compile(r"\n\s*(?:Shadow bytes around|Process memory map follows).*", re.DOTALL)
 FRAMES_MAX = 12
+LINELESS_BYTES_MAX = 64
 
 
 def wanted() -> bool:
@@ -81,16 +82,19 @@ def ending(code: int) -> str:
 
 @functools.lru_cache(maxsize=1000)
 def place(program: str, offset: str) -> str:
-    """`function file:line` of a return address, which lies behind its call."""
-    address = f"{max(int(offset, 16) - 1, 0):#x}"
+    """`function file:line` of a return address, which lies behind its call. Some instructions
+    are of no line (the jump back in a loop): then that of what stands before them."""
+    last = max(int(offset, 16) - 1, 0)
+    addresses = [f"{at:#x}" for at in range(last, max(last - LINELESS_BYTES_MAX, -1), -1)]
     done = subprocess.run(
-        ["addr2line", "-f", "-s", "-e", program, address],
+        ["addr2line", "-f", "-s", "-e", program, *addresses],
         stdin=subprocess.DEVNULL, capture_output=True, text=True,
     )  # fmt: skip
     lines = done.stdout.split("\n")
     if done.returncode != 0 or len(lines) < 2 or lines[0].startswith("??"):
         return f"({pathlib.PurePath(program).name}+{offset})"
-    return f"{lines[0]} {lines[1].split(' ')[0]}"
+    found = [at.split(" ")[0] for name, at in zip(lines[::2], lines[1::2]) if name == lines[0]]
+    return f"{lines[0]} {next((at for at in found if at[-1].isdigit()), found[0])}"
 
 
 def named(text: str) -> str:
