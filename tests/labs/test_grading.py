@@ -549,16 +549,6 @@ def test_what_goes_to_classrooms_reporter_fits_into_a_variable() -> None:
     assert all(test["message"] for test in result["tests"])
 
 
-def test_of_a_failed_assertion_no_more_is_told_than_what_it_asserted() -> None:
-    said = "raftsim: labs/6-membership/a.c:9: a_go: Assertion `!is_joint(now)' failed."
-    claim = grading.Claim(
-        id="", file="a.py", line=1, name="test_a", step=8, points=1, rules="LEAD-1",
-        text=f"{said}\nseed: 47\nagain: raftsim run --seed 47\n{said}",
-    )  # fmt: skip
-    told = verdict.Verdict(labs.numbered(6), [claim]).reason(claim)
-    assert told == "labs/6-membership/a.c:9: an assertion failed: !is_joint(now)"
-
-
 def test_a_claim_without_a_scenario_is_run_again_by_make_with_the_python_that_it_found() -> None:
     claim = grading.Claim(
         id="", file="tests/labs/test_kit.py", line=1, name="test_a_lab_line_is_read", step=1,
@@ -568,26 +558,6 @@ def test_a_claim_without_a_scenario_is_run_again_by_make_with_the_python_that_it
     assert told == "make again LAB=8 SEED=7 CLAIM=tests/labs/test_kit.py::test_a_lab_line_is_read"
     done = called(*told.split(), "-C", build.ROOT, f"PYTHON={sys.executable}")
     assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout
-
-
-def of_c(name: str, message: str, steps: int) -> grading.Claim:
-    """A claim in C that failed."""
-    lines = [f"./tests/raft/x.h:7: {message}", "the last steps:"]
-    lines += [f"[     {n}] n2 {name} {n}" for n in range(1, steps + 1)]
-    return grading.Claim(
-        id=name, file="tests/raft/x_test.c", line=1, name=name, step=1, points=1, rules="IS-7",
-        text="\n".join([*lines, "", "exit code 1"]),
-    )  # fmt: skip
-
-
-def test_claims_that_fail_at_one_line_are_told_once_with_the_newest_step() -> None:
-    claims = [of_c("first", "core invariant: it is broken", 9)]
-    claims += [of_c("second", "core invariant: it is broken", 3), of_c("third", "another", 2)]
-    told = "\n".join(verdict.failures(verdict.Verdict(labs.numbered(4), claims)))
-    assert told.count("FAIL") == 2 and "step 1: second (IS-7)" in told
-    assert told.count("core invariant: it is broken") == 1
-    assert "n2 first 1\n" in told and "n2 first 9\n" in told and "n2 first 5" not in told
-    assert "...\n  [     6] n2 first 6" in told and "exit code" not in told
 
 
 def test_the_workflow_is_one_that_classrooms_reporter_finds() -> None:
