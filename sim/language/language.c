@@ -3,6 +3,7 @@
 #include "kvserver/service/resp.h"
 #include "sim/diagram.h"
 #include "sim/json.h"
+#include "sim/language/language_answers.h"
 #include "sim/language/language_disks.h"
 #include "sim/language/language_expect.h"
 #include "sim/language/language_faults.h"
@@ -156,6 +157,7 @@ void language_close_trace(struct language *language)
 void language_release(struct language *language)
 {
     world_free(language->world);
+    language_answers_forget(language);
     language_close_trace(language);
     buffer_free(&language->text);
     buffer_free(&language->reply);
@@ -281,6 +283,15 @@ const char *language_word(const struct language *language, uint32_t at)
 bool language_is(const struct language *language, uint32_t at, const char *word)
 {
     return at < language->count && strcmp(language->words[at].data, word) == 0;
+}
+
+bool language_is_text(const struct language *language, uint32_t at,
+                      const struct buffer *text)
+{
+    const struct bytes *word = &language->words[at];
+
+    return at < language->count && word->size == text->size &&
+           (text->size == 0 || memcmp(word->data, text->data, text->size) == 0);
 }
 
 const char *language_value(const struct language *language, uint32_t at,

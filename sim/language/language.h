@@ -17,6 +17,12 @@
 
 enum { LANGUAGE_WORDS_MAX = REQUEST_WORDS_MAX };
 
+// What a client by hand was told since it last asked.
+struct language_answer {
+    bool there; // a refusal is no answer
+    struct buffer text;
+};
+
 struct language {
     struct world *world; // NULL before the first `cluster`
     bool quit;
@@ -26,9 +32,11 @@ struct language {
     struct buffer text; // the words of this line, each ended by a zero
     struct bytes words[LANGUAGE_WORDS_MAX];
     uint32_t count;
-    struct buffer reply; // the newest reply of the store
-    bool replied;        // whether this world has given one
-    struct buffer *out;  // the answer under way
+    struct buffer reply;             // the newest reply of the store
+    bool replied;                    // whether this world has given one
+    struct language_answer *answers; // of the clients by hand, by their numbers
+    uint32_t answer_count;
+    struct buffer *out; // the answer under way
     char error[640];
 };
 
@@ -48,6 +56,9 @@ bool language_fail(struct language *language, const char *format, ...)
 // The word at this place as text, "" where there is none.
 const char *language_word(const struct language *language, uint32_t at);
 bool language_is(const struct language *language, uint32_t at, const char *word);
+// Whether it is this text, which may hold any bytes.
+bool language_is_text(const struct language *language, uint32_t at,
+                      const struct buffer *text);
 
 // The value of "name=value" at this place, or NULL.
 const char *language_value(const struct language *language, uint32_t at,

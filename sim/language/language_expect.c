@@ -1,6 +1,7 @@
 #include "sim/language/language_expect.h"
 
 #include "sim/json.h"
+#include "sim/language/language_answers.h"
 #include "sim/language/language_members.h"
 #include "sim/language/language_show.h"
 #include "sim/language/options.h"
@@ -433,8 +434,7 @@ static bool expect_reply(struct language *language)
         return language_fail(language, "usage: expect reply TEXT");
     if (!language->replied)
         return language_fail(language, "there is no reply yet");
-    if (reply->size != language->words[2].size ||
-        memcmp(reply->data, language->words[2].data, reply->size) != 0)
+    if (!language_is_text(language, 2, reply))
         return language_fail(language, "the reply was %.*s",
                              (int)(reply->size < 100 ? reply->size : 100),
                              reply->size == 0 ? "" : reply->data);
@@ -493,6 +493,7 @@ bool language_expect_claim(struct language *language)
         {"entry", expect_entry},
         {"ticket", expect_ticket},
         {"reply", expect_reply},
+        {"answer", language_answers_expect},
         {"violations", expect_violations},
         {"violation", expect_violation},
         {"leader", expect_leader},
@@ -513,6 +514,8 @@ bool language_expect_claim(struct language *language)
         return expect_counter(language, counted);
     if (strcmp(name, "no") == 0 && language_is(language, 2, "leader"))
         return expect_no_leader(language);
+    if (strcmp(name, "no") == 0 && language_is(language, 2, "answer"))
+        return language_answers_expect_none(language);
     if (strcmp(name, "one") == 0 && language_is(language, 2, "leader"))
         return expect_one_leader(language);
     if (strcmp(name, "up") == 0 || strcmp(name, "down") == 0 ||

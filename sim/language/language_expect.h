@@ -9,7 +9,8 @@
     "leader [N], no leader, one leader, role N ROLE, up|down|stopped N, same, "    \
     "committed K V [at N], absent K [at N], entry N INDEX TERM [WORDS...], "       \
     "entry N INDEX none, member N ROLE [at M], configuration N[:ROLE]... [at M], " \
-    "ticket NUMBER open|done|lost, reply TEXT, violations COUNT, "                 \
+    "ticket NUMBER open|done|lost, reply TEXT, answer C TEXT, no answer C, "       \
+    "violations COUNT, "                                                           \
     "violation RULE, "                                                             \
     "FIELD [N] ==|!=|<|<=|>|>= NUMBER with term, commit_index, applied_index, "    \
     "first_index, last_index, last_term, durable_index, snapshot_index, "          \

@@ -2,13 +2,12 @@
 
 #include "raft/trace.h"
 #include "sim/json.h"
+#include "sim/language/language_answers.h"
 #include "sim/language/options.h"
 #include "sim/manual.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-enum { CLIENT_MAX = 1000 };
 
 // ---- messages -------------------------------------------------------------------
 
@@ -184,6 +183,7 @@ static bool ask(struct language *language, uint32_t number, raft_id node)
         return false;
     manual_ask(world, manual_client(world, number), node, words, language->count - 4,
                kind == SERVICE_READ);
+    language_answers_await(language, number);
     return true;
 }
 
@@ -193,12 +193,11 @@ bool language_manual_client(struct language *language)
     bool repeat = language_is(language, 2, "again");
     bool registers = language_is(language, 2, "register");
     uint32_t at = repeat || registers ? 3 : 2;
-    uint64_t number;
+    uint32_t number;
     struct node *node;
 
-    if (!options_number(language_word(language, 1), 1, CLIENT_MAX, &number))
-        return language_fail(language, "\"%s\" is no client from 1 to %d",
-                             language_word(language, 1), CLIENT_MAX);
+    if (!language_answers_client(language, 1, &number))
+        return false;
     if (!language_is(language, at, "at") || (at == 3 && language->count != 5))
         return language_fail(language, "usage: client C at N WORDS... | client C again "
                                        "at N | client C register at N");
@@ -207,64 +206,22 @@ bool language_manual_client(struct language *language)
     if (!node_is_live(node))
         return language_fail(language, "node %u is not running", (unsigned)node->id);
     if (!repeat && !registers)
-        return ask(language, (uint32_t)number, node->id);
+        return ask(language, number, node->id);
     if (registers)
-        manual_register(world, manual_client(world, (uint32_t)number), node->id);
-    else if (!manual_repeat(world, manual_client(world, (uint32_t)number), node->id))
+        manual_register(world, manual_client(world, number), node->id);
+    else if (!manual_repeat(world, manual_client(world, number), node->id))
         return language_fail(language,
                              "client %u asked nothing that may be asked twice (a "
                              "write needs a session)",
                              (unsigned)number);
+    language_answers_await(language, number);
     return true;
 }
 
 // ---- after each command ---------------------------------------------------------
 
-static void show_answer(struct buffer *out, const struct reply *reply, const char *data)
-{
-    struct buffer text = {0};
-
-    json_open(out);
-    json_number(out, "client", reply->client);
-    if (reply->status == REPLY_DONE) {
-        language_plain(data, reply->size, &text);
-        json_bytes(out, "reply", text.data, text.size);
-    } else {
-        json_string(out, "refused",
-                    reply->status == REPLY_NOT_LEADER ? "not the leader"
-                    : reply->status == REPLY_LOST     ? "its entry was replaced"
-                                                      : "no room");
-        // Who refuses in the step that deposed it has still itself for a leader.
-        json_number(out, "leader",
-                    reply->leader_hint == reply->from ? 0 : reply->leader_hint);
-    }
-    json_close(out);
-    buffer_free(&text);
-}
-
-static void show_answers(struct language *language)
-{
-    struct buffer *told = &language->world->clients.told;
-    size_t at = 0;
-
-    json_open_array(language->out, "answers");
-    while (at < told->size) {
-        struct reply reply;
-
-        memcpy(&reply, told->data + at, sizeof(reply));
-        at += sizeof(reply);
-        show_answer(language->out, &reply, told->data + at);
-        at += reply.size;
-    }
-    json_close_array(language->out);
-    buffer_clear(told);
-}
-
 void language_manual_finish(struct language *language)
 {
-    struct world *world = language->world;
-
-    manual_drain(world);
-    if (world->clients.told.size > 0)
-        show_answers(language);
+    manual_drain(language->world);
+    language_answers_take(language);
 }

@@ -1,6 +1,7 @@
 #include "sim/language/language_world.h"
 
 #include "sim/json.h"
+#include "sim/language/language_answers.h"
 #include "sim/language/language_expect.h"
 #include "sim/language/options.h"
 #include "sim/run.h"
@@ -259,6 +260,7 @@ bool language_world_cluster(struct language *language)
     world_free(language->world);
     language->world = world;
     language->replied = false;
+    language_answers_forget(language);
     lead_trace(language);
     if (setup.clients > 0)
         clients_start(world, (uint32_t)setup.clients, (uint32_t)setup.keys);

@@ -41,20 +41,21 @@ def lose_all(world: World) -> None:
                 world.tell("drop", source, target)
 
 
-def wait_for(
-    world: World, what: str, nodes: Iterable[int], until: Callable[[], bool], leader: int
-) -> None:
-    """The same, with heartbeats of the leader where nothing moves."""
+def wait_for(world: World, what: str, nodes: Iterable[int], claim: str, leader: int) -> None:
+    """The same, until `expect CLAIM` holds, with heartbeats of the leader where nothing moves."""
+
+    def until() -> bool:
+        return world.holds(*claim.split())
+
     for _ in range(20):
         pass_on(world, nodes, until)
         if until():
             return
         world.tell("timeout", leader)
-    world.fail(what, world.situation())
+    world.fail(what, world.situation(), line=f"expect {claim}")
 
 
 def elect(world: World, node: int, voters: Iterable[int]) -> None:
     """The node wins an election by these voters; what it sends as a leader waits."""
     world.tell("pass", "1s")
-    wait_for(world, f"node {node} is elected", [node, *voters],
-             lambda: world.status(node)["role"] == "leader", node)  # fmt: skip
+    wait_for(world, f"node {node} is elected", [node, *voters], f"role {node} leader", node)

@@ -5,6 +5,7 @@ import re
 from typing import Any, Optional
 
 from raftlab.labs import World
+from raftlab.simulated import quoted
 
 KINDS = {
     "PreVote": "pre-vote",
@@ -68,7 +69,9 @@ class ByHand:
                 self.tell("timeout", node)  # a heartbeat tells all what is committed
                 self.pass_on(among)
                 return
-        self.world.fail(f"node {node} is elected", self.world.situation())
+        self.world.fail(
+            f"node {node} is elected", self.world.situation(), line=f"expect role {node} leader"
+        )
 
     # ---- clients -----------------------------------------------------------------
 
@@ -91,10 +94,18 @@ class ByHand:
         answer = self.answers.get(client)
         if answer is None or answer.get("reply") != expected:
             seen = "no answer" if answer is None else str(answer.get("reply", answer))
-            self.world.fail(f"client {client} is told {expected}", seen)
+            self.world.fail(
+                f"client {client} is told {expected}",
+                seen,
+                line=f"expect answer {client} {quoted(expected)}",
+            )
 
     def silent(self, client: int) -> None:
         """That client has no answer, or is sent elsewhere."""
         answer = self.answers.get(client)
         if answer is not None and "reply" in answer:
-            self.world.fail(f"client {client} has no answer yet", f"it is told {answer['reply']}")
+            self.world.fail(
+                f"client {client} has no answer yet",
+                f"it is told {answer['reply']}",
+                line=f"expect no answer {client}",
+            )

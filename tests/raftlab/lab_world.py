@@ -419,6 +419,15 @@ class World:
         answer = self.ask("propose", "at", node, *words) if node else {"ok": False}
         return answer if answer["ok"] else None
 
+    def take(self, node: int, *words: Word) -> dict[str, Any]:
+        """A write that this node takes, since it leads; its ticket."""
+        ticket = self.propose(*words, at=node)
+        if ticket is None:
+            self.unrefuse()
+            shown = " ".join(f"{word}".lstrip()[:40] for word in words)
+            self.fail(f"node {node} leads and takes {shown}", self.situation())
+        return ticket
+
     def holders(self, key: str, value: Word, index: int = 0) -> list[int]:
         """The nodes whose applied state has this value (and has come to that entry)."""
         return [

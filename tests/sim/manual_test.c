@@ -226,6 +226,31 @@ TEST(a_client_is_answered_as_soon_as_its_node_knows)
     ANSWERS("\"linearizable\":\"yes\"");
 }
 
+TEST(what_a_client_was_told_since_it_asked_can_be_claimed)
+{
+    elect("cluster 3 manual");
+    SAY("expect no answer 1");
+    REFUSE("expect answer 1 OK", "client 1 has no answer");
+    SAY("client 1 at 2 set x 1"); // refused
+    SAY("expect no answer 1");
+    SAY("client 1 at 1 set x \"a b\"");
+    SAY("expect no answer 1");
+    round_trip();
+    SAY("expect answer 1 OK");
+    REFUSE("expect no answer 1", "client 1 was told OK");
+    SAY("client 1 at 1 get x");
+    SAY("expect no answer 1"); // what it was told before answers something else
+    round_trip();
+    SAY("expect answer 1 \"a b\"");
+    SAY("expect no answer 2");
+    REFUSE("expect answer 1 a", "client 1 was told a b");
+    REFUSE("expect answer 0 a", "\"0\" is no client from 1 to 1000");
+    REFUSE("expect no answer", "usage: expect no answer C");
+    REFUSE("expect answer 1", "usage: expect answer C TEXT");
+    SAY("cluster 3 manual");
+    SAY("expect no answer 1");
+}
+
 TEST(who_is_deposed_does_not_name_itself_to_its_client)
 {
     elect("cluster 3 manual check_quorum=off");

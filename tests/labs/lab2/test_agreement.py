@@ -6,8 +6,7 @@ from raftlab.labs import World, lab
 def give(world: World, node: int, count: int, key: str) -> None:
     """A node that leads takes so many commands, and nobody waits for them."""
     for number in range(count):
-        if world.propose("set", key, number, at=node) is None:
-            world.fail(f"node {node} leads and takes {key}={number}", world.situation())
+        world.take(node, "set", key, number)
 
 
 # ---- step 5 ----------------------------------------------------------------------
@@ -23,7 +22,8 @@ def test_three_servers_agree_on_one_command_after_the_other(world: World) -> Non
     for number in range(1, 10):
         index = world.agree(number)
         if index != first + number:
-            world.fail(f"this command stands at {first + number}", f"it stands at {index}")
+            world.fail(f"this command stands at {first + number}", f"it stands at {index}",
+                       line=f"expect last_index {world.leader()} == {first + number}")  # fmt: skip
     world.run("500ms")
     world.expect("same")
 
@@ -37,7 +37,8 @@ def test_commands_given_at_once_are_committed_in_one_order(world: World) -> None
                "1s", line=lambda: "expect committed x abcdefgh at 1")  # fmt: skip
     indices = [ticket["index"] for ticket in tickets if ticket]
     if indices != list(range(indices[0], indices[0] + 8)):
-        world.fail("eight commands stand behind each other", f"their places are {indices}")
+        world.fail("eight commands stand behind each other", f"their places are {indices}",
+                   line=f"expect last_index {leader} == {indices[0] + 7}")  # fmt: skip
 
 
 # ---- step 6 ----------------------------------------------------------------------
@@ -81,7 +82,9 @@ def test_nothing_is_agreed_on_without_a_majority(world: World) -> None:
     # Behind the ten, or in the place of one; each leader since has added a no-op.
     last = before + 11 + world.counters()["elections_won"]
     if not before < index <= last:
-        world.fail(f"it stands behind {before} and not behind {last}", f"it stands at {index}")
+        claim = f"<= {last}" if index > last else f"> {before}"
+        world.fail(f"it stands behind {before} and not behind {last}", f"it stands at {index}",
+                   line=f"expect last_index {world.leader()} {claim}")  # fmt: skip
     world.run("500ms")
     world.expect("same")
 

@@ -14,7 +14,8 @@ def give(world: World, count: int, nodes: int) -> None:
     """So many commands, one by one, each taken by a leader; the last is applied by so
     many nodes."""
     for number in range(count - 1):
-        world.wait(lambda n=number: world.propose("set", f"g{n % 7}", n), "a leader takes it")
+        world.wait(lambda n=number: world.propose("set", f"g{n % 7}", n), "a leader takes it",
+                   line=lambda: "expect leader")  # fmt: skip
         world.run("4ms")
     world.agree("end", nodes)
 
@@ -170,7 +171,8 @@ def test_all_crash_and_begin_again_with_snapshots_and_logs(world: World) -> None
         before, last = last, world.agree("again", 3)
         if last <= before:
             world.fail(f"a command stands behind {before}, where one stood before the crash",
-                       f"it stands at {last}", rule="STATE-3")  # fmt: skip
+                       f"it stands at {last}", rule="STATE-3",
+                       line=f"expect last_index {world.leader()} > {before}")  # fmt: skip
         world.expect("committed", "first", "kept")
     check_short(world, "1s")
     world.tell("loss", 0)
@@ -214,7 +216,8 @@ def test_a_crash_at_any_write_of_an_installation_loses_nothing(world: World) -> 
     world.reconnect(away)
     # Among the chunks, at the sync, at the name, at the log that begins anew...
     world.tell("crash", away, "inside", 1 + world.seed % 12, "lose", "sectors")
-    world.wait(lambda: world.status(away)["state"] != "up", "it crashes, among these or later")
+    world.wait(lambda: world.status(away)["state"] != "up", "it crashes, among these or later",
+               line=lambda: f"expect down {away}")  # fmt: skip
     world.restart(away)
     world.agree("together", 3)
     world.run("500ms")

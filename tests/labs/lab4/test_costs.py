@@ -20,9 +20,7 @@ def start(world: World, **settings: object) -> tuple[int, int]:
 def write(world: World, count: int) -> None:
     """So many commands, one by one."""
     for number in range(count):
-        ticket = world.propose("set", f"k{number}", "x" * 30)
-        if ticket is None:
-            world.fail("the leader takes a command", world.situation())
+        ticket = world.take(world.leader(), "set", f"k{number}", "x" * 30)
         world.until(f"committed {ticket['index']}")
     world.run("200ms")
 
