@@ -41,13 +41,9 @@ void clients_release(struct clients *clients)
     buffer_free(&clients->told);
 }
 
-bool clients_are_idle(const struct clients *clients)
+bool clients_waits(const struct client *client)
 {
-    for (uint32_t i = 0; i < clients->count; i++)
-        if (clients->list[i].state == CLIENT_REGISTERING ||
-            clients->list[i].state == CLIENT_WAITING)
-            return false;
-    return true;
+    return client->state == CLIENT_REGISTERING || client->state == CLIENT_WAITING;
 }
 
 static void wake_after(struct world *world, struct client *client, uint64_t delay_us)

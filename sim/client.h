@@ -78,7 +78,8 @@ void clients_release(struct clients *clients);
 void clients_start(struct world *world, uint32_t count, uint32_t keys);
 // They finish what is under way and start nothing new.
 void clients_stop(struct world *world);
-bool clients_are_idle(const struct clients *clients);
+// Whether it has asked for something, and has no answer.
+bool clients_waits(const struct client *client);
 
 // Gives the console one command; done when console_done is set.
 void clients_ask(struct world *world, const struct bytes *words, uint32_t count,

@@ -5,6 +5,7 @@
 #include "sim/json.h"
 #include "sim/node.h"
 #include "sim/node_crash.h"
+#include "sim/rest.h"
 #include "sim/run_core.h"
 #include "sim/run_settings.h"
 
@@ -47,6 +48,7 @@ static uint64_t timeouts_us(const struct world *world, uint64_t count)
 void run_settle(struct world *world)
 {
     uint64_t end_us = world->now_us + timeouts_us(world, SETTLE_TIMEOUTS);
+    char missing[REST_TEXT_BYTES] = "";
     const char *unrest = "nothing";
     bool equal = false;
     raft_id node = 0;
@@ -57,8 +59,9 @@ void run_settle(struct world *world)
     while (world->now_us < end_us) {
         faults_mend(world);
         churn_settle(world);
-        equal = clients_are_idle(&world->clients) && world_is_settled(world);
-        unrest = world_unrest(world, &node);
+        equal = rest_is_settled(world, missing, sizeof(missing)) &&
+                rest_has_answered(world, missing, sizeof(missing));
+        unrest = rest_under_way(world, &node);
         if (equal && unrest == NULL)
             return;
         if (!world_run_until(world, world->now_us + SETTLE_STEP_US))
@@ -71,8 +74,8 @@ void run_settle(struct world *world)
     else
         checker_violate(world->checker, PROPERTY_LIVENESS, 0, 0,
                         "%d election timeouts after all was healed the cluster has not "
-                        "come to rest",
-                        SETTLE_TIMEOUTS);
+                        "come to rest: %s",
+                        SETTLE_TIMEOUTS, missing);
 }
 
 void run_probe(struct world *world)

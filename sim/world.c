@@ -260,64 +260,6 @@ bool world_is_member(struct world *world, raft_id id)
     return configuration == NULL || raft_member_find(configuration, id) != NULL;
 }
 
-static bool is_stable(const struct raft_configuration *configuration)
-{
-    for (uint32_t i = 0; i < configuration->count; i++)
-        if (configuration->members[i].role != RAFT_VOTER &&
-            configuration->members[i].role != RAFT_LEARNER)
-            return false;
-    return true;
-}
-
-bool world_is_settled(struct world *world)
-{
-    raft_index committed = checker_committed(world->checker);
-    const struct node *leader = world_leader(world);
-    const struct raft_configuration *members;
-
-    if (leader == NULL || !is_stable(leader->view.configuration))
-        return false;
-    members = leader->view.configuration;
-    for (uint32_t i = 0; i < members->count; i++) {
-        const struct node *node = &world->nodes[members->members[i].id];
-
-        if (!node_is_live(node) || node->view.last_index != committed ||
-            service_applied_index(node->service) != committed ||
-            service_hash(node->service) != service_hash(leader->service))
-            return false;
-    }
-    return true;
-}
-
-// What a node at rest still counts as under way, in words; NULL: nothing.
-static const char *node_unrest(const struct node *node)
-{
-    const struct raft_view *view = &node->view;
-
-    if (view->reads_pending > 0)
-        return "reads_pending";
-    if (view->role != RAFT_LEADER)
-        return NULL;
-    for (uint32_t i = 0; i < view->peer_count; i++)
-        if (view->peers[i].inflight > 0 || view->peers[i].inflight_bytes > 0)
-            return "inflight";
-    if (view->uncommitted_bytes > 0)
-        return "uncommitted_bytes";
-    return view->transfer_to != 0 ? "transfer_to" : NULL;
-}
-
-const char *world_unrest(struct world *world, raft_id *node)
-{
-    const char *unrest = NULL;
-
-    for (raft_id id = 1; id <= world->config.node_count && unrest == NULL; id++)
-        if (node_is_live(&world->nodes[id]) && world_is_member(world, id)) {
-            unrest = node_unrest(&world->nodes[id]);
-            *node = id;
-        }
-    return unrest;
-}
-
 static struct world_ticket *add_ticket(struct world *world, raft_id node)
 {
     struct world_ticket *ticket;

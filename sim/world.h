@@ -210,15 +210,6 @@ const struct raft_configuration *world_configuration(struct world *world);
 // Whether the node is a member by that; where nothing is known, everybody is.
 bool world_is_member(struct world *world, raft_id id);
 
-// Whether there is a leader of a configuration that is not joint, and all of its
-// members are up, have applied all that is committed and agree on the
-// state.
-bool world_is_settled(struct world *world);
-
-// NULL where its members count nothing as under way: reads, uncommitted bytes,
-// messages; else what, and who counts it.
-const char *world_unrest(struct world *world, raft_id *node);
-
 // Asks a leader for a change of members; returns as world_propose().
 int64_t world_change(struct world *world, raft_id node,
                      const struct raft_configuration *changes,

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """The same seeds under four builds: is every run the same run?
 
     tests/determinism.py [--seeds 1..1000] [--duration 15s] [--jobs 2] [--build DIR]...

@@ -1,9 +1,12 @@
 """Checks the project's Python with the standard library alone: every file compiles,
-imports nothing that it does not use, and names nothing that does not exist."""
+imports nothing that it does not use, and names nothing that does not exist. What its own
+head calls as a command can be called so."""
 
 import ast
 import builtins
+import os
 import pathlib
+import re
 import symtable
 import sys
 from collections.abc import Iterator
@@ -62,6 +65,15 @@ def defined(table: symtable.SymbolTable) -> set[str]:
     return names
 
 
+def cannot_be_called(path: pathlib.Path, source: str, head: str) -> Iterator[str]:
+    name = path.relative_to(ROOT)
+    runs, begins = os.access(path, os.X_OK), source.startswith("#!/usr/bin/env python3\n")
+    if re.search(rf"^ +{re.escape(str(name))}\b", head, re.MULTILINE) and not (runs and begins):
+        yield f"{name}: its head calls it as a command, which takes a #! line and chmod +x"
+    if runs != begins:
+        yield f"{name}: only one of two: a #! line for python3, and permission to be run"
+
+
 def problems(path: pathlib.Path) -> Iterator[str]:
     source = path.read_text(encoding="utf-8")
     name = path.relative_to(ROOT)
@@ -72,6 +84,7 @@ def problems(path: pathlib.Path) -> Iterator[str]:
     except SyntaxError as error:
         yield f"{name}:{error.lineno}: {error.msg}"
         return
+    yield from cannot_be_called(path, source, ast.get_docstring(tree) or "")
     uses = used(tree)
     for imported_name, line in imported(tree):
         if imported_name == "*":

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Put a known bug into a copy of the core or the host, and let the simulator find it.
 
 For each mutant (see run.py) whose file is in raft/, one raftsim is built and runs seeds,

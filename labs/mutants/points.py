@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Hand a known bug in, as a student would who has it, and see what `make grade` gives.
 
 The mutant's change is made in the solution of its lab, which is judged by the grader from

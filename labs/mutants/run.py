@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Put a known bug into a copy of the sources, and see whether the tests notice.
 
 Each .toml file here is a mutant: a small textual change that re-creates a bug which a

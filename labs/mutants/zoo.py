@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """The schedules that show known bugs: play them, with the bug and without it.
 
 scenarios/NAME.scenario shows the mutant NAME (see run.py) in the simulator: with the bug

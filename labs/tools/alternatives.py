@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Correct solutions of another kind: each has to reach full points, or a claim demands
 more than its handout says.
 

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Writes a source file with a known bug in it, for a lab in which students hunt bugs.
 
     labs/tools/bugs.py BUG.toml OUT     OUT is the file of the tree with the bug

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Judges a lab: builds it with the student's files, asks whether they may run, runs the
 lab's claims behind the fence, and tells what they are worth.
 

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Makes the archive that a class gets: a tree in which one lab is to be taken.
 
     labs/tools/handout.py N [--out DIR]     writes DIR/raftlab-labN.tar.gz (build/handout)

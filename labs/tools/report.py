@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Tells of a failure: what is broken, the shortest schedule, and a page with a picture.
 
     labs/tools/report.py SCENARIO [--out DIR]         of any scenario that fails

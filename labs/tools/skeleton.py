@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Writes the files of a lab that a student is to complete.
 
     labs/tools/skeleton.py              lists the labs

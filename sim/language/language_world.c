@@ -4,6 +4,7 @@
 #include "sim/language/language_answers.h"
 #include "sim/language/language_expect.h"
 #include "sim/language/options.h"
+#include "sim/rest.h"
 #include "sim/run.h"
 #include "sim/run_core.h"
 
@@ -340,7 +341,7 @@ static bool reached(struct language *language, void *argument)
     case UNTIL_TERM:
         return leader != NULL && leader->view.current_term >= until->number;
     case UNTIL_QUIET:
-        return leader != NULL && clients_are_idle(&world->clients) &&
+        return leader != NULL && rest_has_answered(world, NULL, 0) &&
                language_expect_same(language);
     }
     return false;

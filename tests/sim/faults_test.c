@@ -6,6 +6,7 @@
 #include "sim/faults/faults_nodes.h"
 #include "sim/run_core.h"
 #include "sim/node_crash.h"
+#include "sim/rest.h"
 #include "sim/world.h"
 #include "tests/test.h"
 
@@ -379,7 +380,7 @@ TEST(a_crash_behind_the_write_keeps_the_entry_only_where_the_disk_does)
         CHECK(node_start(leader));
         CHECK(leader->view.last_index == last || leader->view.last_index == last + 1);
         CHECK(world_run_until(world, world->now_us + 2000000));
-        CHECK(world_leader(world) != NULL && world_is_settled(world));
+        CHECK(world_leader(world) != NULL && rest_is_settled(world, NULL, 0));
         world_free(world);
     }
 }
@@ -406,7 +407,7 @@ TEST(a_start_that_is_cut_off_can_be_repeated)
         CHECK(node_is_live(node) && world_leader(world) != NULL);
     }
     CHECK(cut_off > 0);
-    CHECK(world_is_settled(world));
+    CHECK(rest_is_settled(world, NULL, 0));
     world_free(world);
 }
 

@@ -1,6 +1,7 @@
 // Worlds as wholes: repeatable, fair to their nodes, and never silent about a
 // violation.
 #include "sim/node_crash.h"
+#include "sim/rest.h"
 #include "sim/world.h"
 
 #include "sim/json.h"
@@ -140,7 +141,7 @@ TEST(a_paused_node_stands_still_and_then_goes_on)
     node_resume(other);
     CHECK(world_run_until(world, world->now_us + 500000));
     CHECK_EQ(other->view.commit_index, 2);
-    CHECK(world_is_settled(world));
+    CHECK(rest_is_settled(world, NULL, 0));
     world_free(world);
 }
 
@@ -158,6 +159,44 @@ TEST(a_crash_set_for_a_write_comes_before_its_sync_has_ended)
     world_free(world);
 }
 
+// Of a cluster of three that is led by `leader`.
+static void check_missing(struct world *world, const char *format, raft_id node)
+{
+    char missing[REST_TEXT_BYTES] = "", expected[REST_TEXT_BYTES];
+
+    snprintf(expected, sizeof(expected), format, (unsigned)node);
+    CHECK(!rest_is_settled(world, missing, sizeof(missing)));
+    CHECK_TEXT(missing, expected);
+}
+
+TEST(what_a_cluster_lacks_to_be_at_rest_is_named)
+{
+    struct world *world = make(3, 3);
+    struct raft_configuration changes = {.count = 2};
+    struct node *leader, *other;
+    enum raft_status status;
+
+    check_missing(world, "nobody leads", 0);
+    leader = elect(world);
+    other = &world->nodes[leader->id == 1 ? 2 : 1]; // of the two, it is named first
+    CHECK(world_run_until(world, world->now_us + 500000));
+    CHECK(rest_is_settled(world, NULL, 0));
+    propose(world, leader->id, "1");
+    check_missing(world, "entry 2 of node %u is not committed", leader->id);
+    node_pause(other);
+    CHECK(world_run_until(world, world->now_us + 200000));
+    check_missing(world, "node %u does not run", other->id);
+    node_resume(other);
+    check_missing(world, "the log of node %u ends at 1, and 2 is committed", other->id);
+    CHECK(world_run_until(world, world->now_us + 500000));
+    CHECK(rest_is_settled(world, NULL, 0));
+    changes.members[0].id = other->id; // both are removed at once
+    changes.members[1].id = 6 - leader->id - other->id;
+    CHECK(world_change(world, leader->id, &changes, &status) >= 0);
+    check_missing(world, "the configuration is still joint", 0);
+    world_free(world);
+}
+
 TEST(settling_starts_what_is_down_and_heals_what_is_cut)
 {
     struct world *world = make(3, 5);
@@ -170,7 +209,7 @@ TEST(settling_starts_what_is_down_and_heals_what_is_cut)
     world->nodes[3].disk_faulty = true;
     run_settle(world);
     CHECK(!world_violated(world));
-    CHECK(world_is_settled(world));
+    CHECK(rest_is_settled(world, NULL, 0));
     CHECK(world_leader(world) != NULL || checker_committed(world->checker) == 0);
     world_free(world);
 }

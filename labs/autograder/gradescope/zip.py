@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Makes the file that a Gradescope assignment wants.
 
     labs/autograder/gradescope/zip.py N [ARCHIVE]   build/handout/gradescope-labN.zip
