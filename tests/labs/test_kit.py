@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from raftlab import build, lab_failure, lab_world
+from raftlab import build, by_hand, lab_failure, lab_world
+from raftlab.lab_by_hand import ByHand
 from raftlab.lab_process import Died
 from raftlab.labs import LabFailure, World, campaign, lab, parse_claim
 
@@ -72,6 +73,45 @@ def a_time_that_is_too_short(world: World) -> None:
     world.until("term 9", within="50ms")
 
 
+def a_write_that_a_node_does_not_take(world: World) -> None:
+    follower = next(node for node in world.nodes if node != world.leader())
+    world.take(follower, "set", "x", 1)
+
+
+def an_answer_that_is_another(world: World) -> None:
+    hand = ByHand(world)
+    hand.ask(1, 1, "get", "x")
+    hand.pass_on()
+    hand.reply(1, "(nil)")
+    hand.reply(1, "a value")
+
+
+def an_answer_that_does_not_come(world: World) -> None:
+    hand = ByHand(world)
+    hand.ask(1, 2, "set", "x", 1)  # refused, which is no answer
+    hand.silent(1)
+    hand.reply(1, "OK")
+
+
+def an_answer_that_comes_too_early(world: World) -> None:
+    hand = ByHand(world)
+    hand.register(1)
+    hand.ask(1, 1, "set", "x", 1)
+    hand.silent(1)
+    hand.pass_on()
+    hand.silent(1)
+
+
+def an_election_that_nobody_hears_of(world: World) -> None:
+    hand = ByHand(world)
+    hand.lead(2, among={2})
+
+
+def an_election_without_voters(world: World) -> None:
+    world.cluster(3, "manual")
+    by_hand.elect(world, 1, [])
+
+
 @pytest.mark.parametrize(
     "act",
     [
@@ -82,6 +122,12 @@ def a_time_that_is_too_short(world: World) -> None:
         a_refusal_that_was_not_expected,
         a_command_that_was_to_be_refused,
         a_time_that_is_too_short,
+        a_write_that_a_node_does_not_take,
+        an_answer_that_is_another,
+        an_answer_that_does_not_come,
+        an_answer_that_comes_too_early,
+        an_election_that_nobody_hears_of,
+        an_election_without_voters,
     ],
 )
 def test_what_fails_in_a_world_fails_as_a_scenario(
