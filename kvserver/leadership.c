@@ -19,7 +19,7 @@ static void tell_members(const struct raft_configuration *configuration)
 
     for (uint32_t i = 0; i < configuration->count; i++) {
         const struct raft_member *member = &configuration->members[i];
-        const char *role = members_role_text(member->role);
+        const char *role = raft_configuration_role_text(member->role);
 
         size += (size_t)snprintf(text + size, sizeof text - size, " n%u%s%s",
                                  member->id, member->role == RAFT_VOTER ? "" : " ",

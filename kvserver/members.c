@@ -11,15 +11,6 @@
 
 enum { CHANGE_WORDS = 4 }; // for each member
 
-static const char *const role_names[] = {
-    [RAFT_REMOVED] = "removed", [RAFT_VOTER] = "voter",     [RAFT_LEAVING] = "leaving",
-    [RAFT_STAYING] = "staying", [RAFT_LEARNER] = "learner", [RAFT_JOINING] = "joining"};
-
-const char *members_role_text(enum raft_member_role role)
-{
-    return role_names[role];
-}
-
 bool members_joint(const struct raft_configuration *configuration)
 {
     for (uint32_t i = 0; i < configuration->count; i++)
@@ -78,7 +69,7 @@ static bool role_read(struct bytes word, enum raft_member_role *role,
                                                   RAFT_LEARNER, RAFT_JOINING};
 
     for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
-        const char *name = role_names[roles[i]];
+        const char *name = raft_configuration_role_text(roles[i]);
 
         if (word.size == strlen(name) && strncasecmp(word.data, name, word.size) == 0) {
             *role = roles[i];

@@ -46,9 +46,6 @@ enum members_verdict members_resolve(const struct members_ask *ask,
                                      const struct raft_member *self,
                                      struct members_delta *delta, struct buffer *error);
 
-// "voter", "learner"...
-const char *members_role_text(enum raft_member_role role);
-
 bool members_joint(const struct raft_configuration *configuration);
 
 #endif

@@ -165,7 +165,7 @@ static void member_visit(const struct server *server, const struct raft_member *
     uint64_t now = uv_now(server->loop);
 
     visitor->item_begin(visitor->context, "member", member->id);
-    visitor->text(visitor->context, "role", members_role_text(member->role));
+    visitor->text(visitor->context, "role", raft_configuration_role_text(member->role));
     visitor->text(visitor->context, "address", member->address);
     number(visitor, "priority", member->priority);
     if (peer != NULL && member->id != view->id) {

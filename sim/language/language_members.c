@@ -5,18 +5,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-static const char *const role_texts[] = {
-    [RAFT_REMOVED] = "none",    [RAFT_VOTER] = "voter",     [RAFT_LEAVING] = "leaving",
-    [RAFT_STAYING] = "staying", [RAFT_LEARNER] = "learner", [RAFT_JOINING] = "joining",
-};
-
-enum { ROLE_COUNT = sizeof(role_texts) / sizeof(role_texts[0]) };
-
-const char *language_members_role(enum raft_member_role role)
-{
-    return (unsigned)role < ROLE_COUNT ? role_texts[role] : "unknown";
-}
-
 void language_members_text(const struct raft_configuration *configuration,
                            struct buffer *out)
 {
@@ -25,7 +13,7 @@ void language_members_text(const struct raft_configuration *configuration,
 
         buffer_format(out, "%s%u", i > 0 ? " " : "", (unsigned)member->id);
         if (member->role != RAFT_VOTER)
-            buffer_format(out, ":%s", language_members_role(member->role));
+            buffer_format(out, ":%s", raft_configuration_role_text(member->role));
     }
 }
 
@@ -240,7 +228,7 @@ bool language_members_expect(struct language *language)
     if (!language_node(language, 2, &node))
         return false;
     member = raft_member_find(configuration, node->id);
-    role = language_members_role(member == NULL ? RAFT_REMOVED : member->role);
+    role = member == NULL ? "none" : raft_configuration_role_text(member->role);
     if (!language_is(language, 3, role))
         return language_fail(language, "node %u is %s", (unsigned)node->id, role);
     return true;

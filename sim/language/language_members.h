@@ -11,8 +11,7 @@ bool language_members_change(struct language *language);
 bool language_members_transfer(struct language *language);
 bool language_members_snapshot(struct language *language);
 
-// The role of a member in words, and a configuration in words: "1 2 3:learner".
-const char *language_members_role(enum raft_member_role role);
+// A configuration in words: "1 2 3:learner".
 void language_members_text(const struct raft_configuration *configuration,
                            struct buffer *out);
 
