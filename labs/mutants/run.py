@@ -26,7 +26,8 @@ break its rule.
     labs/mutants/run.py --repeat 20 --write          all, and docs/mutants.md
     labs/mutants/run.py --table                      the rows of docs/bugs.md
 
-With --file F what comes of each mutant is kept there, and is not asked again.
+With --file F what comes of each mutant is kept there, and is not asked again. --base DIR
+copies the tree from there, as prepare() has built it.
 """
 
 from __future__ import annotations
@@ -130,6 +131,14 @@ def check_points(mutant: Mutant) -> None:
 
 
 # ---- building and asking ---------------------------------------------------------
+
+
+def prepare(folder: pathlib.Path) -> None:
+    """A copy of the sources, with all built that any mutant's tests need."""
+    folder.mkdir()
+    copy_sources(folder)
+    tests = {test for name in names() for test in load(HERE / f"{name}.toml").killed_by}
+    build(folder, sorted(tests), raftsim=True)
 
 
 def program_of(test: str) -> str:
@@ -292,7 +301,13 @@ def write(results: Results) -> None:
     DOCUMENT.write_text(above + head + rows, encoding="utf-8")
 
 
-def judge_all(mutants: list[Mutant], repeat: int, jobs: int, results: Results) -> int:
+def judge_all(
+    mutants: list[Mutant],
+    repeat: int,
+    jobs: int,
+    results: Results,
+    base: Optional[pathlib.Path],
+) -> int:
     """How many are killed."""
     trees: queue.SimpleQueue[pathlib.Path] = queue.SimpleQueue()
 
@@ -309,7 +324,7 @@ def judge_all(mutants: list[Mutant], repeat: int, jobs: int, results: Results) -
     left = [mutant for mutant in mutants if mutant.name not in results.found]
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         # A copy for each worker: a mutant's file is put back, and make rebuilds only that.
-        for tree in make_trees(pathlib.Path(folder), left, repeat, jobs):
+        for tree in make_trees(pathlib.Path(folder), left, repeat, jobs, base):
             trees.put(tree)
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
             for mutant, future in [(mutant, pool.submit(found, mutant)) for mutant in mutants]:
@@ -325,12 +340,19 @@ def judge_all(mutants: list[Mutant], repeat: int, jobs: int, results: Results) -
 
 
 def make_trees(
-    folder: pathlib.Path, mutants: list[Mutant], repeat: int, jobs: int
+    folder: pathlib.Path,
+    mutants: list[Mutant],
+    repeat: int,
+    jobs: int,
+    base: Optional[pathlib.Path],
 ) -> list[pathlib.Path]:
     """Copies of the tree in which all is built that these need."""
     trees = [folder / str(number) for number in range(jobs)]
-    trees[0].mkdir()
-    copy_sources(trees[0])
+    if base is None:
+        trees[0].mkdir()
+        copy_sources(trees[0])
+    else:
+        shutil.copytree(base, trees[0])
     if mutants:
         check_reference(mutants, trees[0], repeat)
     for tree in trees[1:]:
@@ -344,6 +366,7 @@ def main() -> int:
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="with other seeds (1)")
     parser.add_argument("--jobs", type=int, default=1, help="workers (1)")
     parser.add_argument("--file", type=pathlib.Path, help="keep what comes of each here")
+    parser.add_argument("--base", type=pathlib.Path, metavar="DIR", help="a tree that is built")
     parser.add_argument("--write", action="store_true", help="and write docs/mutants.md")
     parser.add_argument("--table", action="store_true", help="print the rows of docs/bugs.md")
     arguments = parser.parse_args()
@@ -356,7 +379,7 @@ def main() -> int:
         parser.error(f"there is no mutant {', '.join(sorted(unknown))}")
     mutants = [load(HERE / f"{name}.toml") for name in chosen]
     results = Results(arguments.file)
-    killed = judge_all(mutants, arguments.repeat, arguments.jobs, results)
+    killed = judge_all(mutants, arguments.repeat, arguments.jobs, results, arguments.base)
     print(f"{killed} of {len(mutants)} killed")
     if arguments.write and killed == len(names()):
         write(results)

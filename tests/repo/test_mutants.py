@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import pathlib
 import re
 import subprocess
 import sys
@@ -26,11 +28,26 @@ def names_of(part: int) -> list[str]:
     return names[part::PARTS]
 
 
+@pytest.fixture
+def base(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> pathlib.Path:
+    """A tree without a mutant, built once for all parts and all workers."""
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared if worker_id == "master" else shared.parent
+    folder = shared / "mutants"
+    with open(shared / "mutants.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            made = shared / "mutants.new"
+            mutants.prepare(made)
+            made.rename(folder)
+    return folder
+
+
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("part", range(PARTS))
-def test_every_mutant_is_killed_by_the_tests_it_names(part: int) -> None:
+def test_every_mutant_is_killed_by_the_tests_it_names(part: int, base: pathlib.Path) -> None:
     run = subprocess.run(
-        [sys.executable, "labs/mutants/run.py", *names_of(part)],
+        [sys.executable, "labs/mutants/run.py", "--base", base, *names_of(part)],
         cwd=tree.ROOT, capture_output=True, text=True,
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
