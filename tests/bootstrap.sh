@@ -40,6 +40,7 @@ present() {
     python3-hypothesis) has_module hypothesis ;;
     python3-redis) has_module redis ;;
     python3-distributed) has_module distributed ;;
+    python3-matplotlib) has_module matplotlib ;;
     redis-tools) has redis-cli && has redis-benchmark ;;
     netcat-openbsd) has nc ;;
     libclang-rt-14-dev) has clang && links clang -fsanitize=address,undefined ;;
@@ -61,7 +62,8 @@ packages_of() {
         ;;
     test)
         echo "$(packages_of grade) python3-hypothesis python3-redis redis-tools" \
-            "redis-server clang-format clang-tidy g++ netcat-openbsd python3-distributed"
+            "redis-server clang-format clang-tidy g++ netcat-openbsd python3-distributed" \
+            "python3-matplotlib"
         ;;
     esac
 }

@@ -12,6 +12,7 @@ Each labs/*/bugs/*.toml is one:
 
 from __future__ import annotations
 
+import argparse
 import pathlib
 import sys
 import tomllib
@@ -32,7 +33,11 @@ def text_with(bug: pathlib.Path) -> str:
 
 
 def main() -> int:
-    bug, out = map(pathlib.Path, sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("bug", type=pathlib.Path, metavar="BUG.toml")
+    parser.add_argument("out", type=pathlib.Path, metavar="OUT")
+    arguments = parser.parse_args()
+    bug, out = arguments.bug, arguments.out
     try:
         text = text_with(bug)
     except Broken as problem:

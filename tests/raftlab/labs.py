@@ -18,12 +18,19 @@ import pathlib
 import re
 import shlex
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn, Optional
 
-import pytest
+try:
+    import pytest
+except ModuleNotFoundError as problem:
+    raise ImportError(
+        f"{sys.executable} has no pytest; Debian's /usr/bin/python3 has it after"
+        " `sh tests/bootstrap.sh install grade`"
+    ) from problem
 
 from raftlab import build, confine, lab_failure
 from raftlab.lab_failure import LabFailure

@@ -128,6 +128,8 @@ def test_a_worker_that_cannot_run_it_says_so(tmp_path: pathlib.Path) -> None:
 # ---- Dask ------------------------------------------------------------------------------
 
 
+# Of Debian 12's tornado, which Dask uses.
+@pytest.mark.filterwarnings("ignore:make_current is deprecated:DeprecationWarning")
 def test_a_dask_cluster_finds_the_same(tmp_path: pathlib.Path) -> None:
     distributed = pytest.importorskip(
         "distributed", reason="python3-distributed is not installed (tests/bootstrap.sh)"

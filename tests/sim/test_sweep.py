@@ -163,7 +163,7 @@ def test_a_crash_is_a_failure_of_its_seed_and_the_sweep_goes_on(
 
 
 def test_a_run_that_does_not_end_is_a_failure_of_its_seed(tmp_path: pathlib.Path) -> None:
-    flags = ("--seeds", "1..8", "--duration", "5s", "--seed-seconds", 2)
+    flags = ("--seeds", "1..8", "--duration", "5s", "--seed-seconds", 1)
     summary = disturbed(tmp_path, signal.SIGSTOP, *flags)
     assert summary["seeds"] == 8 and summary["failures"] == 1
     assert summary["rules"][0]["rule"] == "endless"

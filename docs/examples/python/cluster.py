@@ -7,9 +7,9 @@ Time is a number, the network is a list, and chance is one seeded generator: the
 seed prints the same lines. A write is durable as soon as it is asked for; raft.h says
 what a host with a real disk has to do."""
 
+import argparse
 import ctypes
 import random
-import sys
 from collections.abc import Callable
 from ctypes import byref
 
@@ -182,4 +182,6 @@ def main(seed: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("seed", type=int, nargs="?", default=1, metavar="SEED", help="(1)")
+    main(parser.parse_args().seed)
