@@ -295,7 +295,7 @@ sanitized: ## the same programs under ASan and UBSan, in build/sanitized
 	    $(if $(SANITIZED),$(addprefix $(dir $(OBJ))sanitized/$(if $(LAB),lab$(LAB)/),$(SANITIZED)),all test-programs)
 
 determinism: ## the same seeds with gcc and clang, -O0 and -O2: the same runs (SEEDS=1..1000)
-	@$(PYTHON) tests/determinism.py --seeds $(SEEDS) --out $(OUT)/determinism
+	+@$(PYTHON) tests/determinism.py --seeds $(SEEDS) --out $(OUT)/determinism
 soak: ## the suite of a lab many times with other seeds (LAB=2 RUNS=1000; all labs)
 	@$(PYTHON) tests/soak.py $(if $(LAB),--labs $(LAB)) --runs $(RUNS)
 RUNS ?= 1000

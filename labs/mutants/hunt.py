@@ -38,6 +38,7 @@ DOCUMENT = mutants.ROOT / "docs" / "hunt.md"
 ALIASES = {"figure8": "commits-an-older-term-by-counting"}
 SECONDS_MAX = 60  # of one core, for one bug
 FIXED_SECONDS_MAX = 5  # with a fixed mix, for comparison
+SIMULATED = ("raft/", "kvserver/service/", "kvserver/engine/")
 # A slice of seeds for each size of cluster in turn, twice as many in every round.
 NODES = (5, 3, 4, 1)
 SLICE = 40
@@ -287,16 +288,15 @@ def write_document(rows: dict[str, str]) -> None:
 
 
 def chosen(words: list[str]) -> list[str]:
-    names = core_names()
+    """Those that were shipped; by name or number any that raftsim can have."""
     picked: list[str] = []
-    for word in words or names:
+    bugs = {n: mutants.load(mutants.HERE / f"{n}.toml") for n in mutants.names()}
+    bugs = {n: bug for n, bug in bugs.items() if bug.file.startswith(SIMULATED)}
+    for word in words or core_names():
         word = ALIASES.get(word, word)
-        numbered = [
-            n for n in names
-            if word.isdigit() and mutants.load(mutants.HERE / f"{n}.toml").bug == int(word)
-        ]
-        if word not in names and not numbered:
-            raise SystemExit(f"hunt.py: there is no bug \"{word}\" in the core or the host")
+        numbered = [n for n, bug in bugs.items() if word == str(bug.bug)]
+        if word not in bugs and not numbered:
+            raise SystemExit(f'hunt.py: raftsim has no bug "{word}"')
         picked += numbered or [word]
     return picked
 

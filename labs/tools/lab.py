@@ -116,6 +116,8 @@ def numbered(number: int, labs: pathlib.Path = LABS) -> Lab:
     """That lab; what is wrong with another one is no matter."""
     there = folders(labs)
     if number not in there:
+        for folder in sorted(labs.glob(f"{number}-*")):
+            raise Unknown(f"{folder.name}/lab.toml is not there: take it from where you got this")
         known = ", ".join(map(str, there)) or "none"
         raise Unknown(f"there is no lab {number}; there are: {known}")
     return load(there[number])

@@ -406,6 +406,11 @@ def test_what_is_wrong_with_another_lab_is_no_matter(
         (tmp_path / f"{number}-x").mkdir()
         (tmp_path / f"{number}-x" / "lab.toml").write_text(text)
     assert labs.numbered(1, tmp_path).title == "Counting"
+    (tmp_path / "3-x").mkdir()
+    with pytest.raises(labs.Unknown, match="3-x/lab.toml is not there"):
+        labs.numbered(3, tmp_path)
+    with pytest.raises(labs.Unknown, match="no lab 4; there are: 1, 2"):
+        labs.numbered(4, tmp_path)
     with pytest.raises(labs.Unknown, match="2-x/lab.toml: "):
         labs.every(tmp_path)
 
