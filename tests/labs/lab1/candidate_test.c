@@ -6,6 +6,8 @@ TEST(a_campaign_begins_at_the_deadline_with_a_new_term_and_the_own_vote)
 {
     struct node node;
     paper_boot(&node, 1, 3, (struct raft_hard_state){4, 2}, NULL, 0);
+    node_receive(&node, an_append(2, 1, 4, 0, 0, 0, NULL));
+    CHECK_EQ(node.view.leader_id, 2); // and now it falls silent
     uint64_t left_ms = paper_patience_ms(&node);
     node_tick(&node, left_ms - 1);
     CHECK_EQ(node.view.role, RAFT_FOLLOWER);
@@ -18,6 +20,17 @@ TEST(a_campaign_begins_at_the_deadline_with_a_new_term_and_the_own_vote)
     CHECK(node.output.hard_state_changed);
     CHECK_EQ(node.output.hard_state.current_term, 5);
     CHECK_EQ(node.output.hard_state.voted_for, 1);
+    node_stop(&node);
+}
+
+// A leader that goes has told it to, and voters have to know that.
+static void one_that_is_told_to_campaign_says_so(void)
+{
+    struct node node;
+    paper_boot(&node, 1, 3, (struct raft_hard_state){6, 0}, NULL, 0);
+    node_receive(&node, a_timeout_now(2, 1, 6));
+    for (raft_id to = 2; to <= 3; to++)
+        CHECK(node_must_send(&node, RAFT_REQUEST_VOTE, to)->request_vote.transfer);
     node_stop(&node);
 }
 
@@ -42,9 +55,11 @@ TEST(a_candidate_tells_the_last_entry_of_its_log)
             CHECK_EQ(request->term, 7);
             CHECK_EQ(request->request_vote.last_log_index, logs[i].count);
             CHECK_EQ(request->request_vote.last_log_term, logs[i].last_term);
+            CHECK(!request->request_vote.transfer);
         }
         node_stop(&node);
     }
+    one_that_is_told_to_campaign_says_so();
 }
 
 // LAB 1 step 4, 1 point: CAND-1d

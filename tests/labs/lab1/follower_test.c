@@ -12,6 +12,8 @@ TEST(a_higher_term_is_taken_over_with_no_vote_in_it)
     for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
         struct node node;
         paper_boot(&node, 1, 3, (struct raft_hard_state){3, 2}, NULL, 0);
+        node_receive(&node, an_append(2, 1, 3, 0, 0, 0, NULL));
+        CHECK_EQ(node.view.leader_id, 2);
         node_receive(&node, messages[i]);
         CHECK_EQ(node.view.role, RAFT_FOLLOWER);
         CHECK_EQ(node.view.current_term, 5);
@@ -20,7 +22,7 @@ TEST(a_higher_term_is_taken_over_with_no_vote_in_it)
         CHECK_EQ(node.output.hard_state.current_term, 5);
         CHECK_EQ(node.output.hard_state.voted_for, 0);
         bool by_leader = messages[i].type == RAFT_APPEND_ENTRIES;
-        CHECK_EQ(node.view.leader_id, by_leader ? 3 : 0);
+        CHECK_EQ(node.view.leader_id, by_leader ? 3 : 0); // node 2 led an older term
         node_stop(&node);
     }
 }

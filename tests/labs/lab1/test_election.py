@@ -217,3 +217,8 @@ def test_with_pre_votes_who_comes_back_disturbs_nobody(world: World) -> None:
     world.reconnect(leader)
     world.run("1s")
     follows(world, leader, second)
+    for node in world.nodes:
+        world.tell("isolate", node)
+    world.run("1s")
+    world.tell("heal")
+    elected(world)

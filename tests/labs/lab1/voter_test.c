@@ -50,9 +50,12 @@ TEST(a_refusal_does_not_put_the_own_campaign_off)
         a_vote_request(5, 1, 8, 9, 2), // or older
     };
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        bool newer = refused[i].term > node.view.current_term;
         node_receive(&node, refused[i]);
         CHECK(!granted(&node, refused[i].from));
         CHECK_EQ(node.output.deadline_ms, deadline_ms);
+        CHECK_EQ(node.output.hard_state_changed,
+                 newer); // else nothing is to be written
     }
     node_stop(&node);
 }
@@ -89,7 +92,17 @@ static uint64_t random_below(uint64_t *state, uint64_t limit)
 }
 
 // Logs of every relation, terms that come late, requests that come twice, and a restart
-// now and then.
+// now and then. A candidate's log is the same whenever it asks in one term.
+static struct raft_message some_request(uint64_t *random, raft_term term)
+{
+    uint64_t from = 2 + random_below(random, 4);
+    uint64_t log = term * 4 + from;
+    raft_index last_index = 1 + random_below(&log, 5);
+    raft_term last_term = 1 + random_below(&log, 4);
+    return a_vote_request((raft_id)from, 1, term, last_index,
+                          last_term < term ? last_term : term);
+}
+
 // LAB 1 step 3, 1 point: RV-1 RV-2a RV-2b
 TEST(of_5000_requests_each_is_answered_as_figure_2_says)
 {
@@ -101,14 +114,15 @@ TEST(of_5000_requests_each_is_answered_as_figure_2_says)
     for (int i = 0; i < 5000; i++) {
         if (random_below(&random, 4) != 0) { // else once more
             raft_term term = 3 + (raft_term)i / 20 + random_below(&random, 3);
-            raft_term last_term = 1 + random_below(&random, 4);
-            request = a_vote_request(2 + (raft_id)random_below(&random, 4), 1, term,
-                                     1 + random_below(&random, 5),
-                                     last_term < term ? last_term : term);
+            request = some_request(&random, term);
         }
+        struct raft_hard_state before = rules.state;
         bool expected = rules_grant(&rules, &request);
+        bool changed = before.current_term != rules.state.current_term ||
+                       before.voted_for != rules.state.voted_for;
         node_receive(&node, request);
         CHECK_EQ(granted(&node, request.from), expected);
+        CHECK_EQ(node.output.hard_state_changed, changed);
         CHECK_EQ(node.view.current_term, rules.state.current_term);
         CHECK_EQ(node.view.voted_for, rules.state.voted_for);
         node_forget_sent(&node);
