@@ -110,13 +110,16 @@ TEST(a_majority_of_votes_makes_a_leader_and_one_less_does_not)
 TEST(the_same_vote_twice_counts_once)
 {
     struct node node;
-    node_start(&node, 1, 5);
+    node_init(&node, 1, 5);
+    node.config.configuration.members[4].role = RAFT_LEARNER;
+    node_boot(&node, (struct raft_hard_state){0}, NULL, 0);
     node_become_candidate(&node);
     node_receive(&node, a_vote(2, 1, 1, true));
     node_receive(&node, a_vote(2, 1, 1, true));
     CHECK_EQ(node.view.role, RAFT_CANDIDATE);
     node_receive(&node, a_vote(9, 1, 1, true)); // no member
-    CHECK_EQ(node.view.role, RAFT_CANDIDATE);
+    node_receive(&node, a_vote(5, 1, 1, true)); // a member that has no vote
+    CHECK_EQ(node.view.role, RAFT_CANDIDATE);   // three of four are needed
     node_receive(&node, a_vote(3, 1, 1, true));
     CHECK_EQ(node.view.role, RAFT_LEADER);
     node_stop(&node);
