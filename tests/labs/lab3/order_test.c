@@ -1,6 +1,8 @@
 // Lab 3, steps 2, 3 and 5: what waits for which write, and what a report is worth.
 #include "tests/raft/fixture.h"
 
+#include "raft/durability.h"
+
 static uint32_t sent_of(const struct node *node, enum raft_message_type type)
 {
     uint32_t count = 0;
@@ -45,16 +47,16 @@ TEST(a_vote_that_is_asked_for_twice_does_not_leave_before_it_is_durable)
     node_stop(&node);
 }
 
-// Three acknowledgements under way: each leaves with the report of its own write. What
-// needs no write does not wait behind them.
+// Three writes under way, each acknowledged twice, since its entry came twice: both
+// leave with the report of that write. What needs no write does not wait behind them.
 // LAB 3 step 3, 1 point: STATE-0
 TEST(a_message_waits_for_its_own_write_and_for_none_after_it)
 {
     struct node node;
     start_follower(&node);
     uint64_t before = node.write;
-    for (raft_index i = 0; i < 3; i++)
-        node_receive(&node, an_append(2, 1, 1, i, i > 0, 0, TERMS(1)));
+    for (raft_index i = 0; i < 6; i++)
+        node_receive(&node, an_append(2, 1, 1, i / 2, i > 1, 0, TERMS(1)));
     CHECK_EQ(node.write, before + 3);
     CHECK_EQ(node.sent_count, 0);
     node_receive(&node, an_append(2, 1, 1, 7, 1, 0, TERMS(1)));
@@ -63,12 +65,22 @@ TEST(a_message_waits_for_its_own_write_and_for_none_after_it)
         node_forget_sent(&node);
         report(&node, before + i);
         CHECK_EQ(node.view.durable_index, i);
-        CHECK_EQ(sent_of(&node, RAFT_APPEND_ENTRIES_REPLY), 1);
+        CHECK_EQ(sent_of(&node, RAFT_APPEND_ENTRIES_REPLY), 2);
         CHECK_EQ(node.sent[0].message.append_entries_reply.match_index, i);
+        CHECK_EQ(node.sent[1].message.append_entries_reply.match_index, i);
     }
     node_forget_sent(&node);
     report(&node, before + 3);
     CHECK_EQ(node.sent_count, 0); // and none leaves twice
+    // Three more, and room for one in a step that says so much else: the others stay.
+    for (raft_index i = 3; i < 6; i++)
+        node_receive(&node, an_append(2, 1, 1, i, 1, 0, TERMS(1)));
+    CHECK_EQ(durability_report(node.raft, node.write), RAFT_OK);
+    struct raft_output output = {.message_count = RAFT_OUTPUT_MESSAGES_MAX - 1};
+    durability_release(node.raft, &output);
+    CHECK_EQ(output.message_count, RAFT_OUTPUT_MESSAGES_MAX);
+    node_tick(&node, 0);
+    CHECK_EQ(sent_of(&node, RAFT_APPEND_ENTRIES_REPLY), 2);
     node_stop(&node);
 }
 

@@ -66,6 +66,12 @@ static bool has_stored(const struct stored *stored, raft_index index)
     return true;
 }
 
+static bool is_refusal(const struct raft_message *message)
+{
+    return message->type == RAFT_REQUEST_VOTE_REPLY &&
+           !message->request_vote_reply.vote_granted;
+}
+
 static void check_message(const struct raft_message *message)
 {
     const struct stored *stored = &disk[reported];
@@ -95,20 +101,31 @@ static void check_message(const struct raft_message *message)
     default:
         break;
     }
-    if (pre_vote)
+    if (pre_vote && !is_refusal(message))
         return; // it tells no term of its own
     CHECK_EQ(message->term, node.view.current_term);
     CHECK_EQ(message->term, kept->current_term);
-    checked[message->type]++;
+    checked[message->type] += !pre_vote;
 }
 
-static void check_step(uint64_t before)
+// What was durable stays so, unless it is replaced; and all is, once all is reported.
+static void check_durable_index(const struct stored *log, raft_index before)
+{
+    raft_index now = node.view.durable_index;
+    CHECK(has_stored(&disk[reported], now));
+    if (before <= node.view.last_index && has_stored(log, before))
+        CHECK(now >= before);
+    if (reported == node.write)
+        CHECK_EQ(now, node.view.last_index);
+}
+
+static void check_step(uint64_t before, raft_index durable_before)
 {
     note_write(before);
     for (uint32_t i = 0; i < node.sent_count; i++)
         check_message(&node.sent[i].message);
     node_forget_sent(&node);
-    CHECK(has_stored(&disk[reported], node.view.durable_index));
+    check_durable_index(&disk[before], durable_before);
     CHECK_AT_MOST(node.view.durable_term, disk[reported].hard_state.current_term);
 }
 
@@ -166,7 +183,11 @@ static void hear_candidate(void)
     raft_term term = node.view.current_term + draw(2);
     raft_id from = 4 + (raft_id)draw(2);
     raft_index last_index = draw(3) == 0 ? 0 : LOG_MAX;
-    if (term > 0)
+    if (term == 0)
+        return;
+    if (draw(4) == 0)
+        node_receive(&node, a_prevote_request(from, 1, term, last_index, term - 1));
+    else
         node_receive(&node, a_vote_request(from, 1, term, last_index, term - 1));
 }
 
@@ -227,10 +248,11 @@ TEST(of_20000_steps_none_sends_what_is_not_on_the_disk)
         // One event at a time: some of them are several steps, none of which writes
         // twice.
         uint64_t before = node.write;
+        raft_index durable_before = node.view.durable_index;
         act();
         if (node.write > before + 1)
             test_fail(__FILE__, __LINE__, "one event, and more than one write");
-        check_step(before);
+        check_step(before, durable_before);
         if (node.write > WRITES_MAX - 4 || node.view.last_index > LOG_MAX - 8 ||
             draw(100) == 0)
             crash();

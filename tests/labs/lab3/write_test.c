@@ -1,6 +1,8 @@
 // Lab 3, step 1: each step that changes what must be kept gives out one numbered write.
 #include "tests/raft/fixture.h"
 
+#include "raft/durability.h"
+
 // A follower of node 2 in term 3, with a log of terms 1 1 3, all of it on the disk.
 static void start_follower(struct node *node)
 {
@@ -20,6 +22,12 @@ static void check_entries(const struct node *node, raft_index first,
         CHECK_EQ(entry.term, terms[i]);
     }
     CHECK_EQ(node->view.last_index, first + count - 1);
+}
+
+static void report(struct node *node, uint64_t write)
+{
+    node_step(node, (struct raft_event){.type = RAFT_EVENT_PERSISTED,
+                                        .persisted.write = write});
 }
 
 // LAB 3 step 1, 1 point: STATE-0
@@ -49,6 +57,8 @@ TEST(one_write_holds_all_that_its_step_has_changed)
     node_receive(&node, an_append(2, 1, 3, 3, 3, 0, TERMS(3, 3)));
     CHECK_EQ(node.output.write, 1);
     CHECK(!node.output.hard_state_changed);
+    CHECK_EQ(node.output.hard_state.current_term, 3); // as it is, changed or not
+    CHECK_EQ(node.output.hard_state.voted_for, 2);
     check_entries(&node, 4, TERMS(3, 3), 2);
     // A new term and entries, in a single write.
     node_receive(&node, an_append(3, 1, 5, 5, 3, 0, TERMS(4, 5)));
@@ -67,6 +77,22 @@ TEST(one_write_holds_all_that_its_step_has_changed)
     CHECK_EQ(node.output.write, 4);
     CHECK_EQ(node.output.hard_state.current_term, 7);
     CHECK_EQ(node.output.hard_state.voted_for, 1);
+    // Whether term and vote are on the disk is a matter of the newest write that has
+    // them: entries do not count, and neither does the term without its vote.
+    node_boot(&node, (struct raft_hard_state){3, 0}, TERMS(1, 1, 3), 3);
+    CHECK(durability_of_hard_state(node.raft));
+    node_receive(&node, an_append(2, 1, 3, 3, 3, 0, TERMS(3)));
+    CHECK(durability_of_hard_state(node.raft));
+    report(&node, 1);
+    CHECK(durability_of_hard_state(node.raft));
+    node_receive(&node, a_vote_request(3, 1, 3, 9, 3));
+    CHECK_EQ(node.output.hard_state.voted_for, 3);
+    CHECK(!durability_of_hard_state(node.raft)); // the term is, and the vote is not
+    node_receive(&node, an_append(2, 1, 3, 4, 3, 0, TERMS(3)));
+    CHECK_EQ(node.output.write, 3);
+    CHECK(!durability_of_hard_state(node.raft));
+    report(&node, 2);
+    CHECK(durability_of_hard_state(node.raft));
     node_stop(&node);
 }
 
