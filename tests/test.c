@@ -49,17 +49,71 @@ void test_fail(const char *file, int line, const char *format, ...)
     exit(1);
 }
 
+// ---- numbers and their names ------------------------------------------------------
+
+enum { NUMBER_BYTES = 24 };
+
+static struct test_names *names_first;
+
+void test_register_names(struct test_names *names)
+{
+    names->next = names_first;
+    names_first = names;
+}
+
+static bool has_name(const struct test_names *names, const char *name)
+{
+    for (uint64_t value = 0; value < names->count; value++) {
+        if (names->names[value] != NULL && strcmp(names->names[value], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+const char *test_name(const char *like, uint64_t value)
+{
+    for (const struct test_names *names = names_first; names != NULL;
+         names = names->next) {
+        if (has_name(names, like))
+            return value < names->count ? names->names[value] : NULL;
+    }
+    return NULL;
+}
+
+static const char *in_words(const char *like, uint64_t value, char number[NUMBER_BYTES])
+{
+    const char *name = test_name(like, value);
+
+    snprintf(number, NUMBER_BYTES, "%" PRIu64, value);
+    return name != NULL ? name : number;
+}
+
+// What a number is to be called by: the name that it is compared with, or that of what
+// is compared, where all things of that name have the same values.
+static const char *kind_of(const char *actual_text, const char *expected_text)
+{
+    size_t length = strlen(actual_text);
+    size_t size = strlen("view.role");
+
+    if (length >= size && strcmp(actual_text + length - size, "view.role") == 0)
+        return "RAFT_LEADER";
+    return expected_text;
+}
+
 void test_fail_number(const char *file, int line, const char *actual_text,
                       uint64_t actual, const char *relation, const char *expected_text,
                       uint64_t expected)
 {
-    char number[24];
-    snprintf(number, sizeof(number), "%" PRIu64, expected);
-    if (strcmp(number, expected_text) == 0)
-        test_fail(file, line, "%s is %" PRIu64 ", expected %s%s", actual_text, actual,
-                  relation, number);
-    test_fail(file, line, "%s is %" PRIu64 ", expected %s%s (%s)", actual_text, actual,
-              relation, number, expected_text);
+    char numbers[2][NUMBER_BYTES];
+    const char *kind = kind_of(actual_text, expected_text);
+    const char *seen = in_words(kind, actual, numbers[0]);
+    const char *wanted = in_words(kind, expected, numbers[1]);
+
+    if (strcmp(wanted, expected_text) == 0)
+        test_fail(file, line, "%s is %s, expected %s%s", actual_text, seen, relation,
+                  wanted);
+    test_fail(file, line, "%s is %s, expected %s%s (%s)", actual_text, seen, relation,
+              wanted, expected_text);
 }
 
 // In quotes, on one line.

@@ -48,8 +48,30 @@ void test_step(const char *line);
 void test_fail(const char *file, int line, const char *format, ...)
     __attribute__((noreturn, format(printf, 3, 4)));
 
+// The values of an enumeration by their names, TEST_NAMED(RAFT_LEADER), ...: what a
+// check compares with one of these is told by its name.
+#define TEST_NAMED(value) [value] = #value
+#define TEST_NAMES(set, ...)                                                        \
+    static const char *const set[] = {__VA_ARGS__};                                 \
+    static struct test_names set##_known = {set, sizeof set / sizeof set[0], NULL}; \
+    __attribute__((constructor)) static void set##_register(void)                   \
+    {                                                                               \
+        test_register_names(&set##_known);                                          \
+    }
+
+struct test_names {
+    const char *const *names;
+    uint64_t count;
+    struct test_names *next;
+};
+
+void test_register_names(struct test_names *names);
+
+// The name of `value` in the set that has the name `like`; NULL: there is none.
+const char *test_name(const char *like, uint64_t value);
+
 // "count is 3, expected at most 1", and the bound's text in brackets where it is not
-// the number itself.
+// the number or the name itself.
 void test_fail_number(const char *file, int line, const char *actual_text,
                       uint64_t actual, const char *relation, const char *expected_text,
                       uint64_t expected) __attribute__((noreturn));

@@ -317,6 +317,12 @@ def test_of_a_claim_in_c_six_steps_are_kept(tmp_path):
     assert [int(re.match(r"\[ *(\d+)\] n1 tick", step)[1]) for step in steps] == [5, 6, 7, 8, 9, 10]
     assert crash.without_steps(done.stderr) == (head, steps)
     assert crash.without_steps(head) == (head, [])
+    done = subprocess.run([program, "a_role"], capture_output=True, text=True)
+    assert ": node.view.role is RAFT_FOLLOWER, expected RAFT_LEADER\n" in done.stderr
+    done = subprocess.run([program, "another_role"], capture_output=True, text=True)
+    assert " is RAFT_FOLLOWER, expected RAFT_PRE_CANDIDATE (role)\n" in done.stderr
+    done = subprocess.run([program, "a_message"], capture_output=True, text=True)
+    assert ": node 1 sent node 2 no RAFT_APPEND_ENTRIES\n" in done.stderr
     done = subprocess.run([program, "a_reply"], capture_output=True, text=True)
     assert done.stderr.endswith('reply is\n  "+OK\\r\\n"\nexpected\n  "-ERR ..."\n')
 
@@ -331,6 +337,28 @@ TEST(ten_ticks)
     for (int i = 0; i < 10; i++)
         node_tick(&node, 1);
     CHECK_EQ(node.now_ms, 11);
+}
+
+TEST(a_role)
+{
+    struct node node;
+    node_start(&node, 1, 3);
+    CHECK_EQ(node.view.role, RAFT_LEADER);
+}
+
+TEST(another_role)
+{
+    struct node node;
+    int role = RAFT_PRE_CANDIDATE;
+    node_start(&node, 1, 3);
+    CHECK_EQ(node.view.role, role);
+}
+
+TEST(a_message)
+{
+    struct node node;
+    node_start(&node, 1, 3);
+    node_must_send(&node, RAFT_APPEND_ENTRIES, 2);
 }
 
 TEST(a_reply)

@@ -10,6 +10,23 @@
 #include "tests/raft/messages.h"
 #include "tests/test.h"
 
+TEST_NAMES(role_names, TEST_NAMED(RAFT_FOLLOWER), TEST_NAMED(RAFT_PRE_CANDIDATE),
+           TEST_NAMED(RAFT_CANDIDATE), TEST_NAMED(RAFT_LEADER))
+TEST_NAMES(member_role_names, TEST_NAMED(RAFT_REMOVED), TEST_NAMED(RAFT_VOTER),
+           TEST_NAMED(RAFT_LEAVING), TEST_NAMED(RAFT_STAYING), TEST_NAMED(RAFT_LEARNER),
+           TEST_NAMED(RAFT_JOINING))
+TEST_NAMES(status_names, TEST_NAMED(RAFT_OK), TEST_NAMED(RAFT_NOT_LEADER),
+           TEST_NAMED(RAFT_LOG_FULL), TEST_NAMED(RAFT_READS_FULL),
+           TEST_NAMED(RAFT_TOO_LARGE), TEST_NAMED(RAFT_INVALID),
+           TEST_NAMED(RAFT_TRANSFERRING), TEST_NAMED(RAFT_BACKLOG_FULL),
+           TEST_NAMED(RAFT_CHANGE_PENDING), TEST_NAMED(RAFT_NOT_READY),
+           TEST_NAMED(RAFT_NOT_CAUGHT_UP), TEST_NAMED(RAFT_DISK_FULL))
+TEST_NAMES(message_names, TEST_NAMED(RAFT_REQUEST_VOTE),
+           TEST_NAMED(RAFT_REQUEST_VOTE_REPLY), TEST_NAMED(RAFT_APPEND_ENTRIES),
+           TEST_NAMED(RAFT_APPEND_ENTRIES_REPLY), TEST_NAMED(RAFT_INSTALL_SNAPSHOT),
+           TEST_NAMED(RAFT_INSTALL_SNAPSHOT_REPLY), TEST_NAMED(RAFT_TIMEOUT_NOW),
+           TEST_NAMED(RAFT_READ_INDEX), TEST_NAMED(RAFT_READ_INDEX_REPLY))
+
 enum {
     SENT_MAX = 512,
     SENT_ENTRIES_MAX = 64,
@@ -367,8 +384,8 @@ node_must_send(const struct node *node, enum raft_message_type type, raft_id to)
 {
     const struct raft_message *message = node_sent(node, type, to);
     if (message == NULL)
-        test_fail(__FILE__, __LINE__, "node %u sent node %u no message of type %d",
-                  node->config.id, to, type);
+        test_fail(__FILE__, __LINE__, "node %u sent node %u no %s", node->config.id, to,
+                  test_name("RAFT_REQUEST_VOTE", type));
     return message;
 }
 
