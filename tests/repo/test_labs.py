@@ -30,6 +30,7 @@ MECHANISMS = {
     "scenarios",
 }
 POINTS_STEP = 5  # the points of a lab are a round number
+COLUMNS_MAX = 80
 
 
 def labels() -> set[str]:
@@ -92,3 +93,13 @@ def test_the_points_of_a_lab_are_a_round_number() -> None:
     for _, claim in all_claims():
         points[claim.lab] = points.get(claim.lab, 0) + claim.points
     assert {lab: sum_ for lab, sum_ in points.items() if sum_ % POINTS_STEP != 0} == {}
+
+
+def test_the_title_of_a_step_fits_into_a_line() -> None:
+    heads = [
+        f"Step {step}: {title}"
+        for path in (ROOT / "labs").glob("*/lab.toml")
+        for step, title in tomllib.loads(path.read_text(encoding="utf-8")).get("steps", {}).items()
+    ]
+    assert len(heads) > 40
+    assert not [head for head in heads if len(head) > COLUMNS_MAX]
