@@ -11,8 +11,10 @@ enum { LINE_BYTES = 400 };
 
 bool standstill_step(struct standstill *standstill, uint64_t now_us)
 {
-    if (now_us != standstill->time_us)
-        *standstill = (struct standstill){.time_us = now_us};
+    uint64_t now_ms = now_us / 1000;
+
+    if (now_ms != standstill->time_ms)
+        *standstill = (struct standstill){.time_ms = now_ms};
     return ++standstill->steps <= STANDSTILL_STEPS_MAX;
 }
 

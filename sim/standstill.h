@@ -1,9 +1,10 @@
 // standstill.h: whether time still passes.
 //
 // A world jumps from event to event, and a node that always has something to do at once
-// would keep it at one moment for ever, while terms, messages and memory grow. Past a
-// number of steps at one moment that no core needs which ever comes to rest, the
-// process says so and ends.
+// would keep it there for ever, while terms, messages and memory grow; or almost there,
+// where each message wakes another. Past a number of steps within one millisecond, the
+// unit of the nodes' clocks, that no core needs which ever comes to rest, the process
+// says so and ends.
 #ifndef SIM_STANDSTILL_H
 #define SIM_STANDSTILL_H
 
@@ -15,8 +16,8 @@ enum {
 };
 
 struct standstill {
-    uint64_t time_us;
-    uint32_t steps; // of all nodes at that time
+    uint64_t time_ms;
+    uint32_t steps; // of all nodes in that millisecond
 };
 
 // Counts a step; false where it is one too many.

@@ -6,16 +6,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-TEST(steps_count_as_long_as_time_stands_still)
+TEST(steps_count_as_long_as_the_millisecond_is_the_same)
 {
     struct standstill standstill = {0};
 
-    for (uint64_t time_us = 1; time_us <= 2; time_us++)
+    for (uint64_t time_ms = 1; time_ms <= 2; time_ms++)
         for (int i = 0; i < STANDSTILL_STEPS_MAX; i++)
-            CHECK(standstill_step(&standstill, time_us));
-    CHECK(!standstill_step(&standstill, 2));
+            CHECK(standstill_step(&standstill, 1000 * time_ms + (unsigned)i / 101));
+    CHECK(!standstill_step(&standstill, 2999));
     standstill_reset(&standstill);
-    CHECK(standstill_step(&standstill, 2));
+    CHECK(standstill_step(&standstill, 2999));
 }
 
 // A node that always has something to do, as a candidate without a timeout of its own.
