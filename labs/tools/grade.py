@@ -201,7 +201,6 @@ def judged(arguments: argparse.Namespace) -> Verdict:
     shutil.rmtree(reports, ignore_errors=True)
     reports.mkdir(parents=True)
     verdict.reports = str(reports.relative_to(ROOT) if reports.is_relative_to(ROOT) else reports)
-    write_reports(verdict, reports, arguments.jobs)
     if verdict.own and verdict.failed:
         find_whose(arguments, verdict, files)
     return verdict
@@ -229,14 +228,17 @@ def find_whose(arguments: argparse.Namespace, verdict: Verdict, files: list[str]
 
 
 def write_reports(verdict: Verdict, folder: pathlib.Path, jobs: int) -> None:
-    """Of the claims that failed; the student's code runs for them, too."""
-    if not verdict.failed:
+    """Of the claims that failed; the student's code runs for them, too. The verdict has
+    been told by then, and stands whatever becomes of them."""
+    if verdict.problem or not verdict.failed:
         return
     os.environ["RAFTLAB_CONFINE"] = str(sandbox.confine(ROOT, ROOT / "build"))
     with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
         written = [pool.submit(write_report, verdict, claim, folder) for claim in verdict.reported]
-        for one in written:
-            one.result()
+    lost = [one for one in written if one.exception() is not None]
+    if lost:
+        told = f"{len(lost)} of {len(written)} reports could not be written"
+        print(f"{told}: {lost[0].exception()!r}", file=sys.stderr)
 
 
 def write_report(verdict: Verdict, claim: grading.Claim, folder: pathlib.Path) -> None:
@@ -313,7 +315,8 @@ def main() -> int:
         print(problem, file=sys.stderr)
         return 2
     publish(verdict, arguments)
-    print(text(verdict))
+    print(text(verdict), flush=True)
+    write_reports(verdict, arguments.out / "report", arguments.jobs)
     return 0 if verdict.full else 1
 
 

@@ -26,6 +26,7 @@ UNCHECKED = (
 # Where it failed says it all, whichever claims have come there.
 ASSERTION = re.compile(r"\b((?:labs|raft|kvserver|sim)/[\w./-]+:\d+): .*?Assertion `(.*?)' failed")
 STUB = re.compile(r"\S+:\d+: \w+\(\) is still to be written \(.*\)")  # of a claim in C
+STANDSTILL = "time stands still: "
 COLOURS = {"pass": "32", "FAIL": "31", "head": "1", "hint": "33"}
 
 
@@ -67,20 +68,24 @@ class Verdict:
         return list(reasons.values())
 
     def cause(self, claim: Claim) -> str:
-        """Where it failed and why: on which way it came there is each claim's own."""
+        """Where it failed and why: on which way it came there is each claim's own, and which
+        step was one too many where time stands still."""
+        if stands_still(claim):
+            return STANDSTILL
         return claim.text.partition(STEPS)[0] if STEPS in claim.text else self.reason(claim)
 
     @property
     def reported(self) -> list[Claim]:
         """Those of which there is a report. A function that is still to be written is the
-        whole story of each claim that reaches it: the first one's serves them all."""
+        whole story of each claim that reaches it, and so is a node that never comes to rest:
+        the first one's serves them all."""
         return [claim for claim in self.failed if self.teller(claim) is claim]
 
     def teller(self, claim: Claim) -> Claim:
         """The claim whose report tells of this one."""
-        if not is_stub(claim):
+        if not is_stub(claim) and not stands_still(claim):
             return claim
-        return next(other for other in self.failed if self.short(other) == self.short(claim))
+        return next(alike[0] for alike in self.alike if claim in alike)
 
     def last_line(self) -> str:
         step = f" step {self.step}" if self.step else ""
@@ -150,6 +155,11 @@ class Verdict:
 def is_stub(claim: Claim) -> bool:
     """Whether all that it has met is a function that is still to be written."""
     return claim.facts.get("kind") == "stub" or STUB.fullmatch(claim.text) is not None
+
+
+def stands_still(claim: Claim) -> bool:
+    """Whether some node has always had something to do at once (sim/standstill.h)."""
+    return claim.facts.get("seen", "").startswith(STANDSTILL)
 
 
 def is_endless(claim: Claim) -> bool:

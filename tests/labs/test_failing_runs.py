@@ -130,8 +130,8 @@ def reference(file: str) -> str:
     return (build.ROOT / file).read_text(encoding="utf-8")
 
 
-def told(tree: pathlib.Path, bug: Bug) -> str:
-    """What a student with that bug is told of these claims."""
+def judge(tree: pathlib.Path, bug: Bug) -> None:
+    """Builds a student's lab with that bug, and leaves what its claims come to."""
     hand_out(tree, bug.lab if bug.in_archive else max(labs.every()[-1].number, bug.lab))
     folder = labs.numbered(bug.lab).folder.relative_to(labs.ROOT)
     assert reference(bug.file).count(bug.find) == 1, bug.find
@@ -146,6 +146,11 @@ def told(tree: pathlib.Path, bug: Bug) -> str:
         "--lab", str(bug.lab), "--lab-out", "claims.json", *bug.claims, RAFTLAB_BUILT="1",
         RAFTLAB_LAB=str(bug.lab), RAFTLAB_OUT="build", PYTHONPATH="tests",
     )  # fmt: skip
+
+
+def told(tree: pathlib.Path, bug: Bug) -> str:
+    """What a student with that bug is told of these claims."""
+    judge(tree, bug)
     said = run(tree, sys.executable, "-c", TELL, str(bug.lab)).stdout
     return "\n".join([said, *(of_unit(tree, bug, *unit.split()) for unit in bug.units)])
 
@@ -192,3 +197,48 @@ def test_the_function_that_a_handout_names_first_is_unwritten_at_that_line() -> 
             assert any(function in text for text in lines[int(line) - 12 : int(line)])
             named += 1
     assert named > 0
+
+
+# With either a node has always something to do at once, or almost: lab 1's table of common
+# bugs names both.
+RESTLESS = {
+    "the deadline is a duration": (
+        "raft/timer.c", "return raft->now_ms + shortest_ms + ", "return shortest_ms + ",
+    ),
+    "a campaign has no timeout of its own": (
+        "raft/role.c", "    timer_reset_election(raft); // CAND-1c\n", "",
+    ),
+}  # fmt: skip
+RESTLESS_TELL = """
+import pathlib, resource, sys
+sys.path[:0] = ["labs/tools", "tests"]
+import grade, lab as labs, verdict
+from raftlab import grading
+told = verdict.Verdict(labs.numbered(1), grading.load(pathlib.Path("claims.json")))
+told.reports = "restless"
+pathlib.Path("restless").mkdir(exist_ok=True)
+for claim in told.reported:
+    grade.write_report(told, claim, pathlib.Path("restless"))
+print(sum(map(verdict.stands_still, told.failed)), sum(map(verdict.stands_still, told.reported)))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("bug", RESTLESS)
+def test_a_node_that_never_comes_to_rest_costs_the_grader_little(
+    tree: pathlib.Path, bug: str
+) -> None:
+    file, find, replace = RESTLESS[bug]
+    claims = ["tests/labs/lab1/test_election.py"]
+    judge(tree, Bug(1, file, find, replace, claims, in_archive=True))
+    (counts, own, others) = run(tree, sys.executable, "-c", RESTLESS_TELL).stdout.splitlines()[-3:]
+    still, reported = map(int, counts.split())
+    assert still > 5 and reported == 1
+    assert int(own) < 200 and int(others) < 300  # MB
+    # And a run is over once so many steps were too many, whatever each of them sent.
+    lines = "trace - json\ncluster 3 disk=perfect pre_vote=off check_quorum=off\nrun 2s\n"
+    pipe = f"printf '{lines}' | build/lab1/raftsim repl | head -n 2000000 | wc -l"
+    begun = run(tree, "sh", "-c", pipe).stdout
+    assert 100_000 < int(begun.split()[-1]) < 1_000_000

@@ -21,6 +21,7 @@ from raftlab import build, grading, lab_failure
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent), str(build.ROOT / "labs" / "tools")]
 
 import formats  # noqa: E402  (the paths above come first)
+import grade as grader  # noqa: E402
 import lab as labs  # noqa: E402
 import small_lab  # noqa: E402
 import verdict  # noqa: E402
@@ -563,6 +564,45 @@ def test_a_claim_without_a_scenario_is_run_again_by_make_with_the_python_that_it
     assert told == "make again LAB=8 SEED=7 CLAIM=tests/labs/test_kit.py::test_a_lab_line_is_read"
     done = called(*told.split(), "-C", build.ROOT, f"PYTHON={sys.executable}")
     assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout
+
+
+def lost(name: str = "test_x") -> verdict.Verdict:
+    claim = grading.Claim(
+        id=name, file="tests/x.py", line=1, name=name, step=1, points=1, rules="LEAD-1",
+    )  # fmt: skip
+    return verdict.Verdict(labs.numbered(1), [claim], reports="r")
+
+
+def test_the_verdict_is_told_before_the_reports_are_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, tmp_path: pathlib.Path
+) -> None:
+    before = []
+
+    def look(*_: object) -> None:
+        before.extend([capsys.readouterr().out, (tmp_path / "j.xml").exists()])
+
+    words = ["grade.py", "1", "--out", str(tmp_path), "--junit", str(tmp_path / "j.xml")]
+    monkeypatch.setattr(sys, "argv", words)
+    monkeypatch.setattr(grader.staging, "changed", lambda root: [])
+    monkeypatch.setattr(grader, "judged", lambda arguments: lost())
+    monkeypatch.setattr(grader, "write_reports", look)
+    assert grader.main() == 1
+    assert before[0].endswith("\nlab 1: 0/1 points\n") and before[1]
+    assert capsys.readouterr().out == ""
+
+
+def die(*_: object) -> None:
+    os._exit(9)
+
+
+def test_reports_that_cannot_be_written_are_told_of_and_change_no_verdict(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, tmp_path: pathlib.Path
+) -> None:
+    monkeypatch.setattr(grader, "write_report", die)
+    monkeypatch.setattr(grader.sandbox, "confine", lambda *_: tmp_path)
+    monkeypatch.setenv("RAFTLAB_CONFINE", "")  # put back afterwards
+    grader.write_reports(lost(), tmp_path, 1)
+    assert "1 of 1 reports could not be written: BrokenProcessPool" in capsys.readouterr().err
 
 
 def test_the_workflow_is_one_that_classrooms_reporter_finds() -> None:

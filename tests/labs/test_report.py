@@ -1,6 +1,8 @@
 """The failure report: what it says, how short it gets, and that its page is whole."""
 
 import dataclasses
+import json
+import os
 import pathlib
 import re
 import subprocess
@@ -16,7 +18,9 @@ TOOLS = build.ROOT / "labs" / "tools"
 sys.path.insert(0, str(TOOLS))
 
 import report  # noqa: E402  (the path above comes first)
-from reporting import calm, crash, facts, flow, page, play, rules, shorten, words  # noqa: E402
+from reporting import (  # noqa: E402
+    calm, crash, facts, flow, page, play, rules, shorten, tail, words,
+)  # fmt: skip
 
 STALE_READ = build.ROOT / "sim" / "scenarios" / "lease-by-hand.scenario"
 LATE = ["cluster 3 seed=1", "run 400ms", "expect one leader", "crash 2 lose all", "run 100ms",
@@ -522,10 +526,47 @@ def test_a_json_trace_leaves_the_run_as_it_is(raftsim, tmp_path):
     traced = play.converse(raftsim, ["trace - json", *lines])
     filed = play.converse(raftsim, [f"trace {tmp_path / 'trace'} json", *lines])
     assert plain.answers == traced.answers[1:] == filed.answers[1:]
-    events = [play.read(line) for line in (tmp_path / "trace").read_text().splitlines()]
-    assert events == traced.others
+    events = [*map(json.loads, (tmp_path / "trace").read_text().splitlines())]
+    assert events == traced.events and not traced.early
     kinds = {"send", "receive", "lose", "step", "command", "note"}
     assert {event["kind"] for event in events} == kinds
+
+
+# A raftsim that has elected somebody, and then goes on without an end that anybody wants.
+ENDLESS = """\
+#!/bin/sh
+cat <<'END'
+{"ok":true}
+{"ok":true,"nodes":2,"seed":1}
+{"at":1,"kind":"step","node":1,"role":"leader","term":4,"vote":1,"commit":3,"last":3,\
+"text":"[     1] n1 < RequestVoteReply n2 t4 granted: vote granted; -> leader"}
+{"at":2,"kind":"command","text":"crash 1"}
+END
+yes '{"at":2,"kind":"step","node":2,"role":"candidate","term":4,"vote":2,"commit":0,"last":0,\
+"text":"[     2] n2 tick: election timeout -> candidate | save t5 vote n2"}' | head -n 400000
+echo 'time stands still: 9 steps at 2 ms, the last of node 2: tick' >&2
+exit 71
+"""
+
+
+def test_of_an_endless_trace_the_end_is_kept_and_how_it_was_before(tmp_path):
+    fake = tmp_path / "raftsim"
+    fake.write_text(ENDLESS)
+    fake.chmod(0o755)
+    scenario = tmp_path / "x.scenario"
+    scenario.write_text("cluster 2\ncrash 1\n")
+    words = [sys.executable, TOOLS / "report.py", scenario, "--out", tmp_path, "--raftsim", fake]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as child:
+        text = child.stdout.read()
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    assert child.returncode == 0 and "[     1] n1 < RequestVoteReply n2 t4 granted" in text
+    assert used.ru_maxrss < 150 * 1024  # as objects the lines are three times as much
+    seen = play.look(fake, ["cluster 2", "crash 1"])
+    assert len(seen.events) == tail.EVENTS_MAX and seen.stands_still()
+    drawn = seen.drawn(2)
+    assert drawn.before[1].commit == 3 and drawn.down_before == {1} and drawn.cut
+    assert "The run is much longer" in (tmp_path / "x.html").read_text()
 
 
 DRIFT = ["--seed", "2", "--nodes", "3", "--clients", "12", "--keys", "2", "--duration", "5s",

@@ -30,6 +30,25 @@ def of_c(name: str, message: str, steps: int) -> grading.Claim:
     )  # fmt: skip
 
 
+def still(name: str, node: int) -> grading.Claim:
+    """A simulated claim in which time stands still."""
+    seen = f"time stands still: 100000 steps at {100 + node} ms, the last of node {node}: tick"
+    return grading.Claim(
+        id=name, file="a.py", line=1, name=name, step=1, points=1, rules="LEAD-1", text=seen,
+        lines=["cluster 3"], facts={"kind": "endless", "seen": seen, "command": ""},
+    )  # fmt: skip
+
+
+def test_claims_in_which_time_stands_still_share_one_reason_and_one_report() -> None:
+    claims = [still("first", 1), of_c("other", "another", 2), still("second", 2)]
+    told = verdict.Verdict(labs.numbered(1), claims, reports="r")
+    text = "\n".join(verdict.failures(told))
+    assert text.count("time stands still") == 1 and "101 ms" in text and text.count("FAIL") == 2
+    assert told.reported == claims[:2]
+    assert told.again(claims[2]) == told.again(claims[0])
+    assert told.again(claims[0]).endswith("r/first.scenario")
+
+
 def test_claims_that_fail_at_one_line_are_told_once_with_the_newest_step() -> None:
     claims = [of_c("first", "core invariant: it is broken", 9)]
     claims += [of_c("second", "core invariant: it is broken", 3), of_c("third", "another", 2)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 from reporting.flow import DECIDED, Arrow, Flow, Row, State
@@ -30,7 +31,7 @@ def calm_rows(flow: Flow) -> list[bool]:
 def fold(flow: Flow) -> Flow:
     """The flow with each long calm stretch in one row."""
     calm = calm_rows(flow)
-    folded = Flow(flow.nodes, before=flow.before, down_before=flow.down_before)
+    folded = dataclasses.replace(flow, rows=[], arrows=[])
     places: list[int] = []  # of each old row among the new ones
     inside: list[bool] = []  # whether it went into a fold
     at = 0

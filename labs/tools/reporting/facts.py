@@ -117,7 +117,7 @@ def add_run(facts: Facts, program: pathlib.Path) -> None:
     facts.play = play.replay(program, flags, broken[0]["event"])
     facts.nodes = max(1, len(facts.play.nodes))
     most = max(2, DECISIONS // facts.nodes)
-    facts.decisions = flow.decisions(facts.play.events, facts.nodes, most)
+    facts.decisions = flow.decisions(facts.play.trace(), facts.nodes, most)
 
 
 def add_unit(facts: Facts, failure: Any) -> None:
@@ -165,12 +165,12 @@ def add_play(facts: Facts, told: list[str], program: pathlib.Path, kind: str) ->
     facts.play = play.look(program, facts.lines, seconds)
     facts.nodes = play.node_count(facts.lines)
     most = max(2, DECISIONS // facts.nodes)
-    facts.decisions = flow.decisions(facts.play.events, facts.nodes, most)
+    facts.decisions = flow.decisions(facts.play.trace(), facts.nodes, most)
     see_as_shown(facts, first)
     if facts.play.died():
         facts.crash = crash.read(facts.play.stderr, facts.play.status)
         facts.stderr = facts.play.stderr.strip()
-        facts.during = flow.read(facts.play.events, facts.nodes).unfinished()
+        facts.during = facts.play.drawn(facts.nodes).unfinished()
         facts.expected = facts.seen = facts.first_seen = ""  # an answer, and none
     facts.scenario = "\n".join([*told, ""]) if is_story else written(facts)
 

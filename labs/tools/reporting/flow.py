@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from typing import Any, Optional
 
 ROWS_MAX = 420
@@ -72,6 +73,7 @@ class Flow:
     before: dict[int, State] = dataclasses.field(default_factory=dict)  # the first row
     down_before: set[int] = dataclasses.field(default_factory=set)
     hidden: int = 0  # rows left out at the beginning
+    cut: bool = False  # of what was before them not all was kept
 
     def unfinished(self) -> str:
         """What the program was at when it died: the message, or else the command."""
@@ -161,8 +163,18 @@ class Reader:
             arrow.start = max(0, len(self.rows) - 1)
 
 
-def read(events: list[dict[str, Any]], nodes: int) -> Flow:
-    return Reader(nodes).read(events)
+def read(
+    events: list[dict[str, Any]], nodes: int, early: Sequence[dict[str, Any]] = ()
+) -> Flow:
+    """What happened; `early` tells only how the nodes were before (tail.py)."""
+    reader = Reader(nodes)
+    for event in early:
+        getattr(reader, event["kind"])(event)
+    for row in reader.rows:
+        apply(row, reader.flow.before, reader.flow.down_before)
+    reader.rows.clear()
+    reader.flow.cut = bool(early)
+    return reader.read(events)
 
 
 def clip(flow: Flow) -> Flow:
@@ -173,7 +185,10 @@ def clip(flow: Flow) -> Flow:
         first = max(first, starts[-MESSAGES_MAX])
     if first == 0:
         return flow
-    kept = Flow(flow.nodes, flow.rows[first:], hidden=first)
+    kept = dataclasses.replace(
+        flow, rows=flow.rows[first:], arrows=[], hidden=first,
+        before=dict(flow.before), down_before=set(flow.down_before),
+    )  # fmt: skip
     for row in flow.rows[:first]:
         apply(row, kept.before, kept.down_before)
     for arrow in flow.arrows:

@@ -19,7 +19,7 @@ def render(facts: Facts) -> str:
     """The whole page as text; the same facts, the same page."""
     parts = [head(facts), verdict(facts)]
     if facts.play is not None:
-        whole = flow.read(facts.play.events, facts.nodes)
+        whole = facts.play.drawn(facts.nodes)
         shown = flow.clip(calm.fold(whole))
         parts += [diagram(shown, facts), section("Logs at the end", tables.logs(facts.play, shown))]
         if facts.play.history:
@@ -70,7 +70,9 @@ def pairs(facts: Facts) -> list[tuple[str, str]]:
 def diagram(shown: flow.Flow, facts: Facts) -> str:
     signs = "".join(f'<span class="key {role}"></span>{name} ' for role, name in LEGEND)
     note = ""
-    if shown.hidden:
+    if shown.cut:
+        note = "<p>The run is much longer: this is its end.</p>"
+    elif shown.hidden:
         note = f"<p>The run is longer: {shown.hidden} earlier rows are left out.</p>"
     last = shown.rows[-1].at if shown.rows else 0
     if facts.failed():

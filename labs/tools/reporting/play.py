@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 import pathlib
 import re
 import resource
 import signal
 import subprocess
-from typing import Any
+import tempfile
+import threading
+from typing import IO, Any
 
 from raftlab import confine
 from raftlab.lab_failure import fact_of
+from raftlab.lab_process import STANDSTILL_EXIT
 from raftlab.lab_world import broken_rule
+
+from reporting import flow, tail
 
 CPU_SECONDS_MAX = 5  # the worlds of the labs take less than one
 LOOP_SECONDS_MAX = 1  # where it is known that it never ends
 SECONDS_MAX = 60  # a process that neither works nor ends
 LOG_ENTRIES_MAX = 4000
 REPLAYED_EVENTS = 1500
+SAID_BYTES_MAX = 1 << 20  # on stderr
 NODES_MAX = 15
 
 
@@ -36,7 +41,8 @@ class Play:
     answers: list[dict[str, Any]]
     stderr: str
     status: int  # of the process: 0 where it came to its end
-    events: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    events: list[dict[str, Any]] = dataclasses.field(default_factory=list)  # the last ones
+    early: list[dict[str, Any]] = dataclasses.field(default_factory=list)  # of those before
     nodes: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     logs: dict[int, list[dict[str, Any]]] = dataclasses.field(default_factory=dict)
     history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
@@ -47,6 +53,16 @@ class Play:
 
     def loops(self) -> bool:
         return self.status in (-signal.SIGXCPU, -signal.SIGKILL)
+
+    def stands_still(self) -> bool:
+        return self.status == STANDSTILL_EXIT
+
+    def trace(self) -> list[dict[str, Any]]:
+        """As far as it was kept."""
+        return [*self.early, *self.events]
+
+    def drawn(self, nodes: int) -> flow.Flow:
+        return flow.read(self.events, nodes, self.early)
 
     def rule(self) -> str:
         """The checker's rule that is broken, or nothing."""
@@ -88,14 +104,11 @@ def limited(seconds: int) -> None:
 
 
 @dataclasses.dataclass
-class Said:
+class Said(tail.Heard):
     """What a process has said to some lines."""
 
-    answers: list[dict[str, Any]]
-    others: list[dict[str, Any]]  # lines of a trace, of a history
-    stderr: str
-    status: int
-    result: dict[str, Any]  # of `raftsim run`
+    stderr: str = ""
+    status: int = 0
 
 
 def converse(
@@ -104,36 +117,34 @@ def converse(
     seconds: int = CPU_SECONDS_MAX,
     words: tuple[str, ...] = ("repl",),
 ) -> Said:
-    try:
-        done = subprocess.run(
+    with tempfile.TemporaryFile() as told:
+        told.write("\n".join([*lines, ""]).encode())
+        told.seek(0)
+        child = subprocess.Popen(
             confine.command(program, *words),
-            input="\n".join([*lines, ""]).encode(),
-            capture_output=True,
+            stdin=told,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             env=confine.environment(),
             preexec_fn=functools.partial(limited, seconds),
-            timeout=SECONDS_MAX,
         )
-        out, said, status = done.stdout, done.stderr, done.returncode
-    except subprocess.TimeoutExpired as late:
-        out, said, status = late.stdout or b"", late.stderr or b"", -9
-    objects = [*filter(None, map(read, out.decode(errors="replace").split("\n")))]
-    return Said(
-        [one for one in objects if "ok" in one],
-        [one for one in objects if "ok" not in one],
-        confine.named(said.decode(errors="replace")),
-        status,
-        next((one for one in objects if "seed" in one), {}),
-    )
+    said = bytearray()
+    late = threading.Timer(SECONDS_MAX, child.kill)
+    listener = threading.Thread(target=keep_beginning, args=(child.stderr, said))
+    late.start()
+    listener.start()
+    with child:
+        heard = tail.hear(child.stdout)
+        listener.join()
+    late.cancel()
+    text = confine.named(said.decode(errors="replace"))
+    return Said(**vars(heard), stderr=text, status=child.returncode)
 
 
-def read(line: str) -> dict[str, Any]:
-    """The object in a line, before which the code under test may have printed something;
-    nothing where it was cut off."""
-    found = re.search(r'\{"(?:ok|at|client|seed)":.*', line)
-    try:
-        return json.loads(found[0]) if found else {}
-    except json.JSONDecodeError:
-        return {}
+def keep_beginning(err: IO[bytes], said: bytearray) -> None:
+    """The rest of what it says besides is read and dropped."""
+    while more := err.read1():
+        said += more[: SAID_BYTES_MAX - len(said)]
 
 
 def clean(lines: list[str]) -> list[str]:
@@ -187,6 +198,7 @@ def replay(program: pathlib.Path, flags: list[str], event: int) -> Play:
     words = ("replay", *flags, "--until", str(first))
     play = seen(told, converse(program, told, words=words))
     play.events = [one for one in play.events if one["kind"] != "command"]
+    play.early = [one for one in play.early if one["kind"] != "command"]
     return play
 
 
@@ -198,11 +210,11 @@ def questions(nodes: int) -> list[str]:
 
 def seen(told: list[str], said: Said) -> Play:
     """What the questions at the end were answered."""
-    play = Play([], [], said.stderr, said.status, [one for one in said.others if "at" in one])
+    play = Play([], [], said.stderr, said.status, said.events, said.early)
     keep_logs(play, told, said.answers)
     if len(said.answers) == len(told):
         play.nodes = said.answers[-2].get("nodes", [])
-        play.history = [one for one in said.others if "client" in one]
+        play.history = said.history
         play.verdict = said.answers[-1]
     return play
 

@@ -18,6 +18,7 @@ from reporting import play
 
 TRIES_MAX = 250
 EVENTS_MAX = 2_000_000
+STANDSTILL_EVENTS = 100_000  # before it is called one, and no answer tells of them
 SECONDS_MAX = 5.0  # of the processor; then it is told that it may be longer
 SIMPLER = (
     (r"^cluster [4-9]\b", "cluster 3"),
@@ -66,6 +67,7 @@ class Shortener:
         tried = play.try_out(self.program, lines)
         self.budget.tries += 1
         self.budget.events += max((a.get("events", 0) for a in tried.answers), default=0)
+        self.budget.events += STANDSTILL_EVENTS if tried.stands_still() else 0
         if tried.failure() != self.failure or spoilt(tried):
             return False
         self.lines = tried.lines
