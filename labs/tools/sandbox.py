@@ -57,6 +57,14 @@ LAYERS = {
     "kvserver/": ("raft", "raft/host", "kvserver/service", "kvserver/engine"),
     "": ("raft", "raft/host", "kvserver/service", "kvserver/engine", "sim", "sim/checker"),
 }
+# Who only watches a cluster makes none of its own, and asks nothing of a node but what it holds.
+WATCHED = "sim/own/"
+WATCHERS_HEADERS = ("raft/raft.h", "sim/own/own.h")
+WATCHERS_CALLS = {
+    *("raft_check", "raft_configuration_role_text", "raft_entry_at", "raft_member_find"),
+    *("raft_observe", "raft_role_text", "raft_snapshot_meta_at", "raft_status_text"),
+    "raft_term_at",
+}
 TOPS = {
     "raft": "the core",
     "rpc": "the transport",
@@ -64,6 +72,7 @@ TOPS = {
     "sim": "the simulator",
     "tests": "the tests",
 }
+SHARED = "all nodes of a simulation would share it"
 NOT_FOR_STUDENTS = {"raft/host/disk_posix.h"}
 ATTRIBUTES = {
     *("access", "aligned", "alloc_size", "always_inline", "artificial", "assume_aligned"),
@@ -107,6 +116,8 @@ def layer(file: str) -> tuple[str, ...]:
 
 def headers(lab: labs.Lab, root: pathlib.Path) -> list[str]:
     """The tree's headers that the files of this lab may include."""
+    if watches(lab):
+        return [*WATCHERS_HEADERS, "labs/todo.h"]
     folders = sorted({folder for file in lab.files for folder in layer(file)})
     found = [
         path.relative_to(root).as_posix()
@@ -114,6 +125,10 @@ def headers(lab: labs.Lab, root: pathlib.Path) -> list[str]:
         for path in (root / folder).glob("*.h")
     ]
     return sorted(set(found) - NOT_FOR_STUDENTS) + ["labs/todo.h"]
+
+
+def watches(lab: labs.Lab) -> bool:
+    return any(file.startswith(WATCHED) for file in lab.files)
 
 
 def declared(text: str) -> set[str]:
@@ -138,6 +153,9 @@ def may_call(lab: labs.Lab, root: pathlib.Path) -> set[str]:
         names |= MORE_CALLS
     for header in headers(lab, root):
         names |= declared((root / header).read_text(encoding="utf-8"))
+    if watches(lab):
+        makers = {name for name in names if name.startswith("raft_")} - WATCHERS_CALLS
+        names -= makers | {"malloc", "calloc", "realloc", "free"}
     return names
 
 
@@ -373,7 +391,10 @@ def judge_objects(
         words: set[str] = set()
         for place in built(path, root, out)[: None if linked else 1]:
             at = sites.Sites(place, path, root, lambda path=path: as_built(path, root))
-            found |= dict.fromkeys(judge_object(path.name, place, calls | between, own, at, words))
+            told = judge_object(path.name, place, calls | between, own, at, words)
+            if watches(lab):
+                told = (line.replace(SHARED, "it outlives the run") for line in told)
+            found |= dict.fromkeys(told)
     return sorted(found, key=sites.order)
 
 
@@ -452,7 +473,7 @@ def judge_object(
             where, what = at.kept(symbol)
             if what not in words:
                 words.add(what)
-                yield f"{where}: keeps {what}: all nodes of a simulation would share it"
+                yield f"{where}: keeps {what}: {SHARED}"
     for problem in objects.judge(place, sanitized, (CORE_CALLS | MORE_CALLS) - COMPILERS):
         yield f"{name} {problem}"
 
@@ -470,7 +491,9 @@ def why(symbol: str) -> str:
     if re.search(r"print|puts|putc|write|stderr|stdout", symbol):
         return ": take your output out (raftsim's trace shows what a node does)"
     if re.search(r"alloc|free", symbol):
-        return ": the core's memory is handed in"
+        return ": all memory is handed in"
+    if symbol.startswith("raft_"):
+        return ": watch the nodes, and let them do what they do"
     if re.search(r"rand|time|clock", symbol):
         return ": time and chance come with the events"
     return ""

@@ -129,12 +129,12 @@ def raftsim(
     seconds: float = WAIT_SECONDS_MAX,
     scratch: Optional[pathlib.Path] = None,
     program: str = "raftsim",
+    mode: str = confine.CREW,
 ) -> subprocess.CompletedProcess:
-    words = confine.command(
-        build.program(program), *arguments, mode=confine.CREW, scratch=scratch
-    )
+    words = confine.command(build.program(program), *arguments, mode=mode, scratch=scratch)
+    limit = RUN_SECONDS if mode == confine.CREW else confine.CPU_SECONDS_MAX[mode]
     return subprocess.run(
-        [*([] if confine.wanted() else ["prlimit", f"--cpu={RUN_SECONDS}"]), *words],
+        [*([] if confine.wanted() else ["prlimit", f"--cpu={limit}:{limit + 1}"]), *words],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
