@@ -137,6 +137,7 @@ TEST(a_backlog_is_handed_out_in_pages_without_a_gap)
         terms[i] = 1;
     node_boot(&node, (struct raft_hard_state){1, 0}, terms, 50);
     node_receive(&node, an_append(2, 1, 1, 50, 1, 50, NULL));
+    CHECK_AT_MOST(node.output.apply_count, 3); // and the rest in the steps behind it
     CHECK_EQ(node.view.commit_index, 50);
     CHECK_EQ(node.applied, 50);
     CHECK_EQ(node.view.last_applied, 50);

@@ -27,7 +27,9 @@ TEST(a_read_waits_for_a_quorum_to_confirm_the_leader)
     CHECK_EQ(node.read_count, 0); // two of five
     node_receive(&node, an_echo(2, 1, 1, 1, 1));
     CHECK_EQ(node.read_count, 0); // the same one again
-    node_receive(&node, an_echo(3, 1, 1, 1, 1));
+    struct raft_message refusal = a_refusal(3, 1, 1, 1, 0, 0);
+    refusal.append_entries_reply.round = 1;
+    node_receive(&node, refusal); // who refuses has heard its leader, too
     CHECK_EQ(node.read_count, 1);
     CHECK_EQ(node.reads[0].id, 7);
     CHECK_EQ(node.reads[0].status, RAFT_OK);

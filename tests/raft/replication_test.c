@@ -99,15 +99,17 @@ TEST(an_old_short_message_takes_nothing_away)
 }
 
 // AE-5: the commit index goes no further than the last entry shown to match.
-// LAB 2 step 2, 1 point: AE-5
+// LAB 2 step 2, 2 points: AE-5
 TEST(a_follower_commits_no_further_than_the_last_new_entry)
 {
     struct node node;
     start_follower(&node);
     node_receive(&node, an_append(2, 1, 4, 2, 1, 9, NULL)); // its 3 and 4 may be stale
     CHECK_EQ(node.view.commit_index, 2);
+    CHECK_EQ(node.applied, 2);
     node_receive(&node, an_append(2, 1, 4, 2, 1, 9, TERMS(4)));
     CHECK_EQ(node.view.commit_index, 3);
+    CHECK_EQ(node.applied, 3);
     node_stop(&node);
 }
 
@@ -253,6 +255,11 @@ TEST(a_leader_appends_a_command_and_sends_it_to_all)
         CHECK_EQ(message->append_entries.entries[0].size, 1);
         CHECK(memcmp(message->append_entries.entries[0].data, "a", 1) == 0);
     }
+    node_propose(&node, "b");
+    node_tick(&node, node.config.heartbeat_ms);
+    for (raft_id to = 2; to <= 3; to++) // what was sent need not have come
+        CHECK_EQ(node_peer(&node, to)->match_index, 1);
+    CHECK_EQ(node.view.commit_index, 1);
     node_stop(&node);
 }
 
@@ -260,7 +267,9 @@ TEST(a_leader_appends_a_command_and_sends_it_to_all)
 TEST(only_a_leader_takes_proposals_and_others_say_who_leads)
 {
     struct node node;
-    node_start(&node, 1, 3);
+    node_init(&node, 1, 3);
+    node.config.command_bytes_max = 4;
+    node_boot(&node, (struct raft_hard_state){0}, NULL, 0);
     node_propose(&node, "a");
     CHECK_EQ(node.status, RAFT_NOT_LEADER);
     CHECK_EQ(node.output.leader_hint, 0);
@@ -268,6 +277,10 @@ TEST(only_a_leader_takes_proposals_and_others_say_who_leads)
     node_propose(&node, "a");
     CHECK_EQ(node.status, RAFT_NOT_LEADER);
     CHECK_EQ(node.output.leader_hint, 3);
+    node_propose(&node, "12345"); // whatever the commands
+    CHECK_EQ(node.status, RAFT_NOT_LEADER);
+    node_step(&node, (struct raft_event){.type = RAFT_EVENT_PROPOSE}); // none
+    CHECK_EQ(node.status, RAFT_NOT_LEADER);
     CHECK_EQ(node.view.last_index, 0);
     node_stop(&node);
 }
@@ -293,6 +306,7 @@ TEST(a_full_log_refuses_proposals_and_keeps_room_for_a_no_op)
     node_stop(&node);
 }
 
+// LAB 2 step 2, 1 point: AE-4 AE-5
 TEST(a_follower_with_a_full_log_acknowledges_what_it_took)
 {
     struct node node;
@@ -396,6 +410,16 @@ TEST(an_acknowledgement_never_lowers_the_match_index)
     node_receive(&node, an_ack(2, 1, 1, 3)); // an older one, late
     CHECK_EQ(node.view.peers[0].match_index, 6);
     CHECK_EQ(node.view.peers[0].next_index, 7);
+    for (int i = 0; i < 3; i++)
+        node_propose(&node, "b");
+    raft_index next_index = node.view.peers[0].next_index;
+    node_forget_sent(&node);
+    node_receive(&node, an_ack(2, 1, 1, 7));
+    CHECK_EQ(node.view.peers[0].match_index, 7);
+    CHECK(node.view.peers[0].next_index >= next_index);
+    const struct raft_message *next = node_sent(&node, RAFT_APPEND_ENTRIES, 2);
+    if (next != NULL) // what is under way does not go out again
+        CHECK(next->append_entries.prev_log_index + 1 >= next_index);
     node_stop(&node);
 }
 

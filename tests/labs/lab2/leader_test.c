@@ -51,6 +51,7 @@ TEST(the_commands_of_one_proposal_stand_behind_each_other)
     struct node node;
     node_start(&node, 1, 1);
     node_tick(&node, 0);
+    node.auto_persist = false; // what is to be written is looked at first
     propose(&node, (const char *const[]){"a", "", "ccc"}, 3);
     CHECK_EQ(node.status, RAFT_OK);
     CHECK_EQ(node.output.proposed_index, 2);
@@ -59,6 +60,10 @@ TEST(the_commands_of_one_proposal_stand_behind_each_other)
     check_entry(&node, 2, 1, "a");
     check_entry(&node, 3, 1, "");
     check_entry(&node, 4, 1, "ccc");
+    CHECK_EQ(node.output.entry_count, 3); // all of them go to the disk
+    for (uint32_t i = 0; i < 3; i++)
+        CHECK_EQ(node.output.entries[i].index, 2 + i);
+    node_persist(&node);
     CHECK_EQ(node.applied, 4);
     node_stop(&node);
 }
@@ -168,6 +173,8 @@ TEST(an_answer_of_another_term_says_nothing)
     CHECK_EQ(node_peer(&node, 2)->match_index, 4);
     node_receive(&node, an_append(3, 1, 2, 1, 1, 0, TERMS(2))); // it is deposed
     CHECK_EQ(node.view.last_index, 2);
+    node_receive(&node, an_ack(2, 1, 2, 9)); // nobody asked
+    CHECK_EQ(node.status, RAFT_OK);
     node_become_leader(&node); // and leads again, in term 3
     CHECK_EQ(node.view.current_term, 3);
     CHECK_EQ(node_peer(&node, 2)->match_index, 0);
@@ -175,6 +182,8 @@ TEST(an_answer_of_another_term_says_nothing)
     for (raft_id from = 2; from <= 5; from++) {
         node_receive(&node, an_ack(from, 1, 1, 4)); // late, of another log
         node_receive(&node, an_ack(from, 1, 2, 3));
+        node_receive(&node, an_ack(from, 1, 1, 9)); // of one that was longer
+        CHECK_EQ(node.status, RAFT_OK);
         CHECK_EQ(node_peer(&node, from)->match_index, 0);
     }
     CHECK_EQ(node.view.commit_index, 0);
@@ -195,8 +204,12 @@ TEST(an_answer_counts_once_and_only_a_members)
     for (int i = 0; i < 4; i++) {
         node_receive(&node, an_ack(2, 1, 1, 2)); // again and again
         node_receive(&node, an_ack(9, 1, 1, 2)); // a stranger
+        CHECK_EQ(node.status, RAFT_OK);
     }
     CHECK_EQ(node.view.commit_index, 0);
+    node_receive(&node, an_ack(3, 1, 1, 3)); // the log ends at 2
+    CHECK_EQ(node.status, RAFT_INVALID);
+    CHECK_EQ(node_peer(&node, 3)->match_index, 0);
     node_receive(&node, an_ack(4, 1, 1, 1));
     CHECK_EQ(node.view.commit_index, 1); // 1, 2 and 4 have this much
     node_receive(&node, an_ack(5, 1, 1, 2));
