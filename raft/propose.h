@@ -10,7 +10,8 @@
 // Commands for the log: all are taken, or none (LEAD-2). Where they are, the output
 // tells the place of the first one. RAFT_NOT_LEADER for a node that does not lead,
 // whatever the commands; else what keeps a leader from taking them: RAFT_INVALID (there
-// are none), RAFT_TOO_LARGE, RAFT_TRANSFERRING, RAFT_BACKLOG_FULL or RAFT_LOG_FULL.
+// are none), RAFT_TOO_LARGE, RAFT_TRANSFERRING, RAFT_BACKLOG_FULL or RAFT_LOG_FULL: also
+// as long as the no-op of its term has found no room.
 enum raft_status propose_receive(struct raft *raft, const struct raft_command *commands,
                                  uint32_t count, struct raft_output *output);
 
