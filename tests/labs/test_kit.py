@@ -312,6 +312,14 @@ def test_what_a_program_prints_between_answers_is_kept(
 # ---- the decorator ---------------------------------------------------------------
 
 
+def test_the_seed_of_a_failure_is_that_of_its_newest_cluster(world: World) -> None:
+    for seed, chosen in ((8, {"seed": 8}), (5, {}), (1, {"seed": None})):
+        world.cluster(3, **chosen)
+        with pytest.raises(LabFailure) as caught:
+            world.fail("this", "that")
+        assert caught.value.seed == seed
+
+
 def test_a_claim_runs_once_for_each_seed(monkeypatch: pytest.MonkeyPatch) -> None:
     seeds = []
 

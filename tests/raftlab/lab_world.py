@@ -69,6 +69,7 @@ class World:
         **settings: Any,
     ) -> None:
         self.seed = seed
+        self.cluster_seed = seed  # of the newest cluster, which a test may choose
         self.lab = lab
         self.claim = claim
         self.rules = rules
@@ -167,7 +168,7 @@ class World:
             rules=self.rules,
             expected=expected,
             seen=seen,
-            seed=self.seed,
+            seed=self.cluster_seed,
             lines=[*self.lines, *([line] if line else [])],
             kind=kind,
             stderr="\n".join([*self.process.printed, self.process.stderr()]).strip("\n"),
@@ -184,6 +185,7 @@ class World:
         chosen = {"seed": self.seed} | lab_settings(self.lab) | settings
         given = (f"{name}={value}" for name, value in chosen.items() if value is not None)
         answer = self.tell("cluster", nodes, *words, *given)
+        self.cluster_seed = answer.get("seed", self.seed)
         self.nodes = tuple(range(1, nodes + 1))
         self.cut_off.clear()
         self.now_us = 0
