@@ -3,7 +3,6 @@
 #include "sim/tool/crash.h"
 
 #include <stdarg.h>
-#include <stdbool.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,12 +18,20 @@ void test_register(struct test_case *test)
 
 enum { STEPS_KEPT = 6 };
 
-static char steps[STEPS_KEPT][TEST_STEP_BYTES];
+static struct test_step steps[STEPS_KEPT];
 static unsigned step_count;
 
-void test_step(const char *line)
+void test_step(const struct test_step *step)
 {
-    snprintf(steps[step_count++ % STEPS_KEPT], TEST_STEP_BYTES, "%s", line);
+    steps[step_count++ % STEPS_KEPT] = *step;
+}
+
+static bool is_first(unsigned kept, unsigned at)
+{
+    for (unsigned i = step_count - kept; i < at; i++)
+        if (steps[i % STEPS_KEPT].who == steps[at % STEPS_KEPT].who)
+            return false;
+    return true;
 }
 
 static void tell_steps(void)
@@ -33,8 +40,12 @@ static void tell_steps(void)
 
     if (kept > 0)
         fputs("the last steps:\n", stderr);
-    for (unsigned i = step_count - kept; i < step_count; i++)
-        fprintf(stderr, "%s\n", steps[i % STEPS_KEPT]);
+    for (unsigned i = step_count - kept; i < step_count; i++) {
+        const struct test_step *step = &steps[i % STEPS_KEPT];
+        if (step->begins || is_first(kept, i))
+            fprintf(stderr, "%s\n", step->before);
+        fprintf(stderr, "%s\n", step->line);
+    }
 }
 
 void test_fail(const char *file, int line, const char *format, ...)

@@ -11,6 +11,7 @@
 #define TESTS_TEST_H
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,9 +42,17 @@ int test_main(int argc, char **argv);
         return test_main(argc, argv); \
     }
 
-// What happened: the last few of these lines are told when the claim fails.
-enum { TEST_STEP_BYTES = 400 };
-void test_step(const char *line);
+// What happened: the last few of these are told when the claim fails. `before` says how
+// whoever took the step was then: it is told with the first of its steps that are, and
+// wherever another life of it begins.
+enum { TEST_STEP_BYTES = 400, TEST_BEFORE_BYTES = 80 };
+struct test_step {
+    uint32_t who;
+    bool begins;
+    char before[TEST_BEFORE_BYTES];
+    char line[TEST_STEP_BYTES];
+};
+void test_step(const struct test_step *step);
 
 void test_fail(const char *file, int line, const char *format, ...)
     __attribute__((noreturn, format(printf, 3, 4)));

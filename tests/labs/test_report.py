@@ -318,9 +318,18 @@ def test_of_a_claim_in_c_six_steps_are_kept(tmp_path):
     head, said = done.stderr.split("the last steps:\n")
     assert done.returncode == 1 and head.endswith("node.now_ms is 10, expected 11\n")
     steps = said.rstrip("\n").split("\n")
-    assert [int(re.match(r"\[ *(\d+)\] n1 tick", step)[1]) for step in steps] == [5, 6, 7, 8, 9, 10]
+    assert steps[0] == "-- n1 had t0 vote n0 log=0/0"
+    ticks = [re.match(r"\[ *(\d+)\] n1 tick", step) for step in steps[1:]]
+    assert [int(tick[1]) for tick in ticks] == [5, 6, 7, 8, 9, 10]
     assert crash.without_steps(done.stderr) == (head, steps)
     assert crash.without_steps(head) == (head, [])
+    done = subprocess.run([program, "three_lives"], capture_output=True, text=True)
+    steps = crash.without_steps(done.stderr)[1]
+    assert [step for step in steps if step.startswith("--")] == [
+        "-- n1 had t0 vote n0 log=0/0", "-- n2 starts with t0 vote n0 log=0/0",
+        "-- n1 starts with t7 vote n3 log=2/6",
+    ]  # fmt: skip
+    assert len(steps) == 9 and steps[-2].startswith("-- n1") and steps[-1].endswith("n1 tick")
     done = subprocess.run([program, "a_role"], capture_output=True, text=True)
     assert ": node.view.role is RAFT_FOLLOWER, expected RAFT_LEADER\n" in done.stderr
     done = subprocess.run([program, "another_role"], capture_output=True, text=True)
@@ -341,6 +350,19 @@ TEST(ten_ticks)
     for (int i = 0; i < 10; i++)
         node_tick(&node, 1);
     CHECK_EQ(node.now_ms, 11);
+}
+
+TEST(three_lives)
+{
+    struct node node, other;
+    node_start(&node, 1, 3);
+    node_start(&other, 2, 3);
+    for (int i = 0; i < 5; i++)
+        node_tick(&node, 1);
+    node_tick(&other, 1);
+    node_boot(&node, (struct raft_hard_state){7, 3}, TERMS(5, 6), 2);
+    node_tick(&node, 1);
+    CHECK(false);
 }
 
 TEST(a_role)

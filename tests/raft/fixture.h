@@ -48,6 +48,7 @@ struct node {
     struct raft_config config;
     uint64_t now_ms;
     uint64_t write; // the newest given out
+    bool begins;    // no step since it was started
     bool auto_persist;
     bool auto_apply;
     uint32_t steps_deep;     // within each other now
@@ -149,14 +150,26 @@ static UNUSED void node_enter(struct node *node, enum raft_event_type type)
         node->config.id, report, what, STEPS_DEEP_MAX);
 }
 
+// What it has done, and how it was before: the view is still that of its last step.
+static UNUSED void node_tell_step(struct node *node, const struct raft_event *event)
+{
+    struct test_step step = {.who = node->config.id, .begins = node->begins};
+    snprintf(
+        step.before, sizeof step.before,
+        "-- n%" PRIu32 " %s t%" PRIu64 " vote n%" PRIu32 " log=%" PRIu64 "/%" PRIu64,
+        node->config.id, node->begins ? "starts with" : "had", node->view.current_term,
+        node->view.voted_for, node->view.last_index, node->view.last_term);
+    raft_trace_step(step.line, sizeof step.line, node->raft, event, &node->output);
+    test_step(&step);
+    node->begins = false;
+}
+
 static void node_step(struct node *node, struct raft_event event)
 {
     node_enter(node, event.type);
     event.now_ms = node->now_ms;
     enum raft_status status = raft_step(node->raft, &event, &node->output);
-    char step[TEST_STEP_BYTES];
-    raft_trace_step(step, sizeof step, node->raft, &event, &node->output);
-    test_step(step);
+    node_tell_step(node, &event);
     uint64_t write = node->output.write;
     if (write != 0) {
         CHECK_EQ(write, node->write + 1);
@@ -243,6 +256,7 @@ static UNUSED void node_boot_behind(struct node *node,
         CHECK_EQ(raft_load(node->raft, &entry), RAFT_OK);
     }
     node->write = 0;
+    node->begins = true;
     node->applied = snapshot->last_included_index;
     node->sent_count = 0;
     raft_observe(node->raft, &node->view);
