@@ -93,6 +93,12 @@ TEST(one_write_holds_all_that_its_step_has_changed)
     CHECK(!durability_of_hard_state(node.raft));
     report(&node, 2);
     CHECK(durability_of_hard_state(node.raft));
+    // A log that begins anew is written as well, even where nothing else has changed.
+    struct raft_snapshot_meta snapshot = {.last_included_index = 9};
+    struct raft_output output = {.snapshot_restore = &snapshot};
+    CHECK_EQ(durability_newest_write(node.raft, &output), 4);
+    durability_issue(node.raft, &output);
+    CHECK_EQ(output.write, 4);
     node_stop(&node);
 }
 
