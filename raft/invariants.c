@@ -41,6 +41,8 @@ static const char *broken_in_role(const struct raft *raft)
             return "a leader did not vote for itself";
         if (!durability_of_hard_state(raft))
             return "a leader's term is not durable";
+        if (raft->leader_id == 0)
+            return "a leader's leader_id is 0, not its own id";
         if (raft->leader_id != raft->config.id)
             return "a leader follows another";
         break;

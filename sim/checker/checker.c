@@ -31,6 +31,7 @@ const char *checker_property_text(enum property property)
         [PROPERTY_COMMIT_DURABLE] = "commit durable on a majority",
         [PROPERTY_COMMIT_KEPT] = "committed entry kept",
         [PROPERTY_VOTE_ONCE] = "one vote a term",
+        [PROPERTY_HARD_STATE] = "term and vote persisted",
         [PROPERTY_VOTE_DURABLE] = "vote durable",
         [PROPERTY_ACK_DURABLE] = "acknowledgement durable",
         [PROPERTY_DURABILITY] = "durability",
@@ -235,10 +236,10 @@ static void check_view(struct checker *checker, raft_id id,
                         view->last_index, view->last_term, shadow->log.last, last.term);
     if (view->current_term != shadow->hard_state.current_term ||
         view->voted_for != shadow->hard_state.voted_for)
-        checker_violate(checker, PROPERTY_OUTPUT_SHAPE, id, 0,
-                        "term %" PRIu64 " and vote %" PRIu32
-                        " were not given out to persist",
-                        view->current_term, view->voted_for);
+        checker_violate(checker, PROPERTY_HARD_STATE, id, 0,
+                        "node %" PRIu32 " has not given out its term %" PRIu64
+                        " and vote %" PRIu32 " to persist",
+                        id, view->current_term, view->voted_for);
     if (last.term > view->current_term)
         checker_violate(checker, PROPERTY_LOG_TERMS, id, 0,
                         "the log holds term %" PRIu64 " in term %" PRIu64, last.term,

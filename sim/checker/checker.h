@@ -31,6 +31,7 @@ enum property {
     PROPERTY_COMMIT_DURABLE,  // what is committed is durable on a majority
     PROPERTY_COMMIT_KEPT,     // a committed entry is never overwritten
     PROPERTY_VOTE_ONCE,       // one vote in a term, across restarts too
+    PROPERTY_HARD_STATE,      // a new term and a new vote are given out to persist
     PROPERTY_VOTE_DURABLE,    // a vote leaves only once it is durable
     PROPERTY_ACK_DURABLE,     // an acknowledgement leaves only once it is durable
     PROPERTY_DURABILITY,      // what was reported durable survives a crash

@@ -104,9 +104,10 @@ void checker_member_elected(struct checker *checker, raft_id id,
 
     if (!electorate_is_quorum(&now.electorate, (uint32_t)votes))
         checker_violate(checker, PROPERTY_VOTE_QUORUM, id, 0,
-                        "it leads term %" PRIu64 " without the votes of a majority of "
-                        "the configuration at %" PRIu64,
-                        view->current_term, now.index);
+                        "node %" PRIu32 " leads term %" PRIu64
+                        " without the votes of a "
+                        "majority of the configuration at %" PRIu64,
+                        id, view->current_term, now.index);
     if (!may_be_needed(shadow, id, known.index))
         checker_violate(checker, PROPERTY_LEADER_MEMBER, id, 0,
                         "it becomes leader of term %" PRIu64

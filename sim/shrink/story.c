@@ -38,6 +38,9 @@ static const char *const rules[PROPERTY_COUNT] = {
     [PROPERTY_VOTE_ONCE] =
         "A node votes for one candidate in a term at most, also across restarts "
         "(5.2).",
+    [PROPERTY_HARD_STATE] =
+        "A new term and a new vote are given out to be written in the step that "
+        "changes them (Figure 2, persistent state).",
     [PROPERTY_VOTE_DURABLE] = "A vote leaves only once it is on the disk (Figure 2).",
     [PROPERTY_ACK_DURABLE] =
         "An acknowledgement leaves only once what it acknowledges is on the disk "

@@ -133,6 +133,8 @@ TEST(a_leader_that_follows_another_is_told)
 {
     a_leader()->leader_id = 2;
     is_told("a leader follows another");
+    a_leader()->leader_id = 0;
+    is_told("a leader's leader_id is 0, not its own id");
 }
 
 TEST(a_follower_of_itself_is_told)

@@ -221,7 +221,7 @@ TEST(a_term_that_was_not_given_out_to_persist_is_found)
     begin(&one);
     one.view.current_term = 1;
     tell(&one);
-    finish_with(PROPERTY_OUTPUT_SHAPE);
+    finish_with(PROPERTY_HARD_STATE);
 }
 
 TEST(a_report_of_a_write_that_nobody_asked_for_is_found)

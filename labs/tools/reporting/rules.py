@@ -29,6 +29,7 @@ LABELS = {
     "commit durable on a majority": "STATE-0 LEAD-4",
     "committed entry kept": "AE-3 RV-2b",
     "one vote a term": "RV-2a STATE-2",
+    "term and vote persisted": "STATE-0 STATE-1 STATE-2",
     "vote durable": "STATE-0 RV-2a",
     "acknowledgement durable": "STATE-0 AE-4",
     "durability": "STATE-0 STATE-3",
