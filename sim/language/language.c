@@ -38,7 +38,7 @@ struct command {
 
 static bool help(struct language *language);
 static bool quit(struct language *language);
-static bool refused(struct language *language);
+static bool may_be_refused(struct language *language);
 static bool at(struct language *language);
 
 enum { ANY = LANGUAGE_WORDS_MAX };
@@ -56,7 +56,7 @@ static const struct command commands[] = {
      "[drift=PERCENT] [ahead=DURATION,...] [ordered=on|off] [equal_seeds=on|off] "
      "[snapshot_tail=N] [snapshot_chunk=BYTES] [segment=BYTES] [wire=json]"},
     {"run", language_world_run, TIMED, 2, 8,
-     "run DURATION | run until CONDITION [within DURATION]"},
+     "run DURATION [until CONDITION] | run until CONDITION [within DURATION]"},
     {"step", language_world_step, TIMED, 1, 2, "step [EVENTS]"},
     {"timeout", language_world_timeout, 0, 2, 2, "timeout N"},
     {"clients", language_world_clients, TIMED, 2, 4,
@@ -135,7 +135,8 @@ static const struct command commands[] = {
     {"check", language_show_check, 0, 1, 2, "check [steps=N]"},
     {"expect", language_expect_claim, 0, 2, ANY,
      "expect CLAIM, which is one of: " LANGUAGE_EXPECT_CLAIMS},
-    {"refused", refused, ANYWHERE, 2, ANY, "refused COMMAND..."},
+    {"refused", may_be_refused, ANYWHERE, 2, ANY, "refused COMMAND..."},
+    {"try", may_be_refused, 0, 2, ANY, "try COMMAND..."},
     {"help", help, ANYWHERE, 1, 2, "help [COMMAND]"},
     {"quit", quit, ANYWHERE, 1, 1, "quit"},
 };
@@ -516,17 +517,31 @@ static bool run_command(struct language *language)
     return finish_command(language, world, violated, command->run(language));
 }
 
-// A command that must be refused; answers why it was.
-static bool refused(struct language *language)
+// `refused`: a command that must be refused; answers why it was. `try`: one that may
+// be; answers whether it was done. A rule that is broken is a failure all the same.
+static bool may_be_refused(struct language *language)
 {
+    const struct world *world = language->world;
+    bool violated = world != NULL && world_violated(world);
+    bool must = language_is(language, 0, "refused");
+    bool done;
+
     memmove(&language->words[0], &language->words[1],
             --language->count * sizeof(language->words[0]));
-    if (language_is(language, 0, "refused"))
-        return language_fail(language, "usage: refused COMMAND...");
-    if (run_command(language))
+    if (language_is(language, 0, "refused") || language_is(language, 0, "try"))
+        return language_fail(language, "usage: %s COMMAND...",
+                             must ? "refused" : "try");
+    done = run_command(language);
+    if (done && must)
         return language_fail(language, "it was not refused");
-    buffer_clear(language->out);
-    json_string(language->out, "reason", language->error);
+    if (!done && !must && !violated && world != NULL && world_violated(world))
+        return false;
+    if (!done)
+        buffer_clear(language->out);
+    if (!must)
+        json_bool(language->out, "done", done);
+    if (!done)
+        json_string(language->out, "reason", language->error);
     return true;
 }
 

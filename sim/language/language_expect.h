@@ -6,7 +6,8 @@
 
 // All claims, for `help expect` and for who asks for another.
 #define LANGUAGE_EXPECT_CLAIMS                                                     \
-    "leader [N], no leader, one leader, role N ROLE, up|down|stopped N, same, "    \
+    "leader [N...], no leader, one leader, role N ROLE..., up|down|stopped N, "    \
+    "same, "                                                                       \
     "committed K V [at N], absent K [at N], entry N INDEX TERM [WORDS...], "       \
     "entry N INDEX none, member N ROLE [at M], configuration N[:ROLE]... [at M], " \
     "ticket NUMBER open|done|lost, reply TEXT, answer C TEXT, no answer C, "       \

@@ -427,18 +427,24 @@ static bool run_until(struct language *language)
 
 bool language_world_run(struct language *language)
 {
+    bool waits = language_is(language, 2, "until");
+    struct until until = {0};
+    uint32_t at = waits ? 3 : 2;
     uint64_t us;
     bool ok;
 
     if (language_is(language, 1, "until"))
         return run_until(language);
-    if (language->count != 2)
+    if (waits && !read_condition(language, &at, &until))
+        return false;
+    if (language->count != at)
         return language_fail(language,
-                             "usage: run DURATION | run until CONDITION [within "
-                             "DURATION]");
+                             "usage: run DURATION [until CONDITION] | run until "
+                             "CONDITION [within DURATION]");
     if (!language_duration(language, 1, &us))
         return false;
-    ok = language_run(language, language->world->now_us + us, NULL, NULL);
+    ok = language_run(language, language->world->now_us + us, waits ? reached : NULL,
+                      &until);
     show_time(language);
     return ok;
 }

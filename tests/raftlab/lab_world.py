@@ -8,7 +8,7 @@ stands there as `refused ...`. Whatever fails ends in a LabFailure."""
 import re
 from typing import Any, Callable, NoReturn, Optional, Union
 
-from raftlab import lab_failure
+from raftlab import lab_failure, lab_schedule
 from raftlab.lab_failure import LabFailure
 from raftlab.lab_process import Died, Process
 from raftlab.simulated import quoted
@@ -21,6 +21,7 @@ STEP_US = 5000  # how often a condition is looked at that raftsim does not know
 QUESTIONS = {"status", "log", "hash", "history", "ticket", "counters", "flight", "help"}
 # An entry that gave way shows as lost only once another is committed in its place.
 AGAIN_US = 1000000
+RETOLD_US = 500000  # how often one that is refused is told
 VIOLATION = re.compile(r"violation of (.+?) at \d+ us: ")  # a rule may have an " at ", too
 UNITS_US = {"us": 1, "ms": 1000, "s": 1000000, "m": 60000000, "h": 3600000000}
 
@@ -78,6 +79,7 @@ class World:
         self.cut_off: set[int] = set()  # by disconnect()
         self.now_us = 0
         self.keys = 0
+        self.refusal = ("", 0)  # of a proposal, and when
         self.events = -1  # that had happened when time last passed
         self.seen: dict[str, Any] = {}  # the answer to `status`, until something happens
         self.process = Process(sanitized=sanitized, name=program)
@@ -161,7 +163,10 @@ class World:
         kind: str = lab_failure.CLAIM,
         line: str = "",
     ) -> NoReturn:
-        """Ends the test. `line` is a claim that fails in the scenario as it did here."""
+        """Ends the test. `line` is a claim that fails in the scenario as it did here; without
+        one, what was told last has failed."""
+        count = len(self.lines) - (not line and kind in (lab_failure.CLAIM, lab_failure.BUDGET))
+        schedule = [*lab_schedule.told(self.lines[:count]), *self.lines[count:]]
         raise LabFailure(
             claim=self.claim,
             rule=rule,
@@ -169,7 +174,7 @@ class World:
             expected=expected,
             seen=seen,
             seed=self.cluster_seed,
-            lines=[*self.lines, *([line] if line else [])],
+            lines=[*schedule, *([line] if line else [])],
             kind=kind,
             stderr="\n".join([*self.process.printed, self.process.stderr()]).strip("\n"),
         )
@@ -283,6 +288,11 @@ class World:
         leaders = [s for s in self.reachable() if s["role"] == "leader"]
         return max(leaders, key=lambda s: s["term"])["node"] if leaders else 0
 
+    def newest_leader(self) -> int:
+        """The same of all nodes that run: who raftsim takes for the leader."""
+        leaders = [s for s in self.up() if s["role"] == "leader"]
+        return max(leaders, key=lambda s: s["term"])["node"] if leaders else 0
+
     def term(self, node: int) -> int:
         return self.status(node)["term"]
 
@@ -356,12 +366,18 @@ class World:
 
     def check_one_leader(self, within: Duration = "5s") -> int:
         """One of the connected nodes leads, in the highest term of all of them."""
-        first = min((s["node"] for s in self.reachable()), default=self.nodes[0])
+
+        def claim() -> str:
+            if leader := self.leader():
+                return f"expect term {leader} >= {max(s['term'] for s in self.reachable())}"
+            nodes = [s["node"] for s in self.reachable()] or [self.nodes[0]]
+            return f"expect leader {' '.join(map(str, nodes))}"
+
         return self.wait(
             self.leads_all,
             "a connected node leads",
             within,
-            line=lambda: f"expect role {first} leader",
+            line=claim,
             until=self.another_leader,
         )
 
@@ -393,7 +409,7 @@ class World:
                     self.fail(
                         "nobody leads, since nobody has a majority",
                         f"node {node} leads in term {term}",
-                        line=f"expect role {node} follower",
+                        line=f"expect role {node} follower pre-candidate candidate",
                     )
 
     def leaders(self) -> list[dict[str, Any]]:
@@ -418,13 +434,27 @@ class World:
         """Gives a write to a node (to the leader) and does not wait: its ticket (ticket,
         node, index, term), or None where the node refuses."""
         node = at or self.leader()
-        answer = self.ask("propose", "at", node, *words) if node else {"ok": False}
+        if not at and node == self.newest_leader():  # whoever that is in another run
+            answer = self.ask("propose", *words)
+        elif node:
+            answer = self.ask("propose", "at", node, *words)
+        else:
+            return None
+        if not answer["ok"]:
+            self.forget_again(" ".join(map(quoted, words)))
         return answer if answer["ok"] else None
+
+    def forget_again(self, words: str) -> None:
+        """Of a write that is refused and offered again, again and again, a few are told."""
+        if self.refusal[0] == words and 0 <= self.now_us - self.refusal[1] < RETOLD_US:
+            del self.lines[-1]
+        else:
+            self.refusal = (words, self.now_us)
 
     def take(self, node: int, *words: Word) -> dict[str, Any]:
         """A write that this node takes, since it leads; its ticket."""
-        ticket = self.propose(*words, at=node)
-        if ticket is None:
+        ticket = self.ask("propose", "at", node, *words)
+        if not ticket["ok"]:
             self.unrefuse()
             shown = " ".join(f"{word}".lstrip()[:40] for word in words)
             self.fail(f"node {node} leads and takes {shown}", self.situation())
@@ -454,10 +484,12 @@ class World:
         key = key or f"k{self.keys}"
         wanted = len(self.reachable()) if nodes is None else nodes
         ticket: dict[str, Any] = {}
+        until_us = self.now_us + microseconds(within)
         assert wanted <= len(self.nodes)
 
         def agreed() -> int:
             late = ticket and self.now_us - ticket["given_us"] >= AGAIN_US
+            late = late and self.now_us < until_us  # what is given at the end has no time
             if not ticket or (retry and (late or self.is_lost(ticket))):
                 ticket.clear()
                 ticket.update(self.propose("set", key, value) or {})

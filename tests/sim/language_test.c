@@ -159,4 +159,32 @@ TEST(the_newest_snapshot_can_be_borne_where_there_is_another_one)
     SAY("expect committed x 2");
 }
 
+TEST(a_time_ends_early_where_what_is_waited_for_comes)
+{
+    SAY("cluster 3");
+    SAY("run 10s until leader");
+    CHECK(language.world->now_us < 10000000);
+    SAY("expect leader 1 2 3");
+    SAY("expect role 1 follower leader");
+    SAY("isolate 1");
+    SAY("isolate 2");
+    SAY("run 2s");
+    REFUSE("expect leader 1 2 3", "no leader");
+    uint64_t before_us = language.world->now_us;
+    SAY("run 3s until leader");
+    CHECK_EQ(language.world->now_us, before_us + 3000000);
+}
+
+TEST(what_is_tried_may_be_refused_and_breaks_no_rule)
+{
+    SAY("cluster 3 manual");
+    SAY("try propose set x 1");
+    CHECK_TEXT_HAS(answer.data, "\"done\":false,\"reason\":\"there is no leader\"");
+    SAY("try timeout 1");
+    CHECK_TEXT_HAS(answer.data, "\"done\":true");
+    SAY("try expect term 1 == 9");
+    REFUSE("try try timeout 1", "usage: try");
+    REFUSE("refused try timeout 1", "usage: refused");
+}
+
 TEST_MAIN

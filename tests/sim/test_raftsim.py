@@ -512,6 +512,13 @@ BAD_LINES = [
     ("expect configuration 1 2", "the configuration is 1 2 3"),
     ("refused expect violations 0", "not refused"),
     ("refused refused frobnicate", "usage: refused"),
+    ("try refused frobnicate", "usage: try"),
+    ("run 1s until", "unknown condition"),
+    ("run 1s until leader within 2s", "usage: run"),
+    ("run leader until 1s", "unknown condition"),
+    ("expect role 1", "usage: expect role"),
+    ("expect role 1 leader candidate", "node 1 is follower"),
+    ("expect leader 9", "no node"),
     ("frobnicate", "unknown command"),
 ]
 

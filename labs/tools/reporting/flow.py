@@ -17,13 +17,15 @@ BARE = re.compile(r"(tick|applied \d+|durable write \d+)$")
 SILENT = re.compile(r"(tick|applied \d+|durable write \d+|propose \d+|read \d+)$")
 DECIDED = re.compile(r"\] n\d+ [^|]*: | \| (save|log|apply|restore) ")
 STEP = re.compile(r"\[ *\d+\] n\d+ (.*)$", re.DOTALL)
-DOWN = re.compile(r"crash n?(\d+)(?! (?:at|inside))|n(\d+) (?:stops|is lost|does not start)")
-UP = re.compile(r"restart n?(\d+)")
-FAULT = re.compile(
-    r"crash|cut|partition|isolate|star |hold|drop|loss [^0]|duplicate|corrupt|pause|"
-    r"disk \d+ (fail|full|damage|lost)|clock \d+ (skew|drift|jump)"
+DOWN = re.compile(
+    r"(?:try )?crash n?(\d+)(?! (?:at|inside))|n(\d+) (?:stops|is lost|does not start)"
 )
-MEND = re.compile(r"restart|heal|resume|release|settle|disk \d+ ok|faults off")
+UP = re.compile(r"(?:try )?restart n?(\d+)")
+FAULT = re.compile(
+    r"(?:try )?(?:crash|cut|partition|isolate|star |hold|drop|loss [^0]|duplicate|corrupt|pause|"
+    r"disk \d+ (fail|full|damage|lost)|clock \d+ (skew|drift|jump))"
+)
+MEND = re.compile(r"(?:try )?(?:restart|heal|resume|release|settle|disk \d+ ok|faults off)")
 
 
 @dataclasses.dataclass

@@ -179,7 +179,7 @@ def look(program: pathlib.Path, lines: list[str], seconds: int = CPU_SECONDS_MAX
     crashes, which changes nothing in the world."""
     told, places = ["trace - json"], []
     for line in lines:
-        if found := re.match(r"crash\s+n?(\d+)", line):
+        if found := re.match(r"(?:try )?crash\s+n?(\d+)", line):
             told.append(f"log {found[1]} 1 {LOG_ENTRIES_MAX}")
         places.append(len(told))
         told.append(line)

@@ -4,8 +4,10 @@ Where a rule is broken, or the program dies, whatever can be left out is noise, 
 debugging finds what cannot. An expectation that fails is another matter: leave out
 `restart 2`, and "all have applied it" fails as well, for no fault of the student's. There
 only what would make the cluster's life harder goes: a crash with its restart, a cut with
-its heal, and claims that held. The work is counted in tries and in virtual events, so
-that the same failure comes to the same scenario on every machine."""
+its heal, and claims that held; where something is not to happen, nothing but these claims.
+Waiting times and proposals stay, and what was taken, or refused, is so still. So
+what is left passes once the mistake is mended. The work is counted in tries and in virtual
+events, so that the same failure comes to the same scenario on every machine."""
 
 from __future__ import annotations
 
@@ -13,6 +15,8 @@ import pathlib
 import re
 import resource
 from collections.abc import Callable, Iterator
+
+from raftlab.lab_world import microseconds as us_of
 
 from reporting import play
 
@@ -29,6 +33,8 @@ SIMPLER = (
 )
 KEPT = ("cluster ", "counters ", "trace ")
 CUTS = ("cut ", "isolate ", "partition ", "star ", "hold ")
+# What comes about sooner where less goes wrong.
+HOPES = re.compile(r"run until |expect (committed|same|leader|one leader|role \d+ leader$|up) ?")
 
 
 def cpu_seconds() -> float:
@@ -58,6 +64,7 @@ class Shortener:
         self.program = program
         self.failure = first.failure()
         self.lines = first.lines
+        self.best = first
         self.budget = Budget()
 
     def fails(self, lines: list[str]) -> bool:
@@ -71,10 +78,22 @@ class Shortener:
         if tried.failure() != self.failure or spoilt(tried):
             return False
         self.lines = tried.lines
+        self.best = tried
         return True
 
     def without(self, gone: set[int]) -> bool:
         return self.fails([line for at, line in enumerate(self.lines) if at not in gone])
+
+    def without_more(self, gone: set[int]) -> bool:
+        """The same, where each `try` that is left comes to what it came to."""
+        lines, best = self.lines, self.best
+        wanted = [one.get("done") for at, one in enumerate(best.answers) if at not in gone]
+        if not self.without(gone):
+            return False
+        if [one.get("done") for one in self.best.answers] == wanted:
+            return True
+        self.lines, self.best = lines, best
+        return False
 
     def last_world(self) -> None:
         """Each `cluster` begins a world of its own: the last one is what fails."""
@@ -108,7 +127,7 @@ class Shortener:
         """Only what made it harder, each with what undoes it."""
         found = True
         while found and not self.budget.is_spent():
-            found = any(self.without(group) for group in troubles(self.lines))
+            found = any(self.without_more(group) for group in troubles(self.lines))
 
     def simplify_cluster(self) -> None:
         """Fewer nodes and clients, where nothing speaks of the others."""
@@ -119,6 +138,19 @@ class Shortener:
                 simpler = re.sub(*change, self.lines[at])
                 if simpler != self.lines[at]:
                     self.fails([*self.lines[:at], simpler, *self.lines[at + 1 :]])
+
+    def tell_times(self) -> None:
+        """What was waited for, and did not come, is a time; so is the last wait, in which
+        it happens."""
+        now_us = 0
+        for at, answer in enumerate(self.best.answers):  # none of what it died of
+            line, begun_us, now_us = self.lines[at], now_us, answer.get("time_us", now_us)
+            found = re.fullmatch(r"run (\S+) until .*", line)
+            if line.startswith("cluster "):
+                now_us = 0
+            elif found and (at == len(self.lines) - 1 or now_us - begun_us >= us_of(found[1])):
+                time = f"run {-(-(now_us - begun_us) // 1000)}ms"
+                self.fails([*self.lines[:at], time, *self.lines[at + 1 :]])
 
     def halve_times(self) -> None:
         """Shorter waits show the same."""
@@ -146,16 +178,26 @@ def halved(line: str) -> str:
 def troubles(lines: list[str]) -> Iterator[set[int]]:
     """Groups of lines without which the nodes have an easier life."""
     for at, line in enumerate(lines[:-1]):
-        if line.startswith(("expect ", "refused ")):
+        if line.startswith(("expect ", "refused ")) and not line.startswith("refused run "):
             yield {at}
+        if not HOPES.match(lines[-1]):
+            continue
         if found := re.match(r"(crash|pause)\s+n?(\d+)", line):
             undo = {"crash": "restart", "pause": "resume"}[found[1]]
             if (end := next_of(lines, at, lambda x, u=f"{undo} {found[2]}": x == u)) > 0:
                 yield {at, end}
-        if line.startswith(CUTS) and (end := next_of(lines, at, lambda x: x == "heal")) > 0:
-            yield {n for n in range(at, end + 1) if lines[n].startswith((*CUTS, "heal"))}
+        if line.startswith(CUTS) and next_of(lines, at, lambda x: x == "heal") > 0:
+            yield {at}
+        if line == "heal" and not is_cut(lines[:at]):
+            yield {at}
         if found := re.match(r"(loss|duplicate) \d*[1-9]\d*$", line):
             yield {at}
+
+
+def is_cut(lines: list[str]) -> bool:
+    """Whether there is anything to heal."""
+    since = len(lines) - lines[::-1].index("heal") if "heal" in lines else 0
+    return any(line.startswith(CUTS) for line in lines[since:])
 
 
 def next_of(lines: list[str], at: int, wanted: Callable[[str], bool]) -> int:
@@ -172,6 +214,7 @@ def shorten(program: pathlib.Path, first: play.Play) -> tuple[list[str], bool]:
         short.delta()
         short.simplify_cluster()
         short.delta()
+        short.tell_times()
         short.halve_times()
     else:
         short.gently()

@@ -10,6 +10,7 @@ from reporting.facts import CLOSE_BY, Facts
 COLUMNS = 80
 NAME = 10
 WORD = r"""(?:[^\s"']|"[^"]*"|'[^']*')+"""  # of a command
+LONG = re.compile(r"\S{60,}")
 RED, GREEN, BOLD, FAINT, PLAIN = "\033[31m", "\033[32m", "\033[1m", "\033[2m", "\033[0m"
 
 
@@ -54,6 +55,8 @@ def render(facts: Facts, paths: dict[str, str]) -> str:
             lines += last_decisions(facts)
     if facts.steps:
         lines += heading("The last steps")
+        if len({step.partition("]")[2].split()[0] for step in facts.steps if "] n" in step}) > 1:
+            lines.append("(in this order; the times are of each node's own clock)")
         lines += [line for step in facts.steps for line in step_lines(step)]
     lines += said(facts)
     if "page" in paths:
@@ -92,6 +95,8 @@ def schedule(facts: Facts, path: str) -> list[str]:
 
 
 def indented(command: str) -> list[str]:
+    """A long value is only begun: the file has it whole."""
+    command = LONG.sub(lambda word: f"{word[0][:20]}... ({len(word[0]):,} characters)", command)
     return textwrap.wrap(
         command, COLUMNS, initial_indent="  ", subsequent_indent="      ",
         break_on_hyphens=False, break_long_words=False,
