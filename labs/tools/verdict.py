@@ -26,6 +26,7 @@ UNCHECKED = (
 # Where it failed says it all, whichever claims have come there.
 ASSERTION = re.compile(r"\b((?:labs|raft|kvserver|sim)/[\w./-]+:\d+): .*?Assertion `(.*?)' failed")
 STUB = re.compile(r"\S+:\d+: \w+\(\) is still to be written \(.*\)")  # of a claim in C
+COMPILERS = "It does not compile:"
 STANDSTILL = "time stands still: "
 COLOURS = {"pass": "32", "FAIL": "31", "head": "1", "hint": "33"}
 
@@ -243,6 +244,20 @@ def failures(verdict: Verdict) -> list[str]:
     return lines
 
 
+def told_problem(problem: str) -> list[str]:
+    """A compiler's own lines stay as they are: it points at what stands above."""
+    lines = problem.splitlines()
+    if problem.startswith(COMPILERS):
+        return lines
+    return [
+        part
+        for line in lines
+        for part in textwrap.wrap(
+            line, COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        ) or [""]
+    ]  # fmt: skip
+
+
 def text(verdict: Verdict) -> str:
     """All that is told of a lab."""
     lines = [paint(f"Lab {verdict.lab.number}: {verdict.lab.title}", "head")]
@@ -255,7 +270,7 @@ def text(verdict: Verdict) -> str:
     if verdict.unchecked:
         lines += ["", *textwrap.wrap(UNCHECKED, COLUMNS)]
     if verdict.problem:
-        lines += ["", verdict.problem]
+        lines += ["", *told_problem(verdict.problem)]
     else:
         lines += table(verdict) + failures(verdict)
     if hint := verdict.hint():

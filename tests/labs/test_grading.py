@@ -201,7 +201,8 @@ def test_a_helper_that_is_not_static_and_named_like_anothers_is_the_students_mis
     done = grade(tree, *RESULTS, text=text)
     assert (last_line(done), done.returncode) == ("lab 1: 0/10 points", 1), done.stderr
     said = said.format(line=text.count("\n"))
-    assert said in done.stdout.split("\n") and str(tree) not in done.stdout
+    assert said in " ".join(done.stdout.split()) and str(tree) not in done.stdout
+    assert max(map(len, done.stdout.split("\n"))) <= 80
     assert all(said in told for told in results(tree))
 
 

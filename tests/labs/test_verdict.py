@@ -20,6 +20,16 @@ def test_of_a_failed_assertion_no_more_is_told_than_what_it_asserted() -> None:
     assert told == "labs/6-membership/a.c:9: an assertion failed: !is_joint(now)"
 
 
+def test_why_nothing_was_run_fits_into_80_columns_and_a_compilers_words_stay_as_they_are() -> None:
+    reason = "timer.c:36: keeps x, ahead and last in variables outside of all functions: all nodes"
+    told = verdict.Verdict(labs.numbered(1), [], problem=f"It was not run:\n\n{reason} share it")
+    lines = verdict.text(told).split("\n")
+    assert max(map(len, lines)) < 80 and f"{reason} share it" in " ".join(" ".join(lines).split())
+    assert "\n\ntimer.c:36: keeps x, " in verdict.text(told)
+    told.problem = f"It does not compile:\n\n{reason}\n    |   ^~~"
+    assert f"\n{reason}\n    |   ^~~\n" in verdict.text(told)
+
+
 def of_c(name: str, message: str, steps: int) -> grading.Claim:
     """A claim in C that failed."""
     lines = [f"./tests/raft/x.h:7: {message}", "the last steps:"]
