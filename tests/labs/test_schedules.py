@@ -81,6 +81,16 @@ def all_mistakes() -> Iterator[Mistake]:
             yield Mistake(name, lab, one.file, one.find, one.replace, [*claims_of(lab)])
 
 
+# Right code sends other messages by hand than the mistake does, or comes to another index.
+KNOWN = {
+    ("an-idle-leader-is-silent", f"{COSTS}::test_a_command_is_committed_after_one_round_trip"),
+    *(
+        (name, f"tests/labs/lab2/test_figure_8.py::test_figure_8_{claim}")
+        for name in ("an-idle-leader-is-silent", "one-full-peer-ends-the-round")
+        for claim in ("an_older_entry_on_a_majority_is_not_committed",
+                      "an_entry_of_the_own_term_commits_what_is_before_it")
+    ),
+}  # fmt: skip
 LONG = os.environ.get("RAFTLAB_SCHEDULES") == "all"
 MISTAKES = [*SHORT, *all_mistakes()] if LONG else SHORT
 
@@ -138,6 +148,8 @@ def test_a_schedule_fails_with_its_mistake_and_passes_without_it(
     monkeypatch.setattr(build, "program", lambda name, sanitized=False: wrong)
     failed = []
     for claim in mistake.claims:
+        if (mistake.name, claim) in KNOWN:
+            continue
         failure = failure_of(claim)
         assert failure or LONG, f"{claim} holds"
         if failure is None:
