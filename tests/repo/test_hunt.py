@@ -65,7 +65,7 @@ def test_a_bug_is_chosen_by_name_by_number_or_as_figure8() -> None:
     name = "commits-an-older-term-by-counting"
     assert hunt.chosen(["figure8"]) == hunt.chosen(["1"]) == hunt.chosen([name]) == [name]
     assert len(hunt.chosen(["54"])) > 1 and hunt.chosen([]) == hunt.core_names()
-    with pytest.raises(SystemExit, match="there is no bug"):
+    with pytest.raises(SystemExit, match="has no bug"):
         hunt.chosen(["no-such-bug"])
 
 
