@@ -241,6 +241,41 @@ def test_a_crash_is_told_first_with_file_and_line_and_the_schedule_to_it(raftsim
     )
 
 
+# A raftsim in which a rule is broken at 60.6 ms, or which dies then.
+BROKEN_LATE = """\
+#!{python}
+import json, re, sys
+now = 0
+for line in sys.stdin:
+    if found := re.match("run ([0-9]+)ms", line):
+        now += int(found[1]) * 1000
+    if now < 60636:
+        print(json.dumps({{"ok": True, "time_us": now}}), flush=True)
+        continue
+    if {dies}:
+        sys.exit("Assertion of 60.6 ms")
+    told = "violation of one vote a term at 60636 us: it goes to node 2"
+    print(json.dumps({{"ok": False, "error": told, "time_us": 60636}}), flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("dies", "first", "last"),
+    [(False, "run 31ms", ["run 30ms", "run 31ms"]), (True, "run 10000ms", ["run 1ms", "run 78ms"])],
+)
+def test_what_the_last_line_waits_for_becomes_a_time(tmp_path, dies, first, last):
+    fake = tmp_path / "raftsim"
+    fake.write_text(BROKEN_LATE.format(python=sys.executable, dies=dies))
+    fake.chmod(0o755)
+    lines = ["cluster 3 seed=1", "run 30ms", "run 10000ms until term 12"]
+    short = shorten.Shortener(fake, play.try_out(fake, lines))
+    assert short.failure
+    short.tell_times()
+    assert short.lines == [*lines[:2], first]
+    short.halve_times()
+    assert short.lines == [lines[0], *last]
+
+
 SANITIZED = """\
 ==41==ERROR: AddressSanitizer: heap-buffer-overflow on address 0x602 at pc 0x55 bp 0x7f
 READ of size 8 at 0x602000000018 thread T0

@@ -143,7 +143,10 @@ class Shortener:
         """What was waited for, and did not come, is a time; so is the last wait, in which
         it happens."""
         now_us = 0
-        for at, answer in enumerate(self.best.answers):  # none of what it died of
+        answers = self.best.answers
+        if len(answers) < len(self.lines) and " until " in self.lines[-1]:  # it died of it
+            self.fails([*self.lines[:-1], re.sub(r" until .*", "", self.lines[-1])])
+        for at, answer in enumerate(answers):
             line, begun_us, now_us = self.lines[at], now_us, answer.get("time_us", now_us)
             found = re.fullmatch(r"run (\S+) until .*", line)
             if line.startswith("cluster "):
