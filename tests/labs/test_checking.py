@@ -1,14 +1,17 @@
 """Lab 8 from the side of who takes it: what is no invariant gets no points for one, and
 what is wrong with a file is said of it."""
 
+import importlib.util
 import pathlib
 import re
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
 
-from raftlab import build
+from raftlab import build, confine, lab_failure
+from raftlab.labs import LabFailure
 
 sys.path.insert(0, str(build.ROOT / "labs" / "tools"))
 
@@ -141,3 +144,162 @@ def test_a_checker_looks_at_the_core_through_its_interface(tree: pathlib.Path) -
     text = HEAD.replace("own.h", 'own.h"\n#include "raft/state.h', 1) + OWN.partition("\n\n")[2]
     held, said = graded(tree, {"own.c": alternatives.without_marks(text)})
     assert not held and '#include "raft/state.h": that is not for this lab' in said, said
+
+
+# ---- what dies, and what never ends ------------------------------------------------
+
+
+def module(name: str) -> ModuleType:
+    path = build.ROOT / "tests/labs/lab8" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"lab8_{name}", path)
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+@pytest.fixture
+def invariants(tree: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The claims, over what is built in the copy; endless takes a second."""
+    monkeypatch.setattr(build, "OUT", tree / "build")
+    monkeypatch.setattr(build, "BUILT", True)
+    monkeypatch.setenv("RAFTLAB_LAB", "8")
+    monkeypatch.setitem(confine.CPU_SECONDS_MAX, confine.ALONE, 1)
+    made = module("test_invariants")
+    monkeypatch.setattr(made, "SEED_SECONDS", 1)
+    return made
+
+
+def built(tree: pathlib.Path, text: str) -> None:
+    (tree / LAB.folder.relative_to(labs.ROOT) / "own.c").write_text(text, encoding="utf-8")
+    programs = ("build/lab8/raftsim", "build/lab8/bugs/double-vote/raftsim")
+    subprocess.run(
+        ["make", "-s", "LAB=8", *programs], cwd=tree, env=build.environment(), check=True
+    )
+
+
+LOOKS_AT_WHO_IS_DOWN = program("0", """
+    for (raft_id id = 1; id <= look->node_count; id++) {
+        raft_term term = look->nodes[id].view->current_term;
+
+        if (term >= 3 && raft_term_at(look->nodes[id].raft, 1, &term) && term == 9)
+            return own_broken(words, "nine");
+    }
+    return true;
+""")  # fmt: skip
+NEVER_ENDS = program("0", """
+    for (volatile raft_id id = 1; look->nodes[1].view->current_term >= 2; id++)
+        continue;
+    return words != NULL;
+""")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text, kind, said",
+    [
+        (LOOKS_AT_WHO_IS_DOWN, lab_failure.CRASH, "SIGSEGV: log_term (log.c:"),
+        (NEVER_ENDS, lab_failure.ENDLESS, "an endless loop? own_check (own.c:"),
+    ],
+    ids=["dies", "never ends"],
+)  # fmt: skip
+def test_a_run_that_dies_or_never_ends_is_told_as_that_whatever_bug_it_has(
+    tree: pathlib.Path, invariants: ModuleType, text: str, kind: str, said: str
+) -> None:
+    built(tree, text)
+    flags = "--nodes 5 --duration 2s --faults all"
+    for failing in (
+        lambda: invariants.caught("double-vote", flags),
+        lambda: invariants.quiet(flags, 40),
+    ):
+        with pytest.raises(LabFailure) as told:
+            failing()
+        assert told.value.kind == kind and said in told.value.seen, told.value
+        assert "own_check (own.c:" in told.value.seen, told.value
+
+
+# ---- scenarios and bounds ----------------------------------------------------------
+
+
+HALF = "cluster 4 manual pre_vote=off check_quorum=off\ntimeout 1\ndeliver 1 2\ndeliver 2 1\n"
+RIGHT = "expect role 1 candidate\n"
+LUCK = "cluster 4 seed=5\nfaults all\nclients start 3\nrun 20s\nsettle\nexpect violations 0\n"
+
+
+@pytest.fixture
+def schedules(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    made = module("test_schedules")
+    monkeypatch.setattr(made, "place", lambda name: tmp_path / name)
+    return made
+
+
+def told_of(schedules: ModuleType, tmp_path: pathlib.Path, text: bytes) -> str:
+    (tmp_path / "kill-half-is-enough.scenario").write_bytes(text)
+    with pytest.raises(LabFailure) as told:
+        schedules.kills("half-is-enough", "CAND-2")
+    return f"{told.value.expected}; {told.value.seen}"
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        (LUCK, "nothing happens but what a line says: `cluster N manual`; line 1: `cluster 4"),
+        (HALF + "auto\n" + RIGHT, "line 5: `auto`"),
+        (HALF.replace("pre_vote=off", '"checkers\\x3down"', 1) + RIGHT, "line 1: checkers="),
+        (HALF + 'propose at 1 set x "#1\n' + RIGHT, ":5: a quoted word does not end: propose"),
+        (f"# a\n\n{HALF}expect role 1 leader\n",
+         "; labs/8-checking/kill-half-is-enough.scenario:7: node 1 is candidate"),
+        ("cluster 4 manual\ntimeout 1\n",
+         "fails where the bug is; all of it comes true there as well"),
+        ("timeout 1\n", "has a cluster; it begins with `timeout 1`"),
+        ("# begun\n", "has a cluster; it is still to be written"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_scenario_is_told_with_its_line(
+    schedules: ModuleType, tmp_path: pathlib.Path, text: str, said: str
+) -> None:
+    told = told_of(schedules, tmp_path, text.encode())
+    assert said in told, told
+    assert told.count("node 1 is candidate") <= 1
+
+
+def test_a_scenario_may_say_whatever_raftsim_reads(
+    schedules: ModuleType, tmp_path: pathlib.Path
+) -> None:
+    text = HALF.replace("\n", "   # so\r\n") + 'refused propose at 1 set x "#1 \\" 2"\r\n' + RIGHT
+    (tmp_path / "kill-half-is-enough.scenario").write_bytes(text.encode())
+    schedules.kills("half-is-enough", "CAND-2")
+
+
+def test_a_scenario_that_is_no_text_is_told_as_that(
+    schedules: ModuleType, tmp_path: pathlib.Path
+) -> None:
+    told = told_of(schedules, tmp_path, b"cluster 4 manual\n\xff\xfe\n")
+    assert told.endswith("kill-half-is-enough.scenario:2: byte 0xff is no UTF-8"), told
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("stale-vote --terms 2\n", "there is `stale-vote --terms 2`"),
+        ("stale_vote: --terms 2\n", "there is `stale_vote: --terms 2`"),
+        ("stale-vote:\n# none\n", "they are still to be written"),
+        ('stale-vote: --goal "term\n', 'No closing quotation: `--goal "term`'),
+        ("stale-vote: --terms 2 --depth 7\n", "--terms --timeouts; --depth is none of them"),
+    ],
+)
+def test_what_is_wrong_with_the_bounds_is_said(
+    schedules: ModuleType, tmp_path: pathlib.Path, text: str, said: str
+) -> None:
+    (tmp_path / "explore.txt").write_text(text)
+    with pytest.raises(LabFailure) as told:
+        schedules.finds("stale-vote", "CAND-2")
+    assert said in f"{told.value.expected}; {told.value.seen}", told.value
+
+
+def test_bounds_that_are_too_wide_are_told_as_the_handout_says(
+    schedules: ModuleType, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "explore.txt").write_text("stale-vote: --terms 2\n")
+    monkeypatch.setattr(schedules, "STATES_MAX", 20000)
+    with pytest.raises(LabFailure) as told:
+        schedules.finds("stale-vote", "CAND-2")
+    assert re.match(r"stopped at 2\d{4} states$", told.value.seen), told.value

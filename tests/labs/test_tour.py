@@ -86,6 +86,74 @@ def test_right_answers_count_one_by_one(folder) -> None:
     assert len(failures()) == 7
 
 
+def test_answers_may_have_a_comment_and_their_form_is_told(folder) -> None:
+    answer(folder, right() | {"quorum": f"{right()['quorum']} # a majority"}, otherwise="")
+    assert failures() == []
+
+
+def test_of_an_answer_in_another_form_that_is_said(folder) -> None:
+    answer(folder, {}, otherwise="three")
+    told = [failure.seen for failure in failures()]
+    assert told.count("your answer is three, which is no number") == 6, told
+    assert told.count("your answer is three, which is none of the words that are offered") == 2
+
+
+def test_of_two_answers_to_one_question_none_counts(folder) -> None:
+    answer(folder, right(), otherwise="")
+    path = folder / "answers.txt"
+    path.write_text(path.read_text(encoding="utf-8") + "quorum: 4\n", encoding="utf-8")
+    found = failures()
+    assert len(found) == 8 and all(failure.lines == [] for failure in found)
+    assert {(one.expected, one.seen) for one in found} == {
+        ("one line `quorum:` in answers.txt", "2 of them")
+    }
+
+
+ONE_WAY = [f"cut {a} > {b}" for a, b in ("31", "41", "51", "32", "42", "52", "53", "54")]
+BREAKING = {
+    "cut both ways in other words": (
+        "one-way.scenario", [*ONE_WAY, "cut 01 > 3", "cut n2 > 3"],
+        "cut both ways: [(1, 3), (2, 3)]",
+    ),
+    "no text": (
+        "liveness.scenario", ["isolate \udcff"], "liveness.scenario:3: byte 0xff is no UTF-8"
+    ),
+    "a quote": (
+        "liveness.scenario", ["isolate 1 # so", 'isolate "2'],
+        "liveness.scenario:4: a quoted word does not end",
+    ),
+    "a long run": ("liveness.scenario", ["run 100h"], "a `run` takes at most 10 minutes"),
+    "two disks": (
+        "safety.scenario", ["disk 2 lying", "disk 3 lying"], "`disk 2 lying` and `disk 3 lying`"
+    ),
+    "no disk": ("safety.scenario", ["set x 1"], "no disk does"),
+    "a disk that is lost": ("safety.scenario", ["disk 2 lost"], "`disk 2 lost`"),
+    "another node crashes": (
+        "safety.scenario", ["disk 2 lying", "crash 3", "restart 3"], "crashed; nodes 2 and 3"
+    ),
+    "the same node crashes": (
+        "safety.scenario", ["disk 2 lying", "crash n2", "restart 02"], "no `set x 1`"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", BREAKING)
+def test_what_is_wrong_with_a_scenario_is_said(folder, way: str) -> None:
+    name, more, said = BREAKING[way]
+    solved = (TOUR / "solution" / name).read_text(encoding="utf-8")
+    lines = [line for line in solved.splitlines() if line and not line.startswith("#")]
+    text = "\n".join([*lines[:2], *more, ""])
+    (folder / name).write_bytes(text.encode("utf-8", "surrogateescape"))
+    claim = next(one for one in vars(claims).values() if getattr(one, "lab_claim", None)
+                 and one.lab_claim.step == STEPS[name])  # fmt: skip
+    with pytest.raises(LabFailure) as told:
+        claim()
+    assert said in f"{told.value.expected}; {told.value.seen}", told.value
+
+
+STEPS = {"liveness.scenario": 2, "one-way.scenario": 3, "safety.scenario": 4}
+
+
 def test_the_handout_shows_no_line_of_the_tour_and_answers_no_question(tmp_path) -> None:
     text = (TOUR / "README.md").read_text(encoding="utf-8")
     shown = re.findall(r"^    (\[ *\d+\] n\d .*?)(?: \| \.\.\.)?$", text, re.M)

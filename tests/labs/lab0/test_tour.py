@@ -4,13 +4,16 @@ Where the lab is judged, its files are the student's; elsewhere, the solution's.
 
 import os
 import re
-import shlex
 
-from raftlab import build
+from raftlab import build, lab_text
+from raftlab.lab_world import microseconds
 from raftlab.labs import World, lab
 
 FOLDER = build.ROOT / "labs" / "0-tour"
+DURATION = re.compile(r"\d{1,15}(us|ms|s|m|h)")
+OFFERED = {"kept", "lost", "no-op", "command", "nothing"}
 CUTS = {"partition", "isolate", "star", "cut"}
+RUN_MINUTES_MAX = 10  # of virtual time, in one command
 LOOKS = {"run", "timeout", "status", "expect", "log", "get", "flight"}
 
 
@@ -19,20 +22,24 @@ def text_of(name: str, world: World) -> str:
     path = FOLDER / name if judged else FOLDER / "solution" / name
     if not path.is_file():
         world.fail(f"{path.relative_to(build.ROOT)} is there", "`make lab0` writes it")
-    return path.read_text(encoding="utf-8")
+    try:
+        return lab_text.read(path)
+    except lab_text.Unreadable as problem:
+        world.fail(f"{name} is a text", str(problem))
 
 
 def commands(text: str) -> list[list[str]]:
-    lines = (line.partition("#")[0].strip() for line in text.splitlines())
-    return [shlex.split(line) for line in lines if line]
+    return [command.words for command in lab_text.commands(text, "")]
 
 
 def answers(world: World) -> dict[str, str]:
     """Each question of answers.txt with what stands behind its colon, or nothing."""
     asked = re.findall(r"^([^#:\n]+):", (FOLDER / "start" / "answers.txt").read_text(), re.M)
     text = text_of("answers.txt", world)
-    found = {key: re.search(rf"^{re.escape(key)}:(.*)$", text, re.M) for key in asked}
-    return {key: match[1].strip().lower() if match else "" for key, match in found.items()}
+    found = {key: re.findall(rf"^{re.escape(key)}:([^#\n]*)", text, re.M) for key in asked}
+    if twice := [key for key, all_of in found.items() if len(all_of) > 1]:
+        world.fail(f"one line `{twice[0]}:` in answers.txt", f"{len(found[twice[0]])} of them")
+    return {key: all_of[0].strip().lower() if all_of else "" for key, all_of in found.items()}
 
 
 def predicted(world: World, question: str) -> str:
@@ -49,11 +56,13 @@ def judge(world: World, question: str, truth: object, look: str) -> None:
     given = predicted(world, question)
     if given == str(truth):
         return
+    form = "no number" if str(truth).isdigit() else "none of the words that are offered"
+    formed = given.isdigit() if str(truth).isdigit() else given in OFFERED
     if not all(answers(world).values()):
         world.lines.clear()
     world.fail(
         f"what `{question}:` is when labs/0-tour/tour.scenario runs; look at {look}",
-        f"your answer is {given}",
+        f"your answer is {given}" + ("" if formed else f", which is {form}"),
     )
 
 
@@ -152,15 +161,32 @@ def test_the_number_of_leaders_is_predicted(world: World) -> None:
 # ---- breaking it -----------------------------------------------------------------
 
 
+def commands_of(name: str, world: World) -> list[list[str]]:
+    return [command.words for command in lab_text.commands(text_of(name, world), name)]
+
+
+def number(word: str) -> int:
+    """As raftsim reads it: 03 and n3 are 3."""
+    digits = word.removeprefix("n")
+    return int(digits) if digits.isdigit() else 0
+
+
 def play(world: World, name: str, allowed: set[str]) -> list[list[str]]:
     """Plays the student's scenario in the world that its template begins with."""
     template = commands((FOLDER / "start" / name).read_text(encoding="utf-8"))
-    played = commands(text_of(name, world))
+    try:
+        played = commands_of(name, world)
+    except lab_text.Unreadable as problem:
+        world.fail(f"{name} has words that raftsim reads", str(problem))
     if played[:1] != template[:1]:
         world.fail(f"{name} begins with `{' '.join(template[0])}`", f"{played[:1]}")
     for words in played[1:]:
         if words[0] not in allowed:
             world.fail(f"{name} uses only {', '.join(sorted(allowed))}", f"`{' '.join(words)}`")
+        spans = [word for word in words if DURATION.fullmatch(word)] if words[0] == "run" else []
+        if any(microseconds(span) > RUN_MINUTES_MAX * 60000000 for span in spans):
+            world.fail(f"in {name} a `run` takes at most {RUN_MINUTES_MAX} minutes",
+                       f"`{' '.join(words)}`")  # fmt: skip
     for words in played:
         world.tell(*words)
     world.nodes = tuple(range(1, int(template[0][1]) + 1))
@@ -197,7 +223,7 @@ def test_cuts_in_one_direction_take_liveness_away(world: World) -> None:
     whole = [" ".join(words) for words in cuts if len(words) != 3 or words[1] != ">"]
     if whole or len(cuts) > 10:
         world.fail("at most 10 lines, each `cut A > B`", f"{len(cuts)} lines; {whole}")
-    gone = {(a, b) for a, _, b in cuts}
+    gone = {(number(a), number(b)) for a, _, b in cuts}
     if both := sorted((a, b) for a, b in gone if (b, a) in gone and a < b):
         world.fail("every link carries something in one direction", f"cut both ways: {both}")
     nothing_is_committed_although_all_run(world)
@@ -207,10 +233,15 @@ def test_cuts_in_one_direction_take_liveness_away(world: World) -> None:
 def test_one_lying_disk_loses_a_write_that_was_acknowledged(world: World) -> None:
     allowed = CUTS | LOOKS | {"heal", "set", "disk", "crash", "restart", "check"}
     played = play(world, "safety.scenario", allowed)
-    touched = {words[1] for words in played if words[0] in ("disk", "crash", "restart")}
+    named = ("disk", "crash", "restart")
+    touched = {number(words[1]) for words in played if words[0] in named and words[1:]}
     lies = [words for words in played if words[0] == "disk"]
-    if len(touched) > 1 or len(lies) != 1 or lies[0][2:] != ["lying"]:
-        world.fail("one disk lies, and that node alone is crashed", f"nodes {sorted(touched)}")
+    if len(lies) != 1 or lies[0][2:] != ["lying"]:
+        found = " and ".join(f"`{' '.join(words)}`" for words in lies) or "no disk does"
+        world.fail("one disk lies, by one `disk N lying`", found)
+    if len(touched) > 1:
+        found = " and ".join(map(str, sorted(touched)))
+        world.fail("one disk lies, and that node alone is crashed", f"nodes {found}")
     if ["set", "x", "1"] not in played:
         world.fail("`set x 1` is acknowledged on the way", "the scenario has no `set x 1`")
     if sum(words[:2] == ["set", "x"] for words in played) > 1:

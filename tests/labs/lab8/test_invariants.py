@@ -10,7 +10,6 @@ from raftlab.lab_process import Died
 from raftlab.labs import LabFailure, World, first_seed, lab, raftsim
 
 OWN = "own invariant"
-SLICE = 40
 SEEDS_MAX = 240
 SEED_SECONDS = 5  # of the processor, for a run that takes the reference's rules milliseconds
 CORES_ASSERTION = re.compile(r": raft/\w+\.c:\d+: .*Assertion ")  # which a bug may run into
@@ -61,7 +60,7 @@ def caught(bug: str, flags: str) -> None:
     first, last = first_seed(), first_seed() + SEEDS_MAX - 1
     while found := first_broken(program, flags, first, last):
         if found["rule"] == OWN:
-            quiet(flags, max(SLICE, found["seed"] - first_seed() + 1))
+            quiet(flags, SEEDS_MAX)
             return
         if found["rule"] in DEATHS and not CORES_ASSERTION.search(found["text"]):
             seed = found["seed"]

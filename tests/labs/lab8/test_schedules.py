@@ -5,10 +5,10 @@ import json
 import pathlib
 import re
 import shlex
-import subprocess
 import tempfile
+from typing import NoReturn
 
-from raftlab import build
+from raftlab import build, lab_text
 from raftlab.labs import LabFailure, World, lab, raftsim
 
 COMMANDS_MAX = 40
@@ -20,8 +20,12 @@ FLAGS = {
 }
 
 
-def fail(expected: str, seen: str, rules: str) -> None:
-    raise LabFailure(rule="", rules=rules, expected=expected, seen=seen, seed=None, lines=[])
+BOUNDED = ("unsaved-vote", "stale-vote")  # in explore.txt
+
+
+def fail(expected: str, seen: str, rules: str, command: str = "") -> NoReturn:
+    raise LabFailure(rule="", rules=rules, expected=expected, seen=seen, seed=None, lines=[],
+                     command=command)  # fmt: skip
 
 
 def students(name: str, rules: str) -> str:
@@ -29,7 +33,10 @@ def students(name: str, rules: str) -> str:
     path = place(name)
     if not path.is_file():
         fail(f"labs/8-checking/{name}", "it is missing: `make lab8` writes it anew", rules)
-    return path.read_text(encoding="utf-8", errors="replace")
+    try:
+        return lab_text.read(path)
+    except lab_text.Unreadable as problem:
+        fail(f"labs/8-checking/{name} is a text", str(problem), rules)
 
 
 def place(name: str) -> pathlib.Path:
@@ -38,40 +45,55 @@ def place(name: str) -> pathlib.Path:
     return folder / name if build.lab_folder() else folder / "solution" / name
 
 
-def commands(text: str) -> list[str]:
-    lines = (line.split("#")[0].strip() for line in text.splitlines())
-    return [line for line in lines if line]
-
-
 def kills(bug: str, rules: str) -> None:
     name = f"kill-{bug}.scenario"
-    lines = commands(students(name, rules))
-    if not any(line.startswith("cluster ") for line in lines):
-        fail(f"{name} has a cluster", "it is still to be written", rules)
-    if len(lines) > COMMANDS_MAX:
-        fail(f"{name} has at most {COMMANDS_MAX} commands", f"{len(lines)}", rules)
-    if any("checkers=" in line for line in lines):
-        fail(f"{name} is judged by its claims and by the checkers of raftsim", "checkers=", rules)
-    right = scripted("raftsim", lines)
-    if right.returncode != 0:
-        fail(f"{name} comes true on right code", last_words(right.stdout + right.stderr), rules)
-    wrong = scripted(f"bugs/{bug}/raftsim", lines)
-    if wrong.returncode == 0:
-        fail(f"{name} fails where the bug is", "all of it comes true there as well", rules)
+    text = students(name, rules)
+    judge_commands(text, name, rules)
+    again = f"raftsim script labs/8-checking/{name}"
+    problem = scripted("raftsim", name, text)
+    if problem:
+        fail(f"{name} comes true on right code", problem, rules, again)
+    if not scripted(f"bugs/{bug}/raftsim", name, text):
+        fail(f"{name} fails where the bug is", "all of it comes true there as well", rules,
+             f"bugs/{bug}/{again}")  # fmt: skip
 
 
-def scripted(program: str, lines: list[str]) -> subprocess.CompletedProcess:
-    """In a folder of its own: behind the fence nobody need be able to read the tree."""
+def judge_commands(text: str, name: str, rules: str) -> None:
+    try:
+        commands = lab_text.commands(text, name)
+    except lab_text.Unreadable as problem:
+        fail(f"{name} has words that raftsim reads", str(problem), rules)
+    clusters = [one for one in commands if one.words[0] == "cluster"]
+    if not clusters:
+        found = f"it begins with `{commands[0].text}`" if commands else "it is still to be written"
+        fail(f"{name} has a cluster", found, rules)
+    if len(commands) > COMMANDS_MAX:
+        fail(f"{name} has at most {COMMANDS_MAX} commands", f"{len(commands)}", rules)
+    for one in commands:
+        if any(word.startswith("checkers=") for word in one.words):
+            fail(f"{name} is judged by its claims and by the checkers of raftsim",
+                 f"line {one.line}: checkers=", rules)  # fmt: skip
+    for one in commands:
+        if one in clusters and "manual" not in one.words or one.words[0] == "auto":
+            fail(f"in {name} nothing happens but what a line says: `cluster N manual`",
+                 f"line {one.line}: `{one.text}`", rules)  # fmt: skip
+
+
+def scripted(program: str, name: str, text: str) -> str:
+    """What does not come true there, or nothing. In a folder of its own: behind the fence
+    nobody need be able to read the tree."""
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "kill.scenario"
-        path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
         path.chmod(0o644)
-        words = ("script", str(path))
-        return raftsim(*words, scratch=path.parent, program=program)
+        done = raftsim("script", str(path), scratch=path.parent, program=program)
+    said = last_words(done.stderr or done.stdout) or f"exit code {done.returncode}"
+    told = said.replace(str(path), f"labs/8-checking/{name}").removeprefix("raftsim: ")
+    return told if done.returncode != 0 else ""
 
 
 def last_words(text: str) -> str:
-    return " ".join(text.strip().splitlines()[-2:])[:300]
+    return " ".join(text.strip().splitlines()[-1:])[:300]
 
 
 @lab(8, step=4, points=2, rules="CAND-2")
@@ -99,15 +121,28 @@ def test_a_scenario_shows_a_commit_beyond_what_was_compared(world: World) -> Non
 
 def flags_of(bug: str, rules: str) -> list[str]:
     """`BUG: FLAGS` is a line of explore.txt."""
-    for line in commands(students("explore.txt", rules)):
-        name, _, flags = line.partition(":")
+    lines = (line.split("#")[0].strip() for line in students("explore.txt", rules).splitlines())
+    others = []
+    for line in filter(None, lines):
+        name, colon, flags = line.partition(":")
         if name.strip() == bug and flags.strip():
-            words = shlex.split(flags)
-            unknown = [w for w in words if w.startswith("-") and w.split("=")[0] not in FLAGS]
-            if unknown:
-                fail("flags that bound what happens", f"{unknown[0]} is none of them", rules)
-            return words
-    fail(f"explore.txt has flags for {bug}", "they are still to be written", rules)
+            return judged(flags, rules)
+        if not colon or name.strip() not in BOUNDED:
+            others.append(f"`{line[:60]}`")
+    found = f"there is {others[0]}" if others else "they are still to be written"
+    fail(f"explore.txt has flags for {bug} in a line `{bug}: FLAGS`", found, rules)
+
+
+def judged(flags: str, rules: str) -> list[str]:
+    try:
+        words = shlex.split(flags)
+    except ValueError as problem:
+        fail("flags as a shell takes them", f"{problem}: `{flags.strip()}`", rules)
+    unknown = [word for word in words if word.startswith("-") and word.split("=")[0] not in FLAGS]
+    if unknown:
+        fail(f"flags that bound what happens: {' '.join(sorted(FLAGS))}",
+             f"{unknown[0]} is none of them", rules)  # fmt: skip
+    return words
 
 
 def explored(program: str, flags: list[str], rules: str) -> dict:
@@ -129,7 +164,8 @@ def finds(bug: str, rules: str) -> None:
     right = explored("raftsim", flags, rules)
     if not right["exhausted"]:
         fail(f"all of right code is seen within {STATES_MAX} states",
-             f"{right['result']} at {right['states']} states", rules)  # fmt: skip
+             f"{'broken' if right['result'] == 'violation' else 'stopped'} at "
+             f"{right['states']} states", rules)  # fmt: skip
 
 
 @lab(8, step=5, points=2, rules="STATE-0 STATE-2")
