@@ -20,6 +20,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import traceback
 from types import TracebackType
 from typing import Optional
@@ -56,6 +57,7 @@ import sandbox  # noqa: E402
 import staging  # noqa: E402
 import unbuilt  # noqa: E402
 from raftlab import grading  # noqa: E402
+from reporting import time_left  # noqa: E402
 from verdict import Verdict, text  # noqa: E402
 
 BUILD_SECONDS_MAX = 1800
@@ -64,7 +66,9 @@ BUILD_LIMITS = {  # of each of the compilers
     "as": 8 << 30,
     "cpu": 120,
 }
-TESTS_SECONDS_MAX = 1800
+TESTS_SECONDS_MAX = 1200
+REPORTS_SECONDS = (40, 60)  # of the processor, for each of the workers; of the clock
+SLOW_SECONDS = 5
 OUTER = ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "PYTHONPATH", "PYTEST_ADDOPTS")
 
 
@@ -151,16 +155,28 @@ def pytest(
         "RAFTLAB_LAB": str(arguments.lab),
         "RAFTLAB_SEED_BASE": str(arguments.seed_base),
         "RAFTLAB_CONFINE": str(sandbox.confine(ROOT, ROOT / "build")),
+        "RAFTLAB_SHRINK": "0",  # the reports do that, when the verdict is told
     }
-    done = subprocess.run(
-        words, cwd=ROOT, env=environment() | settings | extra, stdin=subprocess.DEVNULL, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",
-        timeout=TESTS_SECONDS_MAX,
-    )  # fmt: skip
-    (arguments.out / f"{name}.pytest.txt").write_text(done.stdout, encoding="utf-8")
+    progress = os.dup(sys.stderr.fileno())
+    settings["RAFTLAB_PROGRESS"] = str(progress)
+    try:
+        done = subprocess.run(
+            words, cwd=ROOT, env=environment() | settings | extra, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
+            timeout=TESTS_SECONDS_MAX, pass_fds=(progress,),
+        )  # fmt: skip
+        said, late = done.stdout, False
+    except subprocess.TimeoutExpired as ended:
+        said, late = (ended.stdout or b"").decode(errors="replace"), True
+    finally:
+        os.close(progress)
+    (arguments.out / f"{name}.pytest.txt").write_text(said, encoding="utf-8")
     claims = grading.load(out) if out.exists() else []
-    if done.returncode not in (0, 1) or not claims:
-        raise Unable(f"the tests cannot be run:\n{done.stdout}")
+    if not claims or not late and done.returncode not in (0, 1):
+        raise Unable(f"the tests cannot be run:\n{said}")
+    for claim in claims if late else ():
+        if claim.text == grading.NOT_RUN:
+            claim.text += f": the tests before it took {TESTS_SECONDS_MAX} s"
     return claims
 
 
@@ -219,7 +235,7 @@ def find_whose(arguments: argparse.Namespace, verdict: Verdict, files: list[str]
         if not left or build(arguments.lab, places, own):
             continue  # some files may need each other to be built
         ids = [claim.id for claim in left]
-        again = pytest(arguments, ids, *workers(arguments), name="whose", RAFTLAB_SHRINK="0")
+        again = pytest(arguments, ids, *workers(arguments), name="whose", RAFTLAB_PROGRESS="")
         for claim in (claim for claim in again if not claim.held):
             verdict.whose.setdefault(claim.id, []).extend(own or [verdict.lab])
         if not own:
@@ -228,23 +244,33 @@ def find_whose(arguments: argparse.Namespace, verdict: Verdict, files: list[str]
 
 
 def write_reports(verdict: Verdict, folder: pathlib.Path, jobs: int) -> None:
-    """Of the claims that failed; the student's code runs for them, too. The verdict has
-    been told by then, and stands whatever becomes of them."""
+    """Of the claims that failed; the student's code runs for them, too. The verdict has been
+    told by then, and stands whatever becomes of them."""
     if verdict.problem or not verdict.failed:
         return
     os.environ["RAFTLAB_CONFINE"] = str(sandbox.confine(ROOT, ROOT / "build"))
-    with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
+    began = time.monotonic()
+    with concurrent.futures.ProcessPoolExecutor(
+        jobs, initializer=time_left.limit, initargs=REPORTS_SECONDS
+    ) as pool:
         written = [pool.submit(write_report, verdict, claim, folder) for claim in verdict.reported]
-    lost = [one for one in written if one.exception() is not None]
+        done, _ = concurrent.futures.wait(written, SLOW_SECONDS)
+        if len(done) < len(written):
+            told = f"({len(done)} of {len(written)} reports are written, the others follow)"
+            print(told, file=sys.stderr, flush=True)
+    lost = [one.exception() for one in written if one.exception() is not None]
     if lost:
-        told = f"{len(lost)} of {len(written)} reports could not be written"
-        print(f"{told}: {lost[0].exception()!r}", file=sys.stderr)
+        told = f"{len(lost)} of {len(written)} reports could not be written: {lost[0]!r}"
+        print(told, file=sys.stderr)
+    elif len(done) < len(written):
+        print(f"(all are, after {time.monotonic() - began:.0f} s)", file=sys.stderr)
 
 
 def write_report(verdict: Verdict, claim: grading.Claim, folder: pathlib.Path) -> None:
     again = verdict.again(claim)
     try:
-        report.write(report.of_claim(claim, again), verdict.lab.number, folder)
+        failure = report.shrunk(report.of_claim(claim, again), verdict.lab.number)
+        report.write(failure, verdict.lab.number, folder)
     except Exception as problem:  # what answers there may be anybody's code
         told = f"{claim.text}\n\nAgain: {again}\n\n(no more is known: {problem!r})\n"
         (folder / f"{claim.stem}.txt").write_text(told, encoding="utf-8")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import pathlib
 import shlex
 import subprocess
@@ -23,9 +24,11 @@ TOOLS = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(TOOLS), str(TOOLS.parents[1] / "tests")]
 
 from reporting import facts as gathering  # noqa: E402  (the path above comes first)
-from raftlab import lab_failure  # noqa: E402
+from raftlab import lab_failure, lab_shrink  # noqa: E402
 from raftlab.lab_failure import stem_of  # noqa: E402
-from reporting import page, play, words  # noqa: E402
+from reporting import page, play, time_left, words  # noqa: E402
+
+SHRINK_SECONDS = 20  # where a whole lab is told of; mostly it comes to its end sooner
 
 
 @dataclasses.dataclass
@@ -70,6 +73,17 @@ def of_claim(claim: Any, command: str) -> Failure:
         command=command,
         source=f"{claim.file}:{claim.line}",
     )
+
+
+def shrunk(failure: Failure, lab: int) -> Failure:
+    """The same with a schedule, where a run of seeds under faults has failed."""
+    run = gathering.RUN.search(failure.command)
+    most = math.ceil(min(SHRINK_SECONDS, time_left.seconds()))
+    if failure.lines or not run or failure.kind == lab_failure.STUB or most == 0:
+        return failure
+    flags = shlex.split(run[1])
+    lines = lab_shrink.shrunk(gathering.program_of(lab), flags, most)
+    return dataclasses.replace(failure, lines=lines)
 
 
 def write(

@@ -21,6 +21,7 @@ LINE_BYTES_MAX = 1 << 26
 WAIT_SECONDS_MAX = 600  # for one answer of what only waits
 STUB_EXIT = 70  # labs/todo.h
 STANDSTILL_EXIT = 71  # sim/standstill.h
+STANDSTILL = re.compile(r"(?:time stands still|messages without an end): .*")
 CALLS_MAX = 3  # in a sentence; stderr has more
 SIGNAL = re.compile(r"SIG[A-Z]+")
 CALL = re.compile(r"^ *#\d+ (\w\S*) (\S+:\d+)$", re.MULTILINE)
@@ -48,7 +49,7 @@ class Died(Exception):
         return self.status == STUB_EXIT and "still to be written" in self.stderr
 
     def stands_still(self) -> bool:
-        return self.status == STANDSTILL_EXIT and "time stands still: " in self.stderr
+        return self.status == STANDSTILL_EXIT and STANDSTILL.search(self.stderr) is not None
 
     def kind(self) -> str:
         if self.is_stub():
@@ -58,7 +59,7 @@ class Died(Exception):
     def words(self) -> str:
         """How it ended, in one sentence."""
         if self.stands_still():
-            return line_with("time stands still: ", self.stderr)
+            return STANDSTILL.search(self.stderr)[0]
         first = next((line for line in self.stderr.splitlines() if line.strip()), "")
         if SIGNAL.fullmatch(first):
             first = self.place()

@@ -19,7 +19,6 @@ import re
 import shlex
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn, Optional
@@ -32,7 +31,7 @@ except ModuleNotFoundError as problem:
         " `sh tests/bootstrap.sh install grade`"
     ) from problem
 
-from raftlab import build, confine, lab_failure
+from raftlab import build, confine, lab_failure, lab_shrink
 from raftlab.lab_failure import LabFailure
 from raftlab.lab_process import Died
 from raftlab.lab_world import World, lab_settings
@@ -203,13 +202,6 @@ def diagnose(words: list[str]) -> tuple[str, str, str, str]:
 
 
 def shrunk(seed: int, flags: list[str]) -> list[str]:
-    """The lines of the shortest scenario that raftsim finds; none where it finds none."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "shrunk.scenario"
-        bounds = ("--seconds", str(lab_failure.SHRINK_SECONDS), "--out", str(path))
-        try:
-            words = ("shrink", "--seed", str(seed), *flags, *bounds)
-            raftsim(*words, seconds=2 * lab_failure.SHRINK_SECONDS, scratch=path.parent)
-        except subprocess.TimeoutExpired:
-            return []
-        return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    program = build.program("raftsim")
+    given = ["--seed", str(seed), *flags]
+    return lab_shrink.shrunk(program, given, lab_failure.SHRINK_SECONDS)

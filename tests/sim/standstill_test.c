@@ -1,4 +1,4 @@
-// A world in which time passes no more ends, and says so.
+// A world in which time passes no more, or messages only become more, ends and says so.
 #include "sim/world.h"
 
 #include "tests/test.h"
@@ -32,9 +32,9 @@ static void spin(void)
         host_tick(node->host, &node->io, node_now_ms(node));
 }
 
-TEST(a_node_that_never_comes_to_rest_ends_the_process_with_its_last_step)
+// What a process that does this says before it ends as one without an end.
+static void said_by(void (*endless)(void), char *said, size_t bytes)
 {
-    char said[200] = "";
     int ends[2], status;
 
     CHECK_EQ(pipe(ends), 0);
@@ -42,11 +42,12 @@ TEST(a_node_that_never_comes_to_rest_ends_the_process_with_its_last_step)
     CHECK(child >= 0);
     if (child == 0) {
         dup2(ends[1], STDERR_FILENO);
-        spin();
+        endless();
     }
     close(ends[1]);
-    for (size_t size = 0; size < sizeof(said) - 1;) {
-        ssize_t got = read(ends[0], said + size, sizeof(said) - 1 - size);
+    memset(said, 0, bytes);
+    for (size_t size = 0; size < bytes - 1;) {
+        ssize_t got = read(ends[0], said + size, bytes - 1 - size);
         if (got <= 0)
             break;
         size += (size_t)got;
@@ -54,8 +55,41 @@ TEST(a_node_that_never_comes_to_rest_ends_the_process_with_its_last_step)
     CHECK_EQ(waitpid(child, &status, 0), child);
     CHECK(WIFEXITED(status));
     CHECK_EQ(WEXITSTATUS(status), STANDSTILL_EXIT);
+}
+
+TEST(a_node_that_never_comes_to_rest_ends_the_process_with_its_last_step)
+{
+    char said[200];
+
+    said_by(spin, said, sizeof(said));
     CHECK_TEXT(said,
                "time stands still: 100000 steps at 3 ms, the last of node 2: tick\n");
+}
+
+// Messages that are sent again with each step, as from an outbox that is never emptied.
+static void flood(void)
+{
+    struct world_config config;
+    char error[200];
+
+    world_config_default(&config);
+    struct world *world = world_new(&config, error, sizeof(error));
+    CHECK(world != NULL && world_run_until(world, 3000));
+    struct raft_message vote = {
+        .type = RAFT_REQUEST_VOTE, .from = 1, .to = 2, .term = 1};
+    for (int i = 0; i <= STANDSTILL_UNDER_WAY_MAX; i++)
+        links_send(world, &vote, 1);
+    while (world_step(world))
+        ;
+}
+
+TEST(messages_that_multiply_end_the_process)
+{
+    char said[200];
+
+    said_by(flood, said, sizeof(said));
+    CHECK(strncmp(said, "messages without an end: 50000 under way at ", 44) == 0);
+    CHECK(strstr(said, "ms, the last of node ") != NULL);
 }
 
 TEST_MAIN

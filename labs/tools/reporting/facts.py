@@ -10,7 +10,7 @@ from typing import Any, Optional
 
 from raftlab.lab_failure import fact_of
 
-from reporting import crash, flow, play, rules, shorten, tables
+from reporting import crash, flow, play, rules, shorten, tables, time_left
 
 ROOT = rules.ROOT
 RUN_SECONDS_MAX = 20
@@ -42,6 +42,7 @@ class Facts:
     lines: list[str] = dataclasses.field(default_factory=list)
     told: int = 0  # lines before they were made fewer
     finished: bool = True
+    late: bool = False  # no time was left to try anything
     scenario: str = ""
     play: Optional[play.Play] = None
     nodes: int = 0
@@ -94,9 +95,15 @@ def gather(failure: Any, lab: int, program: pathlib.Path) -> Facts:
         source=getattr(failure, "source", ""),
     )
     words = f"{failure.rule} {failure.rules}"
-    if failure.lines:
-        add_play(facts, list(failure.lines), program, failure.kind)
-    elif facts.command and RUN.search(facts.command):
+    run = RUN.search(facts.command)
+    lines = list(failure.lines)
+    facts.late = time_left.seconds() == 0 and bool(lines or run)
+    if facts.late:
+        facts.lines = lines
+        facts.scenario = written(facts) if lines else ""
+    elif lines:
+        add_play(facts, lines, program, failure.kind)
+    elif run:
         add_run(facts, program)
     else:
         add_unit(facts, failure)
@@ -138,7 +145,7 @@ def add_unit(facts: Facts, failure: Any) -> None:
 
 def add_rule(facts: Facts, words: str, program: pathlib.Path) -> None:
     meanings = rules.meanings(program)
-    if facts.lines and facts.play.rule():
+    if facts.play is not None and facts.lines and facts.play.rule():
         facts.rule = facts.play.rule()
     facts.meaning = meanings.get(facts.rule, "")
     if facts.meaning:

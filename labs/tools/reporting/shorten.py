@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 
 from raftlab.lab_world import microseconds as us_of
 
-from reporting import play
+from reporting import play, time_left
 
 TRIES_MAX = 250
 EVENTS_MAX = 2_000_000
@@ -53,7 +53,8 @@ class Budget:
         self.late = False
 
     def is_spent(self) -> bool:
-        self.late = self.late or cpu_seconds() - self.began > SECONDS_MAX
+        used = cpu_seconds() - self.began
+        self.late = self.late or used > SECONDS_MAX or time_left.seconds() == 0
         return self.late or self.tries >= TRIES_MAX or self.events >= EVENTS_MAX
 
 

@@ -48,6 +48,8 @@ def render(facts: Facts, paths: dict[str, str]) -> str:
     if facts.seed is not None:
         lines += folded("Seed", str(facts.seed))
     lines += unfolded("Claim", facts.source) + unfolded("Again", facts.command)
+    if facts.late:
+        lines += late(facts, paths)
     if facts.play is not None:
         if facts.lines:
             lines += schedule(facts, paths["scenario"])
@@ -62,6 +64,16 @@ def render(facts: Facts, paths: dict[str, str]) -> str:
     if "page" in paths:
         lines += ["", *unfolded("Page", paths["page"])]
     return "\n".join([*lines, ""])
+
+
+def late(facts: Facts, paths: dict[str, str]) -> list[str]:
+    """Of a claim whose turn came after the time for reports was up."""
+    told = "The time for reports was up before this one's turn, so there is no picture"
+    told += ", and the schedule is all that the claim did." if facts.lines else "."
+    more = f"labs/tools/report.py --lab {facts.lab} of the file takes its time." if paths else ""
+    return ["", *textwrap.wrap(f"{told} {more}".strip(), COLUMNS), *unfolded(
+        "File", paths.get("scenario", "")
+    )]
 
 
 def unfolded(name: str, text: str) -> list[str]:
