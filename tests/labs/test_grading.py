@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import types
 import xml.etree.ElementTree as xml
 import zipfile
 from typing import Optional
@@ -457,6 +458,51 @@ def test_a_grader_that_fails_is_no_zero(archive: bytes, tmp_path: pathlib.Path) 
     done = grade(tree, PYTHONPATH=str(tmp_path))
     assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
     assert "no pytest here" in done.stderr
+
+
+def claim(step: int, name: str) -> grading.Claim:
+    return grading.Claim(
+        id=name, file="tests/x_test.c", line=1, name=name, step=step, points=1, rules="RV-1"
+    )
+
+
+def test_the_verdict_is_told_before_the_reports(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    judged = verdict.Verdict(labs.numbered(1), [claim(1, "one")])
+    told = []
+    monkeypatch.setattr(sys, "argv", ["grade.py", "1", f"--out={tmp_path}", "--restored="])
+    monkeypatch.setattr(grader, "judged", lambda arguments: judged)
+    monkeypatch.setattr(grader, "write_reports", lambda *_: told.append(capsys.readouterr().out))
+    assert grader.main() == 1
+    assert told[0].endswith("lab 1: 0/1 points\n") and capsys.readouterr().out == ""
+
+
+def report_of(name: str, when: str, held: bool) -> types.SimpleNamespace:
+    told = types.SimpleNamespace(nodeid=name, when=when)
+    if when == "call":
+        told.lab_result = {"held": held, "text": "" if held else "it failed"}
+    return told
+
+
+def test_a_slow_grading_tells_its_steps_as_they_end_and_keeps_what_it_knows(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "grade.json"
+    grading.save([claim(1, "a"), claim(1, "b"), claim(2, "c"), claim(2, "d")], out)
+    options = {"--lab": 1, "--lab-step": None, "--lab-out": out}
+    judge = grading.Judge(types.SimpleNamespace(getoption=options.get))
+    reader, writer = os.pipe()
+    monkeypatch.setenv("RAFTLAB_PROGRESS", str(writer))
+    for quiet, name, held in ((60, "a", True), (60, "b", False), (-1, "c", True)):
+        monkeypatch.setattr(grading, "QUIET_SECONDS", quiet)
+        judge.pytest_runtest_logreport(report_of(name, "call", held))
+        judge.pytest_runtest_logreport(report_of(name, "teardown", True))
+    os.close(writer)
+    with open(reader, encoding="utf-8") as told:
+        assert told.read() == "step 1: 1 of 2 claims hold\n"
+    known = [(one.held, one.text) for one in grading.load(out)]
+    assert known == [(True, ""), (False, "it failed"), (True, ""), (False, grading.NOT_RUN)]
 
 
 # ---- the platforms ---------------------------------------------------------------

@@ -259,6 +259,11 @@ PROGRAMS = {
         lab_failure.ENDLESS,
         "time stands still: 9 steps at 7 ms, the last of node 1: tick",
     ),
+    "flood of messages": (
+        'echo "messages without an end: 9 under way at 7 ms, ..." >&2; exit 71',
+        lab_failure.ENDLESS,
+        "messages without an end: 9 under way at 7 ms, ...",
+    ),
     "flood of lines": (
         "yes",
         lab_failure.ENDLESS,

@@ -19,7 +19,7 @@ sys.path.insert(0, str(TOOLS))
 
 import report  # noqa: E402  (the path above comes first)
 from reporting import (  # noqa: E402
-    calm, crash, facts, flow, page, play, rules, shorten, tail, words,
+    calm, crash, facts, flow, page, play, rules, shorten, tail, time_left, words,
 )  # fmt: skip
 
 STALE_READ = build.ROOT / "sim" / "scenarios" / "lease-by-hand.scenario"
@@ -298,6 +298,8 @@ READ of size 8 at 0x602000000018 thread T0
         ("", -24, "it does not come back: an endless loop", ""),
         ("my own words\ntime stands still: 9 steps at 7 ms, the last of node 1: tick\n", 71,
          "time stands still: 9 steps at 7 ms, the last of node 1: tick", ""),
+        ("messages without an end: 9 under way at 7 ms, the last of node 1: tick\n", 71,
+         "messages without an end: 9 under way at 7 ms, the last of node 1: tick", ""),
         ("", -11, "killed by SIGSEGV", ""),
         ("SIGSEGV\n    #0 role_go role.c:8\n    #1 step raft.c:9\n", -11,
          "killed by SIGSEGV", "role.c:8, in role_go()"),
@@ -640,6 +642,36 @@ def test_a_run_without_a_scenario_is_shown_by_its_end(raftsim, tmp_path):
         assert re.search(rf"^\[ *\d+\] n{node} ", text, re.MULTILINE)
     assert html.count('<g class="arrow') > 100
     assert re.search(r'<g class="bar \w+ bad', html)
+
+
+def test_a_report_whose_turn_comes_too_late_has_what_the_claim_itself_knew(
+    raftsim, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(time_left, "_processor", 0.0)
+    late = failure(lines=LATE, command="build/lab1/raftsim script x.scenario")
+    paths = report.write(report.shrunk(late, 1), 1, tmp_path, raftsim)
+    text = paths.text.read_text()
+    assert "Seen      they hold 1\n" in text and late.command in text
+    assert "AE-4" in text and "The time for reports was up" in text
+    assert max(map(len, text.replace(str(tmp_path), "").split("\n"))) <= 80
+    assert play.clean(paths.scenario.read_text().split("\n")) == LATE
+    assert paths.page is None
+
+
+def test_a_campaign_is_shrunk_for_its_report_unless_there_is_no_time(monkeypatch):
+    asked = []
+
+    def answer(program: pathlib.Path, flags: list[str], seconds: int) -> list[str]:
+        asked.append((flags, seconds))
+        return LATE
+
+    monkeypatch.setattr("raftlab.lab_shrink.shrunk", answer)
+    run = report.Failure("c", "all is well", "it is not", [], command="x/raftsim run --seed 2")
+    assert report.shrunk(run, 0).lines == LATE
+    assert asked == [(["--seed", "2"], report.SHRINK_SECONDS)]
+    assert report.shrunk(dataclasses.replace(run, kind=lab_failure.STUB), 0).lines == []
+    monkeypatch.setattr(time_left, "_clock", 0.0)
+    assert report.shrunk(run, 0).lines == [] and len(asked) == 1
 
 
 # ---- by hand -------------------------------------------------------------------------
