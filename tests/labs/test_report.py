@@ -178,6 +178,15 @@ def test_the_last_decisions_of_each_node_are_lines_of_the_trace(stale):
         assert re.search(rf"^\[ +\d+\] n{node} ", text, re.M)
 
 
+def test_a_vote_that_waited_for_the_disk_is_among_the_last_decisions():
+    steps = ["n2 < RequestVote n1 t1 log=0/0: term higher -> follower; grant | save t1 vote n1",
+             "n2 durable write 1 | > RequestVoteReply n1 granted", "n2 durable write 2",
+             "n2 < RequestVote n3 t1 log=0/0: refuse"]  # fmt: skip
+    events = [{"kind": "step", "node": 2, "text": f"[     1] {step}"} for step in steps]
+    kept = [line[9:] for line in flow.decisions(events, 3, 6)[2]]
+    assert kept == [steps[0], steps[1], steps[3]]
+
+
 def test_the_same_failure_gives_the_same_files(stale, raftsim, tmp_path):
     again = report.write(report.of_scenario(STALE_READ, raftsim), 0, tmp_path, raftsim)
     assert again.page.read_text().replace(str(tmp_path), "") == (
@@ -483,6 +492,24 @@ def test_a_schedule_of_thirty_commands_is_shown_whole(raftsim, tmp_path):
     text = report.write(failure(lines=lines), 0, tmp_path, raftsim).text.read_text()
     assert "commands before these" not in text
     assert all(f"  {line}\n" in text for line in lines[1:])
+
+
+def test_a_schedule_of_another_run_says_so_and_is_counted_as_its_file_counts(raftsim, tmp_path):
+    told = ["# Broken: term. Found by: raftsim run", "# Shrunk from 147 acts of seed 23 with 3",
+            "# nodes to 2 commands. It holds", "cluster 3 seed=23", "run 1s",
+            "expect term 1 == 99"]  # fmt: skip
+    text = report.write(failure(lines=told, seed=8), 0, tmp_path, raftsim).text.read_text()
+    assert "\nThe schedule: 2 commands\n" in text and "Seed      8\n" in text
+    said = " ".join(text.split())
+    assert "From a smaller run in which the same is broken: seed 23 with 3 nodes, 147 acts" in said
+    same = report.write(failure(lines=told, seed=23), 0, tmp_path, raftsim).text.read_text()
+    assert "smaller run" not in same
+
+
+def test_a_long_schedule_that_nothing_may_be_cut_from_says_why(raftsim, tmp_path):
+    lines = ["cluster 3 seed=1", "run 1s", *["set x 1"] * 45, "expect term 1 == 99"]
+    text = report.write(failure(lines=lines), 0, tmp_path, raftsim).text.read_text()
+    assert "Long, since nothing may go that the claim's last command stands on.\n" in text
 
 
 # ---- the page ------------------------------------------------------------------------

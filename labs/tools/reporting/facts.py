@@ -16,10 +16,27 @@ ROOT = rules.ROOT
 RUN_SECONDS_MAX = 20
 RUN = re.compile(r"raftsim run (.*)")
 DONE = "# Shrunk from"  # by raftsim shrink: as short as it gets
+STORY = re.compile(r"Shrunk from (\d+ \w+) of seed (\d+) with (\d+) nodes to (\d+) commands?")
 DECISIONS = 18  # of all nodes together
 LINEARIZABILITY = "linearizability"
 NOTHING_FAILS = "nothing fails"
 CLOSE_BY = 40  # lines of a scenario that the text shows
+
+
+@dataclasses.dataclass
+class Story:
+    """What raftsim shrink says of its scenario; it looks for a smaller run first."""
+
+    begun: str  # "147 acts"
+    seed: int
+    nodes: int
+    commands: int  # besides the cluster
+
+
+def story_of(told: list[str]) -> Optional[Story]:
+    comments = " ".join(line.lstrip("# ") for line in told if line.startswith("#"))
+    found = STORY.search(comments)
+    return found and Story(found[1], *map(int, found.groups()[1:]))
 
 
 @dataclasses.dataclass
@@ -41,6 +58,7 @@ class Facts:
     command: str = ""
     lines: list[str] = dataclasses.field(default_factory=list)
     told: int = 0  # lines before they were made fewer
+    story: Optional[Story] = None  # of raftsim shrink
     finished: bool = True
     late: bool = False  # no time was left to try anything
     scenario: str = ""
@@ -169,6 +187,7 @@ def add_play(facts: Facts, told: list[str], program: pathlib.Path, kind: str) ->
     else:
         facts.lines, facts.finished = shorten.shorten(program, first)
     facts.told = len(commands)
+    facts.story = story_of(told)
     facts.play = play.look(program, facts.lines, seconds)
     facts.nodes = play.node_count(facts.lines)
     most = max(2, DECISIONS // facts.nodes)

@@ -16,6 +16,8 @@ MESSAGES_MAX = 300
 BARE = re.compile(r"(tick|applied \d+|durable write \d+)$")
 SILENT = re.compile(r"(tick|applied \d+|durable write \d+|propose \d+|read \d+)$")
 DECIDED = re.compile(r"\] n\d+ [^|]*: | \| (save|log|apply|restore) ")
+# What waited for the disk leaves: the vote, or the acknowledgement.
+RELEASED = re.compile(r"\] n\d+ durable write \d+ \| > ")
 STEP = re.compile(r"\[ *\d+\] n\d+ (.*)$", re.DOTALL)
 DOWN = re.compile(
     r"(?:try )?crash n?(\d+)(?! (?:at|inside))|n(\d+) (?:stops|is lost|does not start)"
@@ -216,7 +218,8 @@ def apply(row: Row, states: dict[int, State], down: set[int]) -> None:
 
 
 def decisions(events: list[dict[str, Any]], nodes: int, most: int) -> dict[int, list[str]]:
-    """The last lines of each node in which something was decided, and its very last one."""
+    """The last lines of each node in which something was decided, or let go once it was
+    durable, and its very last one."""
     steps: dict[int, list[str]] = {node: [] for node in range(1, nodes + 1)}
     for event in events:
         found = STEP.match(event["text"]) if event["kind"] == "step" else None
@@ -224,6 +227,7 @@ def decisions(events: list[dict[str, Any]], nodes: int, most: int) -> dict[int, 
             steps[event["node"]].append(event["text"])
     chosen = {}
     for node, said in steps.items():
-        decided = [line for line in said[:-1] if DECIDED.search(line)][1 - most :]
+        told = (line for line in said[:-1] if DECIDED.search(line) or RELEASED.search(line))
+        decided = [*told][1 - most :]
         chosen[node] = [*decided, *said[-1:]]
     return chosen

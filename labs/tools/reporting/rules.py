@@ -16,11 +16,11 @@ ROW = re.compile(
 # Where to look first when the checker says that this is broken.
 LABELS = {
     "election safety": "RV-2a STATE-2 CAND-2",
-    "leader append-only": "AE-3",
+    "leader append-only": "AE-3 STATE-3",
     "log matching": "AE-2 AE-3 AE-4",
     "leader completeness": "RV-2b LEAD-4",
     "state machine safety": "AE-5 LEAD-4 ALL-1",
-    "apply order": "ALL-1 STATE-5",
+    "apply order": "ALL-1 STATE-5 STATE-0 STATE-3",
     "monotonic term": "STATE-1 ALL-2",
     "monotonic commit index": "STATE-4 AE-5",
     "monotonic match index": "STATE-7 LEAD-3a",

@@ -94,10 +94,17 @@ def unfolded(name: str, text: str) -> list[str]:
 
 def schedule(facts: Facts, path: str) -> list[str]:
     count = len(facts.lines)
-    title = f"The schedule: {count} command{'s' if count != 1 else ''}"
+    known = facts.story.commands if facts.story else count
+    title = f"The schedule: {known} command{'s' if known != 1 else ''}"
     if count < facts.told:
         title += f" (of {facts.told})"
     lines = [*heading(title), *unfolded("File", path)]
+    if facts.story and facts.seed not in (None, facts.story.seed):
+        lines += folded("From", f"a smaller run in which the same is broken: seed {facts.story.seed}"
+                        f" with {facts.story.nodes} nodes, {facts.story.begun}")  # fmt: skip
+    if count > CLOSE_BY and not (facts.play.rule() or facts.play.died()):
+        told = "Long, since nothing may go that the claim's last command stands on."
+        lines.append(told)
     if not facts.finished:
         lines.append("The time was up before all was tried: it may be longer than it must.")
     shown = facts.lines[-CLOSE_BY:]
