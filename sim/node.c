@@ -111,7 +111,8 @@ static void observe_step(void *context, const struct raft *raft,
     node_own_step(world->own, node, raft);
     if (!standstill_step(&world->standstill, world->now_us))
         standstill_end(world->now_us, raft, event, output);
-    if (world->heap.count > STANDSTILL_UNDER_WAY_MAX)
+    if (event->type == RAFT_EVENT_MESSAGE &&
+        world->heap.count > STANDSTILL_UNDER_WAY_MAX)
         standstill_flood(world->now_us, raft, event, output);
 }
 

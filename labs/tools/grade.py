@@ -325,8 +325,8 @@ def main() -> int:
             told = "\n  ".join(changed)
             print(
                 f"Not yours, and changed or new since it was handed out:\n  {told}\n"
-                "So a fresh copy is built and judged beside this tree, which takes minutes. Put "
-                f"files of your own into labs/{arguments.lab}-*/ or build/ to save them.",
+                "So a fresh copy is built and judged beside this tree, which takes minutes.\n"
+                f"Put files of your own into labs/{arguments.lab}-*/ or build/ to save them.",
                 file=sys.stderr, flush=True,
             )  # fmt: skip
         if arguments.stage or arguments.submission or changed:

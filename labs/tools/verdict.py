@@ -27,7 +27,7 @@ UNCHECKED = (
 ASSERTION = re.compile(r"\b((?:labs|raft|kvserver|sim)/[\w./-]+:\d+): .*?Assertion `(.*?)' failed")
 STUB = re.compile(r"\S+:\d+: \w+\(\) is still to be written \(.*\)")  # of a claim in C
 COMPILERS = "It does not compile:"
-STANDSTILL = "time stands still: "
+STANDSTILL = ("time stands still: ", "messages without an end: ")  # sim/standstill.h
 COLOURS = {"pass": "32", "FAIL": "31", "head": "1", "hint": "33"}
 
 
@@ -72,7 +72,7 @@ class Verdict:
         """Where it failed and why: on which way it came there is each claim's own, and which
         step was one too many where time stands still."""
         if stands_still(claim):
-            return STANDSTILL
+            return STANDSTILL[0]
         return claim.text.partition(STEPS)[0] if STEPS in claim.text else self.reason(claim)
 
     @property
@@ -159,7 +159,7 @@ def is_stub(claim: Claim) -> bool:
 
 
 def stands_still(claim: Claim) -> bool:
-    """Whether some node has always had something to do at once (sim/standstill.h)."""
+    """Whether the nodes have always had something to do at once, or ever more."""
     return claim.facts.get("seen", "").startswith(STANDSTILL)
 
 

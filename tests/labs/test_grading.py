@@ -466,18 +466,6 @@ def claim(step: int, name: str) -> grading.Claim:
     )
 
 
-def test_the_verdict_is_told_before_the_reports(
-    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    judged = verdict.Verdict(labs.numbered(1), [claim(1, "one")])
-    told = []
-    monkeypatch.setattr(sys, "argv", ["grade.py", "1", f"--out={tmp_path}", "--restored="])
-    monkeypatch.setattr(grader, "judged", lambda arguments: judged)
-    monkeypatch.setattr(grader, "write_reports", lambda *_: told.append(capsys.readouterr().out))
-    assert grader.main() == 1
-    assert told[0].endswith("lab 1: 0/1 points\n") and capsys.readouterr().out == ""
-
-
 def report_of(name: str, when: str, held: bool) -> types.SimpleNamespace:
     told = types.SimpleNamespace(nodeid=name, when=when)
     if when == "call":

@@ -50,7 +50,8 @@ def still(name: str, node: int) -> grading.Claim:
 
 
 def test_claims_in_which_time_stands_still_share_one_reason_and_one_report() -> None:
-    claims = [still("first", 1), of_c("other", "another", 2), still("second", 2)]
+    claims = [still("first", 1), of_c("other", "another", 2), still("second", 2), still("third", 3)]
+    claims[3].facts["seen"] = "messages without an end: 50000 under way at 7 ms, the last of n..."
     told = verdict.Verdict(labs.numbered(1), claims, reports="r")
     text = "\n".join(verdict.failures(told))
     assert text.count("time stands still") == 1 and "101 ms" in text and text.count("FAIL") == 2

@@ -100,11 +100,10 @@ def schedule(facts: Facts, path: str) -> list[str]:
         title += f" (of {facts.told})"
     lines = [*heading(title), *unfolded("File", path)]
     if facts.story and facts.seed not in (None, facts.story.seed):
-        lines += folded("From", f"a smaller run in which the same is broken: seed {facts.story.seed}"
-                        f" with {facts.story.nodes} nodes, {facts.story.begun}")  # fmt: skip
+        run = f"seed {facts.story.seed} with {facts.story.nodes} nodes, {facts.story.begun}"
+        lines += folded("From", f"a smaller run in which the same is broken: {run}")
     if count > CLOSE_BY and not (facts.play.rule() or facts.play.died()):
-        told = "Long, since nothing may go that the claim's last command stands on."
-        lines.append(told)
+        lines.append("Long, since nothing may go that the claim's last command stands on.")
     if not facts.finished:
         lines.append("The time was up before all was tried: it may be longer than it must.")
     shown = facts.lines[-CLOSE_BY:]
