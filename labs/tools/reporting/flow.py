@@ -218,8 +218,8 @@ def apply(row: Row, states: dict[int, State], down: set[int]) -> None:
 
 
 def decisions(events: list[dict[str, Any]], nodes: int, most: int) -> dict[int, list[str]]:
-    """The last lines of each node in which something was decided, or let go once it was
-    durable, and its very last one."""
+    """The last lines of each node in which something was decided, and its very last one; and
+    among them those in which what waited for the disk was sent."""
     steps: dict[int, list[str]] = {node: [] for node in range(1, nodes + 1)}
     for event in events:
         found = STEP.match(event["text"]) if event["kind"] == "step" else None
@@ -227,7 +227,9 @@ def decisions(events: list[dict[str, Any]], nodes: int, most: int) -> dict[int, 
             steps[event["node"]].append(event["text"])
     chosen = {}
     for node, said in steps.items():
-        told = (line for line in said[:-1] if DECIDED.search(line) or RELEASED.search(line))
-        decided = [*told][1 - most :]
-        chosen[node] = [*decided, *said[-1:]]
+        decided = [at for at, line in enumerate(said[:-1]) if DECIDED.search(line)][1 - most :]
+        begin = decided[0] if decided else 0
+        released = [at for at in range(begin, len(said) - 1) if RELEASED.search(said[at])]
+        kept = sorted({*decided, *released[1 - most :]})
+        chosen[node] = [*(said[at] for at in kept), *said[-1:]]
     return chosen
