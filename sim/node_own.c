@@ -3,6 +3,7 @@
 #include "sim/own/own.h"
 #include "sim/world.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct node_own {
@@ -18,8 +19,10 @@ struct node_own *node_own_new(const struct world *world)
     if (own == NULL)
         abort();
     own->memory = calloc(1, size > 0 ? size : 1);
-    if (own->memory == NULL)
+    if (own->memory == NULL) {
+        fprintf(stderr, "own_memory_size() asks for %zu bytes: too many\n", size);
         abort();
+    }
     for (raft_id id = 1; id <= world->config.node_count; id++)
         own->nodes[id].view = &world->nodes[id].view;
     return own;

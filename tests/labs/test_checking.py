@@ -17,6 +17,7 @@ sys.path.insert(0, str(build.ROOT / "labs" / "tools"))
 
 import alternatives  # noqa: E402  (the path above comes first)
 import lab as labs  # noqa: E402
+from reporting import facts, play  # noqa: E402
 
 pytestmark = pytest.mark.timeout(300)
 LAB = labs.numbered(8)
@@ -193,6 +194,16 @@ NEVER_ENDS = program("0", """
 """)  # fmt: skip
 
 
+def test_more_memory_than_there_is_is_told_as_that(
+    tree: pathlib.Path, invariants: ModuleType
+) -> None:
+    built(tree, program("(size_t)1 << 45", "    return look != NULL && words != NULL;\n"))
+    with pytest.raises(LabFailure) as told:
+        invariants.quiet("--nodes 3 --duration 1s", 1)
+    assert told.value.kind == lab_failure.CRASH
+    assert f"own_memory_size() asks for {1 << 45} bytes: too many" in told.value.seen
+
+
 @pytest.mark.parametrize(
     "text, kind, said",
     [
@@ -303,3 +314,21 @@ def test_bounds_that_are_too_wide_are_told_as_the_handout_says(
     with pytest.raises(LabFailure) as told:
         schedules.finds("stale-vote", "CAND-2")
     assert re.match(r"stopped at 2\d{4} states$", told.value.seen), told.value
+
+
+# ---- its report --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("violations", [[], [{"property": "own invariant"}]])
+def test_a_report_shows_the_end_of_the_run_that_failed_and_of_no_other(
+    monkeypatch: pytest.MonkeyPatch, violations: list[dict[str, str]]
+) -> None:
+    broken = {"property": "own invariant", "event": 9}
+    said = play.Said(result={"violations": [broken]})
+    played = play.Play([], [], "", 0, nodes=[{}, {}, {}], verdict={"violations": violations})
+    monkeypatch.setattr(play, "converse", lambda *_, **__: said)
+    monkeypatch.setattr(play, "replay", lambda *_: played)
+    told = facts.Facts(8, "c", "c", "", "n4 leads", command="build/lab8/raftsim run --seed 40")
+    facts.add_run(told, pathlib.Path("raftsim"))
+    assert told.rule == "own invariant"
+    assert told.play is (played if violations else None)

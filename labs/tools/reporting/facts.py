@@ -139,7 +139,10 @@ def add_run(facts: Facts, program: pathlib.Path) -> None:
         facts.stderr = said.stderr.strip()
         return
     facts.rule = broken[0]["property"]
-    facts.play = play.replay(program, flags, broken[0]["event"])
+    played = play.replay(program, flags, broken[0]["event"])
+    if played.verdict.get("violations") == []:
+        return  # a run goes on otherwise behind its duration: what was played is not its end
+    facts.play = played
     facts.nodes = max(1, len(facts.play.nodes))
     most = max(2, DECISIONS // facts.nodes)
     facts.decisions = flow.decisions(facts.play.trace(), facts.nodes, most)
